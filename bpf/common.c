@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: GPL-2.0 OR Apache-2.0 */
+/*
+ * Maps and helpers that every probe uses. The recorder compiles the .c files of this folder as one
+ * text (recorder/probes.py names the order), since bcc rewrites map accesses only in the main text.
+ *
+ * OFF_x_y are byte offsets of field y in struct x, taken from the running kernel's BTF.
+ */
+#include "event.h"
+
+/*
+ * The kernel's helpers by names of our own: at each mention of bpf_probe_read_* bcc reads all of
+ * /proc/kallsyms to see whether the kernel has it (0.1 s each), which the ring buffer implies.
+ */
+static long (*read_kernel)(void *to, u32 size, const void *from) = (void *)BPF_FUNC_probe_read_kernel;
+static long (*read_kernel_str)(void *to, u32 size, const void *from) = (void *)BPF_FUNC_probe_read_kernel_str;
+static long (*read_user)(void *to, u32 size, const void *from) = (void *)BPF_FUNC_probe_read_user;
+static long (*read_user_str)(void *to, u32 size, const void *from) = (void *)BPF_FUNC_probe_read_user_str;
+
+#define READ(dst, base, offset) read_kernel(&(dst), sizeof(dst), (char *)(base) + (offset))
+
+#define MAX_TARGETS 256
+#define MAX_LEVELS 8
+#define MAX_PROCESSES 65536
+#define MAX_TERMINALS 4096
+#define MAX_ANCESTORS 24
+
+/* Read by the recorder through mmap, so that looking for loss costs no system call. */
+struct target_state {
+	u64 next_seq; /* sequence number that the target's next event gets */
+	u64 lost_process_events; /* events that found no room in process_ring */
+	u64 lost_byte_events; /* events that found no room in byte_ring */
+	u64 reserved;
+};
+
+/* 64 bits wide: LLVM 14 fetches and adds no less without -mcpu=v3, which bcc cannot be told. */
+struct numbers {
+	u64 next_session;
+	u64 next_tty;
+};
+
+struct process {
+	u32 target;
+	u32 session; /* 0: the container's own workload */
+};
+
+struct terminal {
+	u64 out_offset; /* bytes that came out so far */
+	u64 in_offset; /* bytes that were typed so far */
+	u32 target;
+	u32 session;
+	u32 number;
+	u32 leader; /* host process ID of the leader of the terminal's session */
+	u32 owner; /* host process ID that last read or wrote the other end */
+	u32 index;
+	u16 rows;
+	u16 cols;
+	u32 reserved;
+};
+
+BPF_F_TABLE("array", u32, struct target_state, target_states, MAX_TARGETS, BPF_F_MMAPABLE);
+BPF_HASH(targets, u64, u32, MAX_TARGETS); /* cgroup ID -> number of the target */
+BPF_ARRAY(levels, u32, MAX_LEVELS); /* depths of the targets' cgroups; 0 ends the list */
+BPF_ARRAY(numbers, struct numbers, 1);
+BPF_HASH(processes, u32, struct process, MAX_PROCESSES); /* host process ID -> whose it is */
+BPF_HASH(terminals, u64, struct terminal, MAX_TERMINALS); /* slave tty_struct -> whose it is */
+
+/* Two rings, so that a flood of output never takes the room of an exec (and the reverse). */
+BPF_RINGBUF_OUTPUT(process_ring, PROCESS_RING_BYTES / PAGE_SIZE);
+BPF_RINGBUF_OUTPUT(byte_ring, BYTE_RING_BYTES / PAGE_SIZE);
+
+static __always_inline u32 current_tgid(void)
+{
+	return bpf_get_current_pid_tgid() >> 32;
+}
+
+/* The number of the target that the current task is in, in its cgroup or one below it; else 0. */
+static __always_inline u32 current_target(void)
+{
+	u32 *number, *level;
+	u64 id;
+
+	for (int i = 0; i < MAX_LEVELS; i++) {
+		int key = i;
+
+		level = levels.lookup(&key);
+		if (!level || !*level)
+			break;
+		/* Valid for a cgroup's own level, too: then it is the cgroup's own id. */
+		id = bpf_get_current_ancestor_cgroup_id(*level);
+		number = targets.lookup(&id);
+		if (number)
+			return *number;
+	}
+	return 0;
+}
+
+/*
+ * Fills the header and takes the target's next sequence number. Whoever fails to store the event
+ * afterwards leaves a hole in the numbers, which is how the recorder learns of it.
+ */
+static __always_inline struct target_state *begin_event(struct event_header *h, u32 type, u32 target, u32 session,
+							u32 pid)
+{
+	struct target_state *state = target_states.lookup(&target);
+
+	if (!state)
+		return NULL;
+	h->time = bpf_ktime_get_ns();
+	h->seq = __sync_fetch_and_add(&state->next_seq, 1);
+	h->type = type;
+	h->target = target;
+	h->session = session;
+	h->pid = pid;
+	return state;
+}
+
+static __always_inline void put_process_event(struct target_state *state, void *event, u64 size)
+{
+	if (process_ring.ringbuf_output(event, size, 0))
+		__sync_fetch_and_add(&state->lost_process_events, 1);
+}
+
+static __always_inline void put_byte_event(struct target_state *state, void *event, u64 size)
+{
+	if (byte_ring.ringbuf_output(event, size, 0))
+		__sync_fetch_and_add(&state->lost_byte_events, 1);
+}
+
+/* Process ID of a struct pid in the initial namespace. */
+static __always_inline u32 pid_on_host(void *pid)
+{
+	u32 nr = 0;
+
+	READ(nr, pid, OFF_pid_numbers + OFF_upid_nr);
+	return nr;
+}
+
+/* Process ID of a task's group leader at the given depth of PID namespaces; 0 if it has none there. */
+static __always_inline u32 pid_at_level(void *task, u32 level)
+{
+	void *leader = NULL, *pid = NULL;
+	u32 depth = 0, nr = 0;
+
+	READ(leader, task, OFF_task_struct_group_leader);
+	READ(pid, leader, OFF_task_struct_thread_pid);
+	READ(depth, pid, OFF_pid_level);
+	if (level > depth || level > 32)
+		return 0;
+	READ(nr, pid, OFF_pid_numbers + level * SIZE_upid + OFF_upid_nr);
+	return nr;
+}
+
+/* Depth of PID namespaces that a task's own process ID belongs to. */
+static __always_inline u32 pid_level(void *task)
+{
+	void *pid = NULL;
+	u32 level = 0;
+
+	READ(pid, task, OFF_task_struct_thread_pid);
+	READ(level, pid, OFF_pid_level);
+	return level;
+}
+
+static __always_inline u64 start_time(void *task)
+{
+	void *leader = NULL;
+	u64 time = 0;
+
+	READ(leader, task, OFF_task_struct_group_leader);
+	READ(time, leader, OFF_task_struct_start_time);
+	return time;
+}

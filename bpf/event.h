@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: GPL-2.0 OR Apache-2.0 */
+/*
+ * Every event that a recording can hold, field by field. This is the only such list: the decoder
+ * (recorder/events.py), the field names in a log's header and the table in docs/log-format.md are
+ * made from it.
+ *
+ * Rules, which the decoder relies on and a test proves against the compiler:
+ *  - fixed-width types only, each naturally aligned, no padding, sizes a multiple of 8 bytes;
+ *  - one field a line, each with one comment;
+ *  - TAIL(x) is the size in bytes of x; the bytes themselves follow the struct, in the order of
+ *    their TAIL lines;
+ *  - `struct NAME_event` belongs to `EVENT_NAME`; a retired number is never used again.
+ */
+#pragma once
+
+#define TAIL(name) __u32 name##_size
+
+enum event_type {
+	EVENT_SESSION_START = 1, /* something entered a target from outside */
+	EVENT_SESSION_END = 2, /* a session's first process has ended and its terminal is closed */
+	EVENT_FORK = 3, /* a process of a session started a process */
+	EVENT_EXEC = 4, /* a process of a session began to run a program */
+	EVENT_EXEC_FAILED = 5, /* a process of a session could not run a program */
+	EVENT_EXIT = 6, /* a process of a session ended */
+	EVENT_TTY_OPEN = 7, /* a terminal of a session was seen for the first time */
+	EVENT_TTY_OUT = 8, /* bytes to the screen, after line discipline, kernel echo included */
+	EVENT_TTY_IN = 9, /* bytes typed, before line discipline */
+	EVENT_TTY_RESIZE = 10, /* the size of a terminal's window changed */
+	EVENT_TTY_CLOSE = 11, /* a terminal is closed: nothing can come out of it any more */
+	EVENT_GAP = 12, /* something is missing here, and how much */
+	EVENT_CLOCK = 13, /* what the wall clock showed */
+	EVENT_TARGET_END = 14, /* a target is gone */
+	EVENT_EXEC_ARGV = 15, /* more of the argv of the exec event before it */
+};
+
+enum exec_flag {
+	EXEC_ARGV_CUT = 1, /* argv is longer than what was kept */
+	EXEC_ARGV_UNREADABLE = 2, /* the memory that holds argv could not be read */
+	EXEC_CWD_CUT = 4, /* the working directory is deeper than what was kept */
+	EXEC_UNDER_WAY = 8, /* was already running when recording started; taken from /proc */
+};
+
+enum session_flag {
+	SESSION_UNDER_WAY = 1, /* was already running when recording started */
+};
+
+enum gap_reason {
+	GAP_RING_FULL = 1, /* events came faster than the recorder could take them */
+	GAP_UNREADABLE = 2, /* the kernel could not read the bytes at that moment */
+	GAP_TOO_LONG = 3, /* one write was larger than what a probe can take */
+	GAP_PROBE_MISSED = 4, /* the kernel skipped a run of a probe */
+	GAP_BEFORE_RECORDING = 5, /* the session had begun before the recording */
+};
+
+enum tty_direction {
+	TTY_DIRECTION_NONE = 0, /* no terminal: the gap is in events */
+	TTY_DIRECTION_OUT = 1, /* to the screen */
+	TTY_DIRECTION_IN = 2, /* typed */
+};
+
+enum target_end_reason {
+	TARGET_EXITED = 1, /* the last process of the container has ended */
+};
+
+struct event_header {
+	__u64 time; /* ns of CLOCK_MONOTONIC on the node; `clock` events relate it to the wall clock */
+	__u64 seq; /* number of the event in its target, from 0 without holes; nil if the recorder made it */
+	__u32 type; /* enum event_type; in a log it is the first element of the event */
+	__u32 target; /* number of the target in the header's list, from 1 */
+	__u32 session; /* number of the session, from 1 in order of start; 0 if it is about none */
+	__u32 pid; /* process ID on the host; 0 if there is none */
+};
+
+struct session_start_event {
+	struct event_header h;
+	__u64 start_time; /* ns of CLOCK_MONOTONIC at which the first process was created */
+	__u32 ns_pid; /* process ID of the first process in its own PID namespace */
+	__u32 flags; /* enum session_flag */
+};
+
+struct session_end_event {
+	struct event_header h;
+	__u32 exit_code; /* 0 to 255, of the session's first process */
+	__u32 signal; /* signal that ended the first process, else 0 */
+};
+
+struct fork_event {
+	struct event_header h;
+	__u64 child_start_time; /* ns of CLOCK_MONOTONIC at which the child was created */
+	__u32 child; /* process ID of the child on the host */
+	__u32 child_ns_pid; /* process ID of the child in its own PID namespace */
+};
+
+struct exec_event {
+	struct event_header h;
+	__u64 start_time; /* ns of CLOCK_MONOTONIC at which the process was created */
+	__u64 cgroup; /* ID of the cgroup that the process is in */
+	__u64 argv_total; /* true length of argv in bytes */
+	__u32 ppid; /* process ID of the parent on the host */
+	__u32 ns_pid; /* process ID in the process's own PID namespace */
+	__u32 ns_ppid; /* process ID of the parent there; 0 if the parent is outside of it */
+	__u32 uid; /* real user ID, in the initial user namespace */
+	__u32 gid; /* real group ID, in the initial user namespace */
+	__u32 tty; /* number of the controlling terminal in the recording; 0 if none */
+	__u32 flags; /* enum exec_flag, or-ed */
+	TAIL(filename); /* path as given to execve, bytes */
+	TAIL(interpreter); /* path of the file that really runs, where it is another one, bytes */
+	TAIL(cwd); /* working directory as the process sees it, bytes */
+	TAIL(argv); /* arguments, each ended by a NUL, bytes */
+	__u32 reserved; /* 0 */
+};
+
+struct exec_argv_event {
+	struct event_header h;
+	__u64 offset; /* byte of argv at which these bytes begin */
+	TAIL(argv); /* the bytes */
+	__u32 reserved; /* 0 */
+};
+
+struct exec_failed_event {
+	struct event_header h;
+	__u32 error; /* errno that execve or execveat gave */
+	TAIL(filename); /* path as given to it, bytes */
+};
+
+struct exit_event {
+	struct event_header h;
+	__u64 start_time; /* ns of CLOCK_MONOTONIC at which the process was created */
+	__u32 exit_code; /* 0 to 255 */
+	__u32 signal; /* signal that ended the process, else 0 */
+};
+
+struct tty_open_event {
+	struct event_header h;
+	__u32 tty; /* number of the terminal in the recording, from 1 */
+	__u32 index; /* N of its /dev/pts/N */
+	__u16 rows; /* height of the window in characters */
+	__u16 cols; /* width of the window in characters */
+	__u32 reserved; /* 0 */
+};
+
+struct tty_out_event {
+	struct event_header h;
+	__u64 offset; /* bytes that came out of the terminal before these */
+	__u32 tty; /* number of the terminal */
+	TAIL(data); /* the bytes */
+};
+
+struct tty_in_event {
+	struct event_header h;
+	__u64 offset; /* bytes that were typed before these */
+	__u32 tty; /* number of the terminal */
+	__u32 lflag; /* c_lflag of the terminal's termios at that moment (ICANON 2, ECHO 8) */
+	__u32 hidden; /* bytes typed while echo was off in canonical mode, or input is not wanted: not kept */
+	TAIL(data); /* the bytes */
+};
+
+struct tty_resize_event {
+	struct event_header h;
+	__u32 tty; /* number of the terminal */
+	__u16 rows; /* height of the window in characters */
+	__u16 cols; /* width of the window in characters */
+};
+
+struct tty_close_event {
+	struct event_header h;
+	__u64 out_bytes; /* bytes that came out of the terminal in all */
+	__u64 in_bytes; /* bytes that were typed in all */
+	__u32 tty; /* number of the terminal */
+	__u32 reserved; /* 0 */
+};
+
+struct gap_event {
+	struct event_header h;
+	__u64 first_seq; /* sequence number of the first missing event; nil if no event is missing */
+	__u64 events; /* how many events are missing */
+	__u64 offset; /* byte of the stream at which the hole begins */
+	__u64 bytes; /* how many bytes of the stream are missing */
+	__u32 tty; /* number of the terminal whose bytes are missing; 0 if the gap is in events */
+	__u32 direction; /* enum tty_direction */
+	__u32 reason; /* enum gap_reason */
+	__u32 reserved; /* 0 */
+};
+
+struct clock_event {
+	struct event_header h;
+	__u64 realtime; /* ns since 1970-01-01 UTC at the event's time */
+};
+
+struct target_end_event {
+	struct event_header h;
+	__u32 reason; /* enum target_end_reason */
+	__u32 reserved; /* 0 */
+};

@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: GPL-2.0 OR Apache-2.0 */
+/* What a process of a session runs. */
+
+#define EXEC_TAIL 4096 /* argv of this size goes in the exec event itself, in bytes */
+#define PATH_BYTES 4096 /* PATH_MAX */
+#define MAX_PATH_DEPTH 48
+#define MAX_ARGV (1 << 20)
+
+/* A scratch for each kind of event: a fexit program may be preempted by another kind of probe. */
+struct exec_buffer {
+	struct exec_event e;
+	u8 tail[3 * PATH_BYTES + EXEC_TAIL + 256];
+	/*
+	 * Sizes that go round through memory, of which the verifier remembers nothing: with a range for
+	 * each path it would look at 500,000 instructions instead of a few thousand.
+	 */
+	volatile u64 at;
+	volatile u64 cwd_size;
+};
+struct argv_buffer {
+	struct exec_argv_event e;
+	u8 argv[EXEC_TAIL];
+};
+BPF_PERCPU_ARRAY(exec_scratch, struct exec_buffer, 1);
+BPF_PERCPU_ARRAY(argv_scratch, struct argv_buffer, 1);
+
+/*
+ * Working directory as its path components from the innermost to the process's root, each ended
+ * by a NUL, at `out`; their size in bytes into b->cwd_size. The recorder turns them round. bpf_d_path()
+ * is not allowed in tracepoints, so this is what d_path() in fs/d_path.c does.
+ */
+static __always_inline void read_cwd(void *task, struct exec_buffer *b, u8 *out)
+{
+	void *fs = NULL, *mnt = NULL, *dentry = NULL, *root_mnt = NULL, *root = NULL;
+	void *mount, *up = NULL, *mnt_root = NULL, *name = NULL;
+	long size;
+	u64 n;
+
+	b->cwd_size = 0;
+	READ(fs, task, OFF_task_struct_fs);
+	READ(mnt, fs, OFF_fs_struct_pwd + OFF_path_mnt);
+	READ(dentry, fs, OFF_fs_struct_pwd + OFF_path_dentry);
+	READ(root_mnt, fs, OFF_fs_struct_root + OFF_path_mnt);
+	READ(root, fs, OFF_fs_struct_root + OFF_path_dentry);
+	for (int i = 0; i < MAX_PATH_DEPTH; i++) {
+		if (dentry == root && mnt == root_mnt)
+			return;
+		READ(mnt_root, mnt, OFF_vfsmount_mnt_root);
+		READ(up, dentry, OFF_dentry_d_parent);
+		if (dentry == mnt_root || dentry == up) {
+			mount = (char *)mnt - OFF_mount_mnt;
+			READ(up, mount, OFF_mount_mnt_parent);
+			if (up == mount)
+				return; /* the root of everything: outside the process's own root */
+			READ(dentry, mount, OFF_mount_mnt_mountpoint);
+			mnt = (char *)up + OFF_mount_mnt;
+			continue;
+		}
+		READ(name, dentry, OFF_dentry_d_name + OFF_qstr_name);
+		n = b->cwd_size & (PATH_BYTES - 1);
+		size = read_kernel_str(out + n, 256, name);
+		if (size <= 0 || n + size >= PATH_BYTES)
+			break;
+		b->cwd_size = n + size;
+		dentry = up;
+	}
+	b->e.flags |= EXEC_CWD_CUT;
+}
+
+/*
+ * sched_process_exec(task, old_pid, bprm): the new program has not run an instruction, so nothing
+ * can change its argv between this look and its use (no TOCTOU), and its pages were just written.
+ */
+int raw_exec(u64 *ctx)
+{
+	u32 pid = current_tgid();
+	struct process *p = processes.lookup(&pid);
+
+	if (!p || !p->session)
+		return 0;
+
+	void *task = (void *)bpf_get_current_task(), *bprm = (void *)ctx[2];
+	void *parent = NULL, *mm = NULL, *cred = NULL, *name = NULL, *interp = NULL;
+	u64 from = 0, end = 0, n, at = 0;
+	struct target_state *state;
+	struct exec_buffer *b;
+	int zero = 0;
+	u32 level;
+	long size;
+
+	b = exec_scratch.lookup(&zero);
+	if (!b)
+		return 0;
+	state = begin_event(&b->e.h, EVENT_EXEC, p->target, p->session, pid);
+	if (!state)
+		return 0;
+	level = pid_level(task);
+	READ(parent, task, OFF_task_struct_real_parent);
+	READ(b->e.ppid, parent, OFF_task_struct_tgid);
+	b->e.ns_pid = pid_at_level(task, level);
+	b->e.ns_ppid = pid_at_level(parent, level);
+	b->e.start_time = start_time(task);
+	b->e.cgroup = bpf_get_current_cgroup_id();
+	READ(cred, task, OFF_task_struct_cred);
+	READ(b->e.uid, cred, OFF_cred_uid);
+	READ(b->e.gid, cred, OFF_cred_gid);
+	b->e.tty = known_terminal(task);
+	b->e.flags = 0;
+	b->e.reserved = 0;
+
+	READ(name, bprm, OFF_linux_binprm_filename);
+	READ(interp, bprm, OFF_linux_binprm_interp);
+	size = read_kernel_str(b->tail, PATH_BYTES, name);
+	b->at = b->e.filename_size = size > 0 ? size - 1 : 0;
+	b->e.interpreter_size = 0;
+	if (interp != name) {
+		at = b->at & (PATH_BYTES - 1);
+		size = read_kernel_str(b->tail + at, PATH_BYTES, interp);
+		b->e.interpreter_size = size > 0 ? size - 1 : 0;
+		b->at = at + b->e.interpreter_size;
+	}
+	at = b->at & (2 * PATH_BYTES - 1);
+	read_cwd(task, b, b->tail + at);
+	b->e.cwd_size = b->cwd_size;
+	b->at = at + b->cwd_size;
+
+	READ(mm, task, OFF_task_struct_mm);
+	READ(from, mm, OFF_mm_struct_arg_start);
+	READ(end, mm, OFF_mm_struct_arg_end);
+	b->e.argv_total = end - from;
+	if (end - from > MAX_ARGV) {
+		end = from + MAX_ARGV;
+		b->e.flags |= EXEC_ARGV_CUT;
+	}
+	n = end - from;
+	if (n > EXEC_TAIL)
+		n = EXEC_TAIL;
+	b->e.argv_size = n;
+	at = b->at;
+	if (at > 3 * PATH_BYTES)
+		return 0; /* cannot be: for the verifier */
+	if (n == EXEC_TAIL) {
+		if (read_user(b->tail + at, EXEC_TAIL, (void *)from))
+			goto unreadable;
+	} else {
+		asm volatile("%0 &= 4095" : "+r"(n));
+		if (read_user(b->tail + at, n, (void *)from))
+			goto unreadable;
+	}
+	at += b->e.argv_size;
+	if (at > sizeof(b->tail))
+		return 0; /* cannot be: for the verifier */
+	put_process_event(state, b, sizeof(b->e) + at);
+	return 0;
+
+unreadable:
+	b->e.argv_size = 0;
+	b->e.flags |= EXEC_ARGV_UNREADABLE;
+	put_process_event(state, b, sizeof(b->e) + at);
+	return 0;
+}
+
+/*
+ * The rest of an argv that is longer than the exec event holds, in pieces. A program of its own, on
+ * the same tracepoint after raw_exec: in one program the verifier would look at too many paths.
+ */
+int raw_exec_argv(u64 *ctx)
+{
+	u32 pid = current_tgid();
+	struct process *p = processes.lookup(&pid);
+
+	if (!p || !p->session)
+		return 0;
+
+	void *task = (void *)bpf_get_current_task(), *mm = NULL;
+	u64 from = 0, end = 0, at, n, masked;
+	struct target_state *state;
+	struct argv_buffer *b;
+	int zero = 0;
+	long failed;
+
+	READ(mm, task, OFF_task_struct_mm);
+	READ(from, mm, OFF_mm_struct_arg_start);
+	READ(end, mm, OFF_mm_struct_arg_end);
+	b = argv_scratch.lookup(&zero);
+	if (!b)
+		return 0;
+	for (int i = 1; i < MAX_ARGV / EXEC_TAIL; i++) {
+		at = from + (u64)i * EXEC_TAIL;
+		if (at >= end)
+			return 0;
+		n = end - at;
+		if (n > EXEC_TAIL)
+			n = EXEC_TAIL;
+		masked = n;
+		asm volatile("%0 &= 4095" : "+r"(masked));
+		/* A constant where the mask would make 4096 a 0. */
+		if (n == EXEC_TAIL)
+			failed = read_user(b->argv, EXEC_TAIL, (void *)at);
+		else
+			failed = read_user(b->argv, masked, (void *)at);
+		state = begin_event(&b->e.h, EVENT_EXEC_ARGV, p->target, p->session, pid);
+		if (!state)
+			return 0;
+		b->e.offset = (u64)i * EXEC_TAIL;
+		b->e.reserved = 0;
+		b->e.argv_size = failed ? 0 : n;
+		if (failed)
+			put_process_event(state, b, sizeof(b->e));
+		else if (n == EXEC_TAIL)
+			put_process_event(state, b, sizeof(*b));
+		else
+			put_process_event(state, b, sizeof(b->e) + masked);
+	}
+	return 0;
+}

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: GPL-2.0 OR Apache-2.0 */
+/* Lineage and end of the processes of a session. */
+
+/* sched_process_fork(parent, child), include/trace/events/sched.h */
+int raw_fork(u64 *ctx)
+{
+	u32 pid = current_tgid();
+	struct process *parent = processes.lookup(&pid);
+
+	if (!parent)
+		return 0;
+
+	void *child = (void *)ctx[1];
+	struct process p = *parent;
+	struct fork_event e = {};
+	struct target_state *state;
+	u32 thread = 0, tgid = 0;
+
+	READ(thread, child, OFF_task_struct_pid);
+	READ(tgid, child, OFF_task_struct_tgid);
+	if (thread != tgid)
+		return 0; /* a thread belongs to its process */
+	processes.update(&tgid, &p);
+	if (!p.session)
+		return 0;
+	state = begin_event(&e.h, EVENT_FORK, p.target, p.session, pid);
+	if (!state)
+		return 0;
+	e.child = tgid;
+	e.child_start_time = start_time(child);
+	e.child_ns_pid = pid_at_level(child, pid_level(child));
+	put_process_event(state, &e, sizeof(e));
+	return 0;
+}
+
+#define SIGNAL_GROUP_EXIT 4 /* include/linux/sched/signal.h */
+
+/*
+ * sched_process_exit(task): every thread passes here, after it was counted out of signal->live. The
+ * process has ended with the one that leaves 0 there. Two threads may both see 0; the map's delete
+ * lets one of them through.
+ */
+int raw_exit(u64 *ctx)
+{
+	u32 pid = current_tgid();
+	struct process *known = processes.lookup(&pid);
+
+	if (!known)
+		return 0;
+
+	struct process p = *known;
+	struct exit_event e = {};
+	struct target_state *state;
+	void *task = (void *)bpf_get_current_task(), *signal = NULL, *leader = NULL;
+	u32 live = 1, flags = 0, code = 0;
+
+	READ(signal, task, OFF_task_struct_signal);
+	READ(live, signal, OFF_signal_struct_live);
+	if (live || processes.delete(&pid))
+		return 0;
+	if (!p.session)
+		return 0;
+	state = begin_event(&e.h, EVENT_EXIT, p.target, p.session, pid);
+	if (!state)
+		return 0;
+	READ(leader, task, OFF_task_struct_group_leader);
+	READ(flags, signal, OFF_signal_struct_flags);
+	if (flags & SIGNAL_GROUP_EXIT)
+		READ(code, signal, OFF_signal_struct_group_exit_code);
+	else
+		READ(code, leader, OFF_task_struct_exit_code);
+	READ(e.start_time, leader, OFF_task_struct_start_time);
+	e.exit_code = (code >> 8) & 0xff;
+	e.signal = code & 0x7f;
+	put_process_event(state, &e, sizeof(e));
+	return 0;
+}

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: GPL-2.0 OR Apache-2.0 */
+/*
+ * Sessions begin here: a process that runs a program in a target and that nobody in the target has
+ * started came in from outside. Runs on sched_process_exec before raw_exec, which needs its result;
+ * two small programs instead of one, so that the verifier looks at fewer paths.
+ */
+
+/* Session of the nearest ancestor that belongs to the target, into *session; false if none does. */
+static __always_inline bool inherited_session(void *task, u32 target, u32 *session)
+{
+	struct process *p;
+	void *parent = NULL;
+	u32 pid = 0;
+
+	for (int i = 0; i < MAX_ANCESTORS; i++) {
+		READ(parent, task, OFF_task_struct_real_parent);
+		READ(pid, parent, OFF_task_struct_tgid);
+		if (pid <= 1)
+			return false;
+		p = processes.lookup(&pid);
+		if (p && p->target == target) {
+			*session = p->session;
+			return true;
+		}
+		task = parent;
+	}
+	return false;
+}
+
+/* Begins a session with the current process; its number, or 0. */
+static __always_inline u32 start_session(void *task, u32 target, u32 pid)
+{
+	struct session_start_event e = {};
+	struct target_state *state;
+	struct numbers *n;
+	int zero = 0;
+	u32 session;
+
+	n = numbers.lookup(&zero);
+	if (!n)
+		return 0;
+	session = __sync_fetch_and_add(&n->next_session, 1);
+	state = begin_event(&e.h, EVENT_SESSION_START, target, session, pid);
+	if (!state)
+		return 0;
+	e.start_time = start_time(task);
+	e.ns_pid = pid_at_level(task, pid_level(task));
+	put_process_event(state, &e, sizeof(e));
+	return session;
+}
+
+/* sched_process_exec(task, old_pid, bprm) */
+int raw_exec_session(u64 *ctx)
+{
+	u32 pid = current_tgid();
+	struct process *known = processes.lookup(&pid);
+	struct process p = {};
+
+	if (known) {
+		if (known->session)
+			current_terminal((void *)bpf_get_current_task(), known);
+		return 0;
+	}
+	p.target = current_target();
+	if (!p.target)
+		return 0;
+
+	void *task = (void *)bpf_get_current_task();
+
+	if (!inherited_session(task, p.target, &p.session)) {
+		p.session = start_session(task, p.target, pid);
+		if (!p.session)
+			return 0;
+	}
+	processes.update(&pid, &p);
+	if (p.session)
+		current_terminal(task, &p);
+	return 0;
+}

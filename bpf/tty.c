@@ -1,0 +1,310 @@
+/* SPDX-License-Identifier: GPL-2.0 OR Apache-2.0 */
+/*
+ * What every way of watching a terminal shares. A terminal is known by its slave tty_struct, never
+ * by the current task: kernel echo is written by a kworker, and never by its index: each devpts
+ * instance counts its own.
+ */
+
+#define PIDTYPE_SID 3 /* include/linux/pid_types.h */
+#define LFLAG_ICANON 2 /* include/uapi/asm-generic/termbits.h */
+#define LFLAG_ECHO 8
+#define TTY_CHUNK 4096
+#define TTY_CHUNKS 16 /* a write to or read from a pty is at most 64 KiB: the flip buffer's limit */
+
+/*
+ * What is left to do of a call. In memory and volatile, of which the verifier remembers nothing:
+ * with a range for each path it would look at 20 times as many instructions.
+ */
+struct pending {
+	volatile u64 from;
+	volatile u64 bytes;
+	volatile u64 offset;
+};
+
+struct tty_out_buffer {
+	struct tty_out_event e;
+	u8 data[TTY_CHUNK];
+	struct pending left;
+};
+struct tty_in_buffer {
+	struct tty_in_event e;
+	u8 data[TTY_CHUNK];
+	struct pending left;
+};
+BPF_PERCPU_ARRAY(tty_out_scratch, struct tty_out_buffer, 1);
+BPF_PERCPU_ARRAY(tty_in_scratch, struct tty_in_buffer, 1);
+
+static __always_inline void put_tty_close(struct terminal *t)
+{
+	struct tty_close_event e = {};
+	struct target_state *state = begin_event(&e.h, EVENT_TTY_CLOSE, t->target, t->session, 0);
+
+	if (!state)
+		return;
+	e.tty = t->number;
+	e.out_bytes = t->out_offset;
+	e.in_bytes = t->in_offset;
+	put_byte_event(state, &e, sizeof(e));
+}
+
+/* Takes a terminal into the map and tells of it; its number, or 0. */
+static __always_inline u32 add_terminal(void *tty, struct process *p, u32 leader, u32 pid)
+{
+	struct tty_open_event e = {};
+	struct target_state *state;
+	struct terminal t = {};
+	struct numbers *n;
+	u64 key = (u64)tty;
+	int zero = 0;
+
+	n = numbers.lookup(&zero);
+	if (!n)
+		return 0;
+	t.target = p->target;
+	t.session = p->session;
+	t.leader = leader;
+	t.number = __sync_fetch_and_add(&n->next_tty, 1);
+	READ(t.index, tty, OFF_tty_struct_index);
+	READ(t.rows, tty, OFF_tty_struct_winsize);
+	READ(t.cols, tty, OFF_tty_struct_winsize + 2);
+	terminals.update(&key, &t);
+	state = begin_event(&e.h, EVENT_TTY_OPEN, p->target, p->session, pid);
+	if (!state)
+		return 0;
+	e.tty = t.number;
+	e.index = t.index;
+	e.rows = t.rows;
+	e.cols = t.cols;
+	put_byte_event(state, &e, sizeof(e));
+	return t.number;
+}
+
+/*
+ * Number of the current task's controlling terminal, which becomes known with this; 0 if it has
+ * none. The kernel gives the memory of a closed terminal to the next one, so a known address counts
+ * only with the same session leader: a terminal controls one session at a time (tty_jobctrl.c).
+ */
+static __always_inline u32 current_terminal(void *task, struct process *p)
+{
+	void *signal = NULL, *tty = NULL, *sid = NULL;
+	struct terminal *t;
+	u32 leader;
+	u64 key;
+
+	READ(signal, task, OFF_task_struct_signal);
+	READ(tty, signal, OFF_signal_struct_tty);
+	if (!tty)
+		return 0;
+	READ(sid, signal, OFF_signal_struct_pids + 8 * PIDTYPE_SID);
+	leader = pid_on_host(sid);
+	key = (u64)tty;
+	t = terminals.lookup(&key);
+	if (t && t->leader == leader)
+		return t->number;
+	if (t)
+		put_tty_close(t);
+	return add_terminal(tty, p, leader, current_tgid());
+}
+
+/* Number of the current task's controlling terminal if it is in the map, else 0. */
+static __always_inline u32 known_terminal(void *task)
+{
+	void *signal = NULL, *tty = NULL;
+	struct terminal *t;
+	u64 key;
+
+	READ(signal, task, OFF_task_struct_signal);
+	READ(tty, signal, OFF_signal_struct_tty);
+	key = (u64)tty;
+	t = terminals.lookup(&key);
+	return t ? t->number : 0;
+}
+
+/*
+ * The terminal with this slave, if it is one of a session: one that was seen at an exec, or one
+ * that is not known yet, since its session was under way when recording began, and that a process
+ * of a session leads.
+ */
+static __always_inline struct terminal *terminal_of(void *slave)
+{
+	u64 key = (u64)slave;
+	struct terminal *t = terminals.lookup(&key);
+	struct process *p, copy;
+	void *sid = NULL;
+	u32 leader;
+
+	if (t)
+		return t;
+	READ(sid, slave, OFF_tty_struct_session);
+	if (!sid)
+		return NULL;
+	leader = pid_on_host(sid);
+	p = processes.lookup(&leader);
+	if (!p || !p->session)
+		return NULL;
+	copy = *p;
+	add_terminal(slave, &copy, leader, leader);
+	return terminals.lookup(&key);
+}
+
+static __always_inline void put_tty_gap(struct terminal *t, u64 offset, u64 bytes, u32 direction, u32 reason)
+{
+	struct gap_event e = {};
+	struct target_state *state = begin_event(&e.h, EVENT_GAP, t->target, t->session, 0);
+
+	if (!state)
+		return;
+	e.first_seq = ~0ULL;
+	e.offset = offset;
+	e.bytes = bytes;
+	e.tty = t->number;
+	e.direction = direction;
+	e.reason = reason;
+	put_byte_event(state, &e, sizeof(e));
+}
+
+/*
+ * Copies `size` (1 to TTY_CHUNK) bytes to `to`; 0, or negative if they cannot be read. `user`: `from`
+ * is an address of the current process. A constant where the mask would make TTY_CHUNK a 0.
+ */
+static __always_inline long read_chunk(u8 *to, u64 from, u64 size, bool user)
+{
+	u64 masked = size & (TTY_CHUNK - 1);
+
+	asm volatile("%0 &= 4095" : "+r"(masked));
+	if (size == TTY_CHUNK)
+		return user ? read_user(to, TTY_CHUNK, (void *)from) : read_kernel(to, TTY_CHUNK, (void *)from);
+	return user ? read_user(to, masked, (void *)from) : read_kernel(to, masked, (void *)from);
+}
+
+/* Stores an event of `fixed` bytes with a tail of `size` (1 to TTY_CHUNK) bytes. */
+static __always_inline void put_chunk(struct target_state *state, void *event, u64 fixed, u64 size)
+{
+	asm volatile("%0 &= 8191" : "+r"(size));
+	if (size > TTY_CHUNK)
+		return; /* cannot be: for the verifier */
+	put_byte_event(state, event, fixed + size);
+}
+
+/* `n` bytes at `from` came out of the terminal. */
+static __always_inline void tty_out(struct terminal *t, char *from, u64 n, bool user)
+{
+	struct tty_out_buffer *b;
+	struct target_state *state;
+	u64 size;
+	int zero = 0;
+
+	b = tty_out_scratch.lookup(&zero);
+	if (!b)
+		return;
+	b->left.offset = __sync_fetch_and_add(&t->out_offset, n);
+	b->left.from = (u64)from;
+	b->left.bytes = n;
+	for (int i = 0; i < TTY_CHUNKS; i++) {
+		size = b->left.bytes;
+		if (!size)
+			return;
+		if (size > TTY_CHUNK)
+			size = TTY_CHUNK;
+		if (read_chunk(b->data, b->left.from, size, user)) {
+			put_tty_gap(t, b->left.offset, size, TTY_DIRECTION_OUT, GAP_UNREADABLE);
+		} else {
+			state = begin_event(&b->e.h, EVENT_TTY_OUT, t->target, t->session, current_tgid());
+			if (!state)
+				return;
+			b->e.offset = b->left.offset;
+			b->e.tty = t->number;
+			b->e.data_size = size;
+			put_chunk(state, b, sizeof(b->e), size);
+		}
+		b->left.offset += size;
+		b->left.from += size;
+		b->left.bytes -= size;
+	}
+	if (b->left.bytes)
+		put_tty_gap(t, b->left.offset, b->left.bytes, TTY_DIRECTION_OUT, GAP_TOO_LONG);
+}
+
+/* `n` bytes at `from` were typed. While echo is off in canonical mode that is a password: only counted. */
+static __always_inline void tty_in(struct terminal *t, void *slave, char *from, u64 n, bool user)
+{
+	struct tty_in_buffer *b;
+	struct target_state *state;
+	u32 lflag = 0;
+	u64 size;
+	int zero = 0;
+
+	b = tty_in_scratch.lookup(&zero);
+	if (!b)
+		return;
+	READ(lflag, slave, OFF_tty_struct_termios + OFF_ktermios_c_lflag);
+	b->left.offset = __sync_fetch_and_add(&t->in_offset, n);
+	b->left.from = (u64)from;
+	b->left.bytes = n;
+	b->e.tty = t->number;
+	b->e.lflag = lflag;
+	b->e.hidden = 0;
+	if (NO_INPUT || (!(lflag & LFLAG_ECHO) && (lflag & LFLAG_ICANON))) {
+		state = begin_event(&b->e.h, EVENT_TTY_IN, t->target, t->session, current_tgid());
+		if (!state)
+			return;
+		b->e.offset = b->left.offset;
+		b->e.hidden = n;
+		b->e.data_size = 0;
+		put_byte_event(state, b, sizeof(b->e));
+		return;
+	}
+	for (int i = 0; i < TTY_CHUNKS; i++) {
+		size = b->left.bytes;
+		if (!size)
+			return;
+		if (size > TTY_CHUNK)
+			size = TTY_CHUNK;
+		if (read_chunk(b->data, b->left.from, size, user)) {
+			put_tty_gap(t, b->left.offset, size, TTY_DIRECTION_IN, GAP_UNREADABLE);
+		} else {
+			state = begin_event(&b->e.h, EVENT_TTY_IN, t->target, t->session, current_tgid());
+			if (!state)
+				return;
+			b->e.offset = b->left.offset;
+			b->e.data_size = size;
+			put_chunk(state, b, sizeof(b->e), size);
+		}
+		b->left.offset += size;
+		b->left.from += size;
+		b->left.bytes -= size;
+	}
+	if (b->left.bytes)
+		put_tty_gap(t, b->left.offset, b->left.bytes, TTY_DIRECTION_IN, GAP_TOO_LONG);
+}
+
+static __always_inline void tty_resize(struct terminal *t, u16 rows, u16 cols)
+{
+	struct tty_resize_event e = {};
+	struct target_state *state;
+
+	if (t->rows == rows && t->cols == cols)
+		return;
+	t->rows = rows;
+	t->cols = cols;
+	state = begin_event(&e.h, EVENT_TTY_RESIZE, t->target, t->session, current_tgid());
+	if (!state)
+		return;
+	e.tty = t->number;
+	e.rows = rows;
+	e.cols = cols;
+	put_byte_event(state, &e, sizeof(e));
+}
+
+/* Which end of a pty this is; the other end is in *link. */
+#define PTY_TYPE_MASTER 1 /* include/linux/tty_driver.h */
+static __always_inline bool is_master(void *tty, void **link)
+{
+	void *driver = NULL;
+	short subtype = 0;
+
+	READ(driver, tty, OFF_tty_struct_driver);
+	READ(subtype, driver, OFF_tty_driver_subtype);
+	READ(*link, tty, OFF_tty_struct_link);
+	return subtype == PTY_TYPE_MASTER;
+}

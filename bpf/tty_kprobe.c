@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0 OR Apache-2.0 */
+/*
+ * The second way: kprobe and kretprobe, whose context is struct pt_regs; ARGn and RESULT are its words
+ * on this machine.
+ */
+struct pty_write_call {
+	u64 tty;
+	u64 from;
+};
+BPF_HASH(pty_write_calls, u64, struct pty_write_call, 4096);
+
+int kprobe_pty_write(u64 *ctx)
+{
+	struct pty_write_call call = { ctx[ARG0], ctx[ARG1] };
+	u64 id = bpf_get_current_pid_tgid();
+
+	pty_write_calls.update(&id, &call);
+	return 0;
+}
+
+int kretprobe_pty_write(u64 *ctx)
+{
+	u64 id = bpf_get_current_pid_tgid();
+	struct pty_write_call *saved = pty_write_calls.lookup(&id), call;
+
+	if (!saved)
+		return 0;
+	call = *saved;
+	pty_write_calls.delete(&id);
+	pty_wrote((void *)call.tty, (char *)call.from, (int)ctx[RESULT]);
+	return 0;
+}
+
+int kprobe_pty_resize(u64 *ctx)
+{
+	pty_resized((void *)ctx[ARG0], (void *)ctx[ARG1]);
+	return 0;
+}
+
+int kprobe_pty_close(u64 *ctx)
+{
+	pty_closed((void *)ctx[ARG0]);
+	return 0;
+}

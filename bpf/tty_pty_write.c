@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: GPL-2.0 OR Apache-2.0 */
+/*
+ * Terminal bytes at pty_write(), drivers/tty/pty.c: everything that crosses a pty passes there
+ * after line discipline. pty_write(slave) is output, echo included; pty_write(master) is typing.
+ * What counts is what it returns: the bytes that it accepted.
+ */
+
+static __always_inline void pty_wrote(void *tty, char *from, int accepted)
+{
+	struct terminal *t;
+	void *link = NULL;
+
+	if (accepted <= 0)
+		return;
+	if (is_master(tty, &link)) {
+		t = terminal_of(link);
+		if (!t)
+			return;
+		t->owner = current_tgid();
+		tty_in(t, link, from, accepted, false);
+	} else {
+		t = terminal_of(tty);
+		if (t)
+			tty_out(t, from, accepted, false);
+	}
+}
+
+static __always_inline void pty_resized(void *tty, void *winsize)
+{
+	struct terminal *t;
+	void *link = NULL;
+	u16 rows = 0, cols = 0;
+
+	t = terminal_of(is_master(tty, &link) ? link : tty);
+	if (!t)
+		return;
+	READ(rows, winsize, 0);
+	READ(cols, winsize, 2);
+	tty_resize(t, rows, cols);
+}
+
+/* The owner's end is closed: nothing can be read from the terminal any more. */
+static __always_inline void pty_closed(void *tty)
+{
+	struct terminal *t, copy;
+	void *link = NULL;
+	u64 key;
+
+	if (!is_master(tty, &link))
+		return;
+	key = (u64)link;
+	t = terminals.lookup(&key);
+	if (!t)
+		return;
+	copy = *t;
+	if (!terminals.delete(&key))
+		put_tty_close(&copy);
+}

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: GPL-2.0 OR Apache-2.0 */
+/*
+ * The last way, for kernels without fexit and kprobes: the system calls by which a session's owner
+ * reads and writes its end of the terminal, when they return. It slows every system call of the
+ * node a little, so it is taken only where nothing better works. Failed execs come from here, too.
+ */
+
+#define PTMX_DEVICE ((5 << 20) | 2) /* MKDEV(TTYAUX_MAJOR, 2): both /dev/ptmx and /dev/pts/ptmx */
+#define UNIX98_PTY_SLAVE_MAJOR 136 /* to 143, include/uapi/linux/major.h */
+#define TTY_IOCTL_SET_WINSIZE 0x5414 /* TIOCSWINSZ, include/uapi/asm-generic/ioctls.h */
+#define EIO 5
+
+struct exec_failed_buffer {
+	struct exec_failed_event e;
+	u8 filename[4096];
+};
+BPF_PERCPU_ARRAY(exec_failed_scratch, struct exec_failed_buffer, 1);
+
+/* The tty that a file descriptor of the current process stands for, and its device number; else NULL. */
+static __always_inline void *tty_of_fd(u64 fd, u32 *device)
+{
+	void *task = (void *)bpf_get_current_task(), *p = NULL, *inode = NULL, *tty = NULL;
+	u32 max = 0;
+
+	*device = 0;
+	READ(p, task, OFF_task_struct_files);
+	READ(p, p, OFF_files_struct_fdt);
+	READ(max, p, OFF_fdtable_max_fds);
+	if (fd >= max)
+		return NULL;
+	READ(p, p, OFF_fdtable_fd);
+	READ(p, p, 8 * fd);
+	READ(inode, p, OFF_file_f_inode);
+	READ(*device, inode, OFF_inode_i_rdev);
+	if (*device != PTMX_DEVICE && (*device >> 23) != UNIX98_PTY_SLAVE_MAJOR >> 3)
+		return NULL;
+	READ(p, p, OFF_file_private_data);
+	READ(tty, p, OFF_tty_file_private_tty);
+	return tty;
+}
+
+static __always_inline void owner_io(u64 fd, char *buffer, long result, bool reads)
+{
+	struct terminal *t, copy;
+	void *master, *slave = NULL;
+	u32 device;
+	u64 key;
+
+	master = tty_of_fd(fd, &device);
+	if (!master || device != PTMX_DEVICE)
+		return;
+	READ(slave, master, OFF_tty_struct_link);
+	t = terminal_of(slave);
+	if (!t)
+		return;
+	t->owner = current_tgid();
+	if (result < 0) {
+		/* EIO: the last process has closed the terminal and all that it wrote was read (n_tty_read()). */
+		key = (u64)slave;
+		copy = *t;
+		if (!terminals.delete(&key))
+			put_tty_close(&copy);
+	} else if (reads) {
+		tty_out(t, buffer, result, true);
+	} else {
+		tty_in(t, slave, buffer, result, true);
+	}
+}
+
+static __always_inline void window_set(u64 fd)
+{
+	struct terminal *t;
+	void *tty, *link = NULL;
+	u16 rows = 0, cols = 0;
+	u32 device;
+
+	tty = tty_of_fd(fd, &device);
+	if (!tty)
+		return;
+	if (device == PTMX_DEVICE)
+		READ(tty, tty, OFF_tty_struct_link);
+	t = terminal_of(tty);
+	if (!t)
+		return;
+	READ(rows, tty, OFF_tty_struct_winsize);
+	READ(cols, tty, OFF_tty_struct_winsize + 2);
+	tty_resize(t, rows, cols);
+}
+
+static __always_inline void exec_failed(char *filename, long result)
+{
+	u32 pid = current_tgid();
+	struct process *p = processes.lookup(&pid);
+	struct exec_failed_buffer *b;
+	struct target_state *state;
+	int zero = 0;
+	u64 n = 0;
+	long size;
+
+	if (!p || !p->session)
+		return;
+	b = exec_failed_scratch.lookup(&zero);
+	if (!b)
+		return;
+	state = begin_event(&b->e.h, EVENT_EXEC_FAILED, p->target, p->session, pid);
+	if (!state)
+		return;
+	size = read_user_str(b->filename, sizeof(b->filename), filename);
+	if (size > 0)
+		n = size - 1;
+	asm volatile("%0 &= 4095" : "+r"(n));
+	b->e.error = -result;
+	b->e.filename_size = n;
+	put_process_event(state, b, sizeof(b->e) + n);
+}
+
+/* sys_exit(regs, result), include/trace/events/syscalls.h */
+int raw_sys_exit(u64 *ctx)
+{
+	void *regs = (void *)ctx[0];
+	long result = ctx[1];
+	u64 arg0 = 0, arg1 = 0;
+	SYSCALL_NR_TYPE nr = -1;
+
+	READ(nr, regs, SYSCALL_NR);
+	switch (nr) {
+	case SYS_READ:
+	case SYS_WRITE:
+		if (result <= 0 && (result != -EIO || nr != SYS_READ))
+			return 0;
+		READ(arg0, regs, SYSCALL_ARG0);
+		READ(arg1, regs, SYSCALL_ARG1);
+		owner_io(arg0, (char *)arg1, result, nr == SYS_READ);
+		return 0;
+	case SYS_IOCTL:
+		READ(arg1, regs, SYSCALL_ARG1);
+		if (result || (u32)arg1 != TTY_IOCTL_SET_WINSIZE)
+			return 0;
+		READ(arg0, regs, SYSCALL_ARG0);
+		window_set(arg0);
+		return 0;
+	case SYS_EXECVE:
+		if (result >= 0)
+			return 0;
+		READ(arg0, regs, SYSCALL_ARG0);
+		exec_failed((char *)arg0, result);
+		return 0;
+	case SYS_EXECVEAT:
+		if (result >= 0)
+			return 0;
+		READ(arg1, regs, SYSCALL_ARG1);
+		exec_failed((char *)arg1, result);
+		return 0;
+	}
+	return 0;
+}

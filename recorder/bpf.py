@@ -1,0 +1,88 @@
+"""bpf(2) for what the recorder does once the programs are loaded, by then without bcc.
+
+Structures and numbers: include/uapi/linux/bpf.h and bpf(2).
+"""
+
+import ctypes
+import errno
+import os
+import struct
+
+_SYSCALL = {"x86_64": 321, "aarch64": 280}
+_MAP_LOOKUP, _MAP_UPDATE, _MAP_DELETE, _MAP_NEXT_KEY, _INFO_BY_FD, _RAW_TRACEPOINT_OPEN = 1, 2, 3, 4, 15, 17
+_INFO_BYTES = 256
+_RECURSION_MISSES_AT = 208  # of struct bpf_prog_info, since Linux 5.12
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def _bpf(command: int, attributes: bytes) -> int:
+    buffer = ctypes.create_string_buffer(attributes, len(attributes))
+    result: int = _libc.syscall(_SYSCALL[os.uname().machine], command, buffer, len(attributes))
+    if result < 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
+    return result
+
+
+def open_raw_tracepoint(name: str, program: int) -> int:
+    """Attaches a program to a raw tracepoint until the descriptor that comes back is closed. Raises OSError."""
+    text = ctypes.create_string_buffer(name.encode())
+    return _bpf(_RAW_TRACEPOINT_OPEN, struct.pack("=QII", ctypes.addressof(text), program, 0))
+
+
+class Map:
+    """A BPF map by its descriptor, with keys and values as bytes. Raises OSError as bpf(2) does."""
+
+    def __init__(self, fd: int, value_size: int) -> None:
+        self._fd = fd
+        self._value_size = value_size
+
+    def update(self, key: bytes, value: bytes) -> None:
+        """Sets the value of a key."""
+        k, v = ctypes.create_string_buffer(key, len(key)), ctypes.create_string_buffer(value, len(value))
+        attributes = struct.pack("=IIQQQ", self._fd, 0, ctypes.addressof(k), ctypes.addressof(v), 0)
+        _bpf(_MAP_UPDATE, attributes)
+
+    def lookup(self, key: bytes) -> bytes | None:
+        """The value of a key, or None."""
+        k = ctypes.create_string_buffer(key, len(key))
+        v = ctypes.create_string_buffer(self._value_size)
+        attributes = struct.pack("=IIQQQ", self._fd, 0, ctypes.addressof(k), ctypes.addressof(v), 0)
+        try:
+            _bpf(_MAP_LOOKUP, attributes)
+        except FileNotFoundError:
+            return None
+        return v.raw
+
+    def delete(self, key: bytes) -> bool:
+        """Removes a key; False if it was not there. Of several that try, one gets True."""
+        k = ctypes.create_string_buffer(key, len(key))
+        try:
+            _bpf(_MAP_DELETE, struct.pack("=IIQQQ", self._fd, 0, ctypes.addressof(k), 0, 0))
+        except FileNotFoundError:
+            return False
+        return True
+
+    def keys(self, key_size: int) -> list[bytes]:
+        """The keys there are; one that comes or goes meanwhile may be in the list or not."""
+        found: list[bytes] = []
+        key, after = None, ctypes.create_string_buffer(key_size)
+        while True:
+            at = ctypes.addressof(key) if key else 0
+            try:
+                _bpf(_MAP_NEXT_KEY, struct.pack("=IIQQQ", self._fd, 0, at, ctypes.addressof(after), 0))
+            except OSError as error:
+                if error.errno == errno.ENOENT:
+                    return found
+                raise
+            found.append(after.raw)
+            key = ctypes.create_string_buffer(after.raw, key_size)
+
+
+def missed_runs(program: int) -> int:
+    """How often the kernel skipped a run of the program, since it was running on that CPU already."""
+    info = ctypes.create_string_buffer(_INFO_BYTES)
+    _bpf(_INFO_BY_FD, struct.pack("=IIQ", program, _INFO_BYTES, ctypes.addressof(info)))
+    missed: int = struct.unpack_from("=Q", info, _RECURSION_MISSES_AT)[0]
+    return missed

@@ -1,0 +1,60 @@
+"""msgpack, and the limits under which it reads hostile bytes. The only importer of msgpack.
+
+A log is one msgpack object after another (https://github.com/msgpack/msgpack/blob/master/spec.md).
+Text is `str`, everything taken from the target is `bin`. `use_list=False` is for speed; a `str` that is not
+UTF-8 is kept with surrogate escapes instead of ending the read. Every length has a bound, so that a
+log of a few bytes cannot ask for gigabytes; msgpack itself bounds the nesting.
+"""
+
+from collections.abc import Iterator
+from typing import Any, BinaryIO
+
+import msgpack
+
+MAX_OBJECT_BYTES = 64 << 20
+MAX_BIN_BYTES = 32 << 20
+MAX_STR_BYTES = 1 << 20
+MAX_ITEMS = 1 << 20
+
+FormatError = (ValueError, msgpack.UnpackException)
+"""What reading bytes that are no msgpack, or exceed a limit, raises (OutOfData means: cut off)."""
+
+OutOfData = msgpack.OutOfData
+
+
+def pack(value: Any) -> bytes:
+    """`value` as msgpack."""
+    packed: bytes = msgpack.packb(value)
+    return packed
+
+
+def packer() -> Any:
+    """A Packer that collects what is packed until its `bytes()` and `reset()`."""
+    return msgpack.Packer(autoreset=False, buf_size=1 << 18)
+
+
+def unpacker(file: BinaryIO | None = None) -> Any:
+    """An Unpacker under this module's limits, for `file` or to be fed."""
+    return msgpack.Unpacker(
+        file,
+        read_size=1 << 20 if file else 0,
+        use_list=False,
+        raw=False,
+        strict_map_key=False,
+        unicode_errors="surrogateescape",
+        max_buffer_size=MAX_OBJECT_BYTES,
+        max_str_len=MAX_STR_BYTES,
+        max_bin_len=MAX_BIN_BYTES,
+        max_array_len=MAX_ITEMS,
+        max_map_len=MAX_ITEMS,
+        max_ext_len=MAX_STR_BYTES,
+    )
+
+
+def unpack_all(data: bytes) -> Iterator[Any]:
+    """The objects in `data`. Raises FormatError for bytes that are none, or a cut one."""
+    source = unpacker()
+    source.feed(data)
+    yield from source
+    if source.tell() != len(data):
+        raise ValueError("ends within an object")

@@ -1,0 +1,33 @@
+"""The one family of errors. `main()` of each program catches it and ends with its exit code.
+
+The message is one line: what went wrong, where, and what to do next. docs/exit-codes.md lists the
+codes and is checked against these classes.
+"""
+
+from typing import ClassVar
+
+
+class AuditError(Exception):
+    """Something foreseeable went wrong. `details` are more lines, shown with -v."""
+
+    exit_code: ClassVar[int] = 1
+    meaning: ClassVar[str] = "failed"
+
+    def __init__(self, message: str, details: str = "") -> None:
+        super().__init__(message)
+        self.details = details
+
+
+class BadLog(AuditError):
+    exit_code = 8
+    meaning = "the file is not a log, or nothing of it can be read"
+
+
+class NewerLog(AuditError):
+    exit_code = 16
+    meaning = "the log was written by a newer major version of the format"
+
+
+class CannotWrite(AuditError):
+    exit_code = 9
+    meaning = "the output file exists already or cannot be written (disk full, no permission)"

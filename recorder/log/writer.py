@@ -1,0 +1,110 @@
+"""Writes a log, block by block."""
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import zstandard
+
+from recorder.log import codec, format
+
+BLOCK_BYTES = 256 << 10
+ZSTD_LEVEL = 1
+
+
+class _Lane:
+    """The block of one lane that is being filled."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.packer = codec.packer()
+        self.clear()
+
+    def clear(self) -> None:
+        self.packer.reset()
+        self.size = self.events = self.last = 0
+        self.first: int | None = None
+        self.sessions: set[int] = set()
+
+
+class LogWriter:
+    """Packs events into blocks and hands each whole object to `write` (bytes in one call).
+
+    `header` is the header's map without `format`, `version` and `sha256`. OSError of `write` passes
+    through. Events are lists as recorder.events.Event describes; a lane's must come in order of time.
+    """
+
+    def __init__(self, write: Callable[[bytes], None], header: dict[str, Any]) -> None:
+        self._write = write
+        self._compressor = zstandard.ZstdCompressor(level=ZSTD_LEVEL)
+        self._lanes = {name: _Lane(name) for name in (format.PROCESS_LANE, format.BYTE_LANE)}
+        self.blocks = self.events = 0
+        packed, self._previous = format.seal(
+            {"format": format.FORMAT, "version": list(format.VERSION), **header}
+        )
+        write(packed)
+
+    def add(self, lane_name: str, events: Sequence[list[Any]]) -> None:
+        """Takes events of one lane; blocks that are full are written."""
+        lane = self._lanes[lane_name]
+        pack, sessions = lane.packer.pack, lane.sessions
+        for event in events:
+            if lane.first is None:
+                lane.first = event[1]
+            pack(event)
+            sessions.add(event[4])
+            lane.events += 1
+            lane.last = event[1]
+            # Only the last element of an event, the tail, is ever long.
+            tail = event[-1]
+            lane.size += 64 + (len(tail) if tail.__class__ is bytes else 0)
+            if lane.size >= BLOCK_BYTES:
+                self._flush(lane)
+                sessions = lane.sessions
+
+    def flush(self) -> None:
+        """Writes what is collected, the process lane first."""
+        for lane in self._lanes.values():
+            self._flush(lane)
+
+    def end(self, reason: str, totals: dict[str, int]) -> None:
+        """Writes what is collected and the end record."""
+        self.flush()
+        packed, self._previous = format.seal(
+            {
+                "end": reason,
+                "time": time.clock_gettime_ns(time.CLOCK_MONOTONIC),
+                "blocks": self.blocks,
+                "events": self.events,
+                **totals,
+                "previous": self._previous,
+            }
+        )
+        self._write(packed)
+
+    def _flush(self, lane: _Lane) -> None:
+        if not lane.events:
+            return
+        plain = lane.packer.bytes()
+        data = self._compressor.compress(plain)
+        compression = format.CODEC_ZSTD
+        if len(data) >= len(plain):
+            data, compression = plain, format.CODEC_NONE
+        packed, self._previous = format.seal(
+            {
+                "block": self.blocks,
+                "lane": lane.name,
+                "first": lane.first,
+                "last": lane.last,
+                "events": lane.events,
+                "sessions": sorted(lane.sessions),
+                "codec": compression,
+                "size": len(plain),
+                "data": data,
+                "previous": self._previous,
+            }
+        )
+        self.blocks += 1
+        self.events += lane.events
+        lane.clear()
+        self._write(packed)

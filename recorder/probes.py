@@ -1,0 +1,347 @@
+"""Compiles, loads and attaches the probes. The only importer of bcc.
+
+bcc brings LLVM: 120 MB that nobody needs once the programs are in the kernel. So all this happens
+in a child process that hands its file descriptors to the recorder and ends; the descriptors alone
+keep maps, programs and attachments alive. The probes see nothing until the maps are filled.
+"""
+
+import json
+import os
+import resource
+import socket
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn
+
+from recorder import bpf
+from recorder.btf import Btf
+from recorder.errors import KernelRefused, NoBcc, NoBtf
+from recorder.log.errors import AuditError
+
+BPF_DIR = Path(__file__).parent.parent / "bpf"
+SOURCES = ("common.c", "process.c", "tty.c", "session.c", "exec.c")
+MAPS = (
+    "target_states",
+    "targets",
+    "levels",
+    "numbers",
+    "processes",
+    "terminals",
+    "process_ring",
+    "byte_ring",
+)
+PROCESS_RING_BYTES = 4 << 20
+BYTE_RING_BYTES = 8 << 20
+
+# Field -> where it is, the newest kernels' place first.
+_FIELDS = {
+    "task_struct.pid": (),
+    "task_struct.tgid": (),
+    "task_struct.real_parent": (),
+    "task_struct.group_leader": (),
+    "task_struct.thread_pid": (),
+    "task_struct.start_time": (),
+    "task_struct.signal": (),
+    "task_struct.mm": (),
+    "task_struct.fs": (),
+    "task_struct.files": (),
+    "task_struct.cred": (),
+    "task_struct.exit_code": (),
+    "signal_struct.live": (),
+    "signal_struct.flags": (),
+    "signal_struct.group_exit_code": (),
+    "signal_struct.tty": (),
+    "signal_struct.pids": (),
+    "pid.level": (),
+    "pid.numbers": (),
+    "upid.nr": (),
+    "cred.uid": (),
+    "cred.gid": (),
+    "mm_struct.arg_start": (),
+    "mm_struct.arg_end": (),
+    "fs_struct.pwd": (),
+    "fs_struct.root": (),
+    "path.mnt": (),
+    "path.dentry": (),
+    "vfsmount.mnt_root": (),
+    "mount.mnt": (),
+    "mount.mnt_parent": (),
+    "mount.mnt_mountpoint": (),
+    "dentry.d_parent": (),
+    "dentry.d_name": ("dentry.d_name", "dentry.__d_name"),
+    "qstr.name": (),
+    "linux_binprm.filename": (),
+    "linux_binprm.interp": (),
+    "tty_struct.index": (),
+    "tty_struct.driver": (),
+    "tty_struct.link": (),
+    "tty_struct.winsize": (),
+    "tty_struct.termios": (),
+    "tty_struct.session": ("tty_struct.ctrl.session", "tty_struct.session"),
+    "tty_driver.subtype": (),
+    "ktermios.c_lflag": (),
+    "files_struct.fdt": (),
+    "fdtable.max_fds": (),
+    "fdtable.fd": (),
+    "file.f_inode": (),
+    "file.private_data": (),
+    "inode.i_rdev": (),
+    "tty_file_private.tty": (),
+}
+
+# Registers of a probed function as words of struct pt_regs, and system calls, by machine.
+# x86: arch/x86/include/asm/ptrace.h, entry/syscalls/syscall_64.tbl; arm64: asm/ptrace.h, asm-generic/unistd.h.
+_MACHINES: dict[str, dict[str, int | str]] = {
+    "x86_64": {
+        "ARG0": 14,
+        "ARG1": 13,
+        "RESULT": 10,
+        "SYS_READ": 0,
+        "SYS_WRITE": 1,
+        "SYS_IOCTL": 16,
+        "SYS_EXECVE": 59,
+        "SYS_EXECVEAT": 322,
+        "SYSCALL_NR_TYPE": "u64",
+        "SYSCALL_NR": "pt_regs.orig_ax",
+        "SYSCALL_ARG0": "pt_regs.di",
+        "SYSCALL_ARG1": "pt_regs.si",
+    },
+    "aarch64": {
+        "ARG0": 0,
+        "ARG1": 1,
+        "RESULT": 0,
+        "SYS_READ": 63,
+        "SYS_WRITE": 64,
+        "SYS_IOCTL": 29,
+        "SYS_EXECVE": 221,
+        "SYS_EXECVEAT": 281,
+        "SYSCALL_NR_TYPE": "s32",
+        "SYSCALL_NR": "pt_regs.syscallno",
+        "SYSCALL_ARG0": "pt_regs.orig_x0",
+        "SYSCALL_ARG1": 8,
+    },
+}
+
+FEXIT, KPROBE, SYSCALL = "fexit", "kprobe", "syscall"
+TTY_WAYS = (FEXIT, KPROBE, SYSCALL)
+"""The ways to watch terminals, the best first."""
+
+TTY_SOURCES = {
+    FEXIT: ("tty_pty_write.c", "tty_fexit.c"),
+    KPROBE: ("tty_pty_write.c", "tty_kprobe.c"),
+    SYSCALL: ("tty_syscall.c",),
+}
+TTY_NAMES = {
+    FEXIT: "fexit pty_write",
+    KPROBE: "kprobe pty_write",
+    SYSCALL: "raw tracepoint sys_exit",
+}
+
+
+def definitions(btf: Btf, keep_input: bool) -> list[str]:
+    """The -D flags that the sources need. Raises NoBtf if the kernel lacks a struct or field."""
+    flags = [f"-DSIZE_upid={btf.size('upid')}"]
+    for field, places in _FIELDS.items():
+        found = next((o for o in map(btf.offset, places or (field,)) if o is not None), None)
+        if found is None:
+            raise NoBtf(f"this kernel has no field {field}: please report it with the output of uname -a")
+        flags.append(f"-DOFF_{field.replace('.', '_')}={found}")
+    machine = os.uname().machine
+    if machine not in _MACHINES:
+        raise KernelRefused(f"recording is not possible on {machine}: only on x86_64 and aarch64")
+    for name, value in _MACHINES[machine].items():
+        known = btf.offset(value) if isinstance(value, str) and "." in value else value
+        flags.append(f"-D{name}={known}")
+    return [
+        *flags,
+        f"-DPAGE_SIZE={resource.getpagesize()}UL",
+        f"-DPROCESS_RING_BYTES={PROCESS_RING_BYTES}",
+        f"-DBYTE_RING_BYTES={BYTE_RING_BYTES}",
+        f"-DNO_INPUT={int(not keep_input)}",
+        f"-I{BPF_DIR}",
+        "-Wno-everything",
+    ]
+
+
+def source(way: str) -> str:
+    """The text that is compiled to watch terminals in that way."""
+    return "\n".join((BPF_DIR / name).read_text() for name in (*SOURCES, *TTY_SOURCES[way]))
+
+
+def possible(btf: Btf, way: str) -> bool:
+    """Whether a kernel may offer a way to watch terminals: a quick look that spares a compilation.
+
+    fexit needs programs of type tracing and pty_write in BTF; a kprobe needs the PMU of that name.
+    """
+    if way == FEXIT:
+        return btf.has_function("pty_write") and btf.allows_tracing()
+    if way == KPROBE:
+        return Path("/sys/bus/event_source/devices/kprobe").exists()
+    return True
+
+
+class _Programs:
+    """The programs for one way to watch terminals, compiled, loaded and attached by bcc."""
+
+    def __init__(self, way: str, flags: list[str]) -> None:
+        try:
+            import bcc  # noqa: PLC0415 - here and nowhere else: it loads LLVM
+        except ImportError as error:
+            raise NoBcc(
+                f"{sys.executable} cannot import bcc ({error}): install the package python3-bpfcc "
+                "(bcc on PyPI is something else)"
+            ) from error
+        self._bcc = bcc.BPF
+
+        class Module(bcc.BPF):  # type: ignore[misc]
+            """bcc attaches by a function's name by itself; here each is attached by hand."""
+
+            def _trace_autoload(self) -> None:
+                pass
+
+        self.links: list[int] = []
+        self.programs: list[int] = []
+        self.module = Module(text=source(way), cflags=flags)
+        if way == FEXIT:
+            for function in ("pty_close", "pty_resize", "pty_write"):
+                self._fexit(function)
+        elif way == KPROBE:
+            self._kprobe("pty_close")
+            self._kprobe("pty_resize")
+            self._kprobe("pty_write", on_return=True)
+            self._kprobe("pty_write")
+        else:
+            self._raw_tracepoint("sys_exit", "raw_sys_exit")
+        self._raw_tracepoint("sched_process_fork", "raw_fork")
+        self._raw_tracepoint("sched_process_exit", "raw_exit")
+        # Programs on one tracepoint run in the order in which they were attached.
+        self._raw_tracepoint("sched_process_exec", "raw_exec_session")
+        self._raw_tracepoint("sched_process_exec", "raw_exec")
+        self._raw_tracepoint("sched_process_exec", "raw_exec_argv")
+
+    def maps(self) -> list[int]:
+        return [self.module[name].map_fd for name in MAPS]
+
+    def close(self) -> None:
+        """Detaches what was attached."""
+        for link in self.links:
+            os.close(link)
+
+    def _load(self, function: str, kind: int) -> int:
+        program: int = self.module.load_func(function.encode(), kind).fd
+        self.programs.append(program)
+        return program
+
+    def _raw_tracepoint(self, tracepoint: str, function: str) -> None:
+        program = self._load(function, self._bcc.RAW_TRACEPOINT)
+        # Not by bcc's attach_raw_tracepoint(), which takes one program a tracepoint.
+        self.links.append(bpf.open_raw_tracepoint(tracepoint, program))
+
+    def _fexit(self, function: str) -> None:
+        name = f"kretfunc__{function}".encode()
+        self._load(name.decode(), self._bcc.TRACING)
+        self.module.attach_kretfunc(fn_name=name)
+        self.links.append(self.module.kfunc_exit_fds[name])
+
+    def _kprobe(self, function: str, on_return: bool = False) -> None:
+        name = f"{'kretprobe' if on_return else 'kprobe'}_{function}".encode()
+        self._load(name.decode(), self._bcc.KPROBE)
+        attach = self.module.attach_kretprobe if on_return else self.module.attach_kprobe
+        attach(event=function.encode(), fn_name=name)
+        self.links.append(next(fds[name] for fds in self.module.kprobe_fds.values() if name in fds))
+
+
+def _climb(ways: Sequence[str], keep_input: bool) -> tuple[str, _Programs]:
+    """The best way that this kernel takes, with its programs attached."""
+    os.environ["BCC_KERNEL_SOURCE"] = str(BPF_DIR)
+    btf = Btf()
+    flags = definitions(btf, keep_input)
+    refused = []
+    for way in ways:
+        if not possible(btf, way):
+            refused.append(f"{TTY_NAMES[way]}: not offered")
+            continue
+        try:
+            return way, _Programs(way, flags)
+        except AuditError:
+            raise
+        except Exception as error:  # noqa: BLE001 - bcc raises nothing more specific
+            refused.append(f"{TTY_NAMES[way]}: {error}")
+    raise KernelRefused(
+        f"the kernel refuses the probes ({'; '.join(refused)}); -v shows what its verifier said"
+    )
+
+
+def _child(channel: socket.socket, keep_input: bool, ways: Sequence[str]) -> None:
+    way, programs = _climb(ways, keep_input)
+    taken = {
+        "exec": "raw tracepoint sched_process_exec",
+        "fork": "raw tracepoint sched_process_fork",
+        "exit": "raw tracepoint sched_process_exit",
+        "exec_failed": TTY_NAMES[SYSCALL] if way == SYSCALL else "none",
+        "tty": TTY_NAMES[way],
+    }
+    answer = {"probes": taken, "programs": len(programs.programs)}
+    fds = [*programs.maps(), *programs.programs, *programs.links]
+    socket.send_fds(channel, [json.dumps(answer).encode()], fds)
+
+
+def _run_child(channel: socket.socket, log: int, body: Callable[[], None]) -> NoReturn:
+    """Runs `body` as the loader process and ends it without bcc's clean-up, which would detach."""
+    os.dup2(log, 1)
+    os.dup2(log, 2)
+    status = 1
+    try:
+        body()
+        status = 0
+    except AuditError as error:
+        channel.sendall(json.dumps({"error": type(error).__name__, "message": str(error)}).encode())
+    except BaseException:  # noqa: BLE001 - the process ends here, whatever it is
+        sys.excepthook(*sys.exc_info())
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
+
+
+_ERRORS = {kind.__name__: kind for kind in (NoBcc, NoBtf, KernelRefused)}
+
+
+@dataclass(frozen=True)
+class Probes:
+    """Live probes: file descriptors of the maps by name, of the programs, and of what holds them attached.
+
+    `taken` names the way taken for each kind of probe. As long as the maps are empty, nothing is recorded.
+    """
+
+    maps: dict[str, int]
+    programs: list[int]
+    links: list[int]
+    taken: dict[str, str]
+
+
+def load(keep_input: bool = True, ways: Sequence[str] = TTY_WAYS) -> Probes:
+    """Compiles, loads and attaches the probes in a child process that has ended afterwards.
+
+    Raises NoBcc, NoBtf or KernelRefused; what compiler and verifier said is in `details`.
+    """
+    ours, theirs = socket.socketpair()
+    with tempfile.TemporaryFile() as log, ours:
+        pid = os.fork()
+        if pid == 0:
+            ours.close()
+            _run_child(theirs, log.fileno(), lambda: _child(theirs, keep_input, ways))
+        theirs.close()
+        data, fds, _, _ = socket.recv_fds(ours, 1 << 16, 64)
+        os.waitpid(pid, 0)
+        answer = json.loads(data) if data else {"error": "KernelRefused", "message": "the loader died"}
+        if "error" in answer:
+            log.seek(0)
+            said = log.read().decode(errors="replace").strip()
+            raise _ERRORS[answer["error"]](answer["message"], details=said)
+    programs = len(MAPS) + answer["programs"]
+    maps = dict(zip(MAPS, fds[: len(MAPS)], strict=True))
+    return Probes(maps, fds[len(MAPS) : programs], fds[programs:], answer["probes"])
