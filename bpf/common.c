@@ -24,12 +24,17 @@ static long (*read_user_str)(void *to, u32 size, const void *from) = (void *)BPF
 #define MAX_TERMINALS 4096
 #define MAX_ANCESTORS 24
 
+/*
+ * Events go two ways, each with a ring and numbers of its own, so that a flood of output never takes
+ * the room of an exec, and so that what ran can be proven complete without what was printed.
+ */
+#define LANE_PROCESS 0
+#define LANE_BYTES 1
+
 /* Read by the recorder through mmap, so that looking for loss costs no system call. */
 struct target_state {
-	u64 next_seq; /* sequence number that the target's next event gets */
-	u64 lost_process_events; /* events that found no room in process_ring */
-	u64 lost_byte_events; /* events that found no room in byte_ring */
-	u64 reserved;
+	u64 next_seq[2]; /* number that the next event of each lane gets */
+	u64 lost[2]; /* events of each lane that found no room in its ring */
 };
 
 /* 64 bits wide: LLVM 14 fetches and adds no less without -mcpu=v3, which bcc cannot be told. */
@@ -64,7 +69,6 @@ BPF_ARRAY(numbers, struct numbers, 1);
 BPF_HASH(processes, u32, struct process, MAX_PROCESSES); /* host process ID -> whose it is */
 BPF_HASH(terminals, u64, struct terminal, MAX_TERMINALS); /* slave tty_struct -> whose it is */
 
-/* Two rings, so that a flood of output never takes the room of an exec (and the reverse). */
 BPF_RINGBUF_OUTPUT(process_ring, PROCESS_RING_BYTES / PAGE_SIZE);
 BPF_RINGBUF_OUTPUT(byte_ring, BYTE_RING_BYTES / PAGE_SIZE);
 
@@ -95,18 +99,18 @@ static __always_inline u32 current_target(void)
 }
 
 /*
- * Fills the header and takes the target's next sequence number. Whoever fails to store the event
+ * Fills the header and takes the next number of the target's lane. Whoever fails to store the event
  * afterwards leaves a hole in the numbers, which is how the recorder learns of it.
  */
-static __always_inline struct target_state *begin_event(struct event_header *h, u32 type, u32 target, u32 session,
-							u32 pid)
+static __always_inline struct target_state *begin_event(struct event_header *h, int lane, u32 type, u32 target,
+							u32 session, u32 pid)
 {
 	struct target_state *state = target_states.lookup(&target);
 
 	if (!state)
 		return NULL;
 	h->time = bpf_ktime_get_ns();
-	h->seq = __sync_fetch_and_add(&state->next_seq, 1);
+	h->seq = __sync_fetch_and_add(&state->next_seq[lane], 1);
 	h->type = type;
 	h->target = target;
 	h->session = session;
@@ -114,16 +118,28 @@ static __always_inline struct target_state *begin_event(struct event_header *h, 
 	return state;
 }
 
+static __always_inline struct target_state *begin_process_event(struct event_header *h, u32 type, u32 target,
+								u32 session, u32 pid)
+{
+	return begin_event(h, LANE_PROCESS, type, target, session, pid);
+}
+
+static __always_inline struct target_state *begin_byte_event(struct event_header *h, u32 type, u32 target,
+							     u32 session, u32 pid)
+{
+	return begin_event(h, LANE_BYTES, type, target, session, pid);
+}
+
 static __always_inline void put_process_event(struct target_state *state, void *event, u64 size)
 {
 	if (process_ring.ringbuf_output(event, size, 0))
-		__sync_fetch_and_add(&state->lost_process_events, 1);
+		__sync_fetch_and_add(&state->lost[LANE_PROCESS], 1);
 }
 
 static __always_inline void put_byte_event(struct target_state *state, void *event, u64 size)
 {
 	if (byte_ring.ringbuf_output(event, size, 0))
-		__sync_fetch_and_add(&state->lost_byte_events, 1);
+		__sync_fetch_and_add(&state->lost[LANE_BYTES], 1);
 }
 
 /* Process ID of a struct pid in the initial namespace. */

@@ -64,7 +64,7 @@ enum target_end_reason {
 
 struct event_header {
 	__u64 time; /* ns of CLOCK_MONOTONIC on the node; `clock` events relate it to the wall clock */
-	__u64 seq; /* number of the event in its target, from 0 without holes; nil if the recorder made it */
+	__u64 seq; /* number of the event in its target and lane, from 0 without holes; nil if the recorder made it */
 	__u32 type; /* enum event_type; in a log it is the first element of the event */
 	__u32 target; /* number of the target in the header's list, from 1 */
 	__u32 session; /* number of the session, from 1 in order of start; 0 if it is about none */
@@ -172,7 +172,7 @@ struct tty_close_event {
 
 struct gap_event {
 	struct event_header h;
-	__u64 first_seq; /* sequence number of the first missing event; nil if no event is missing */
+	__u64 first_seq; /* seq of the first missing event of this lane; nil if no event is missing */
 	__u64 events; /* how many events are missing */
 	__u64 offset; /* byte of the stream at which the hole begins */
 	__u64 bytes; /* how many bytes of the stream are missing */

@@ -91,7 +91,7 @@ int raw_exec(u64 *ctx)
 	b = exec_scratch.lookup(&zero);
 	if (!b)
 		return 0;
-	state = begin_event(&b->e.h, EVENT_EXEC, p->target, p->session, pid);
+	state = begin_process_event(&b->e.h, EVENT_EXEC, p->target, p->session, pid);
 	if (!state)
 		return 0;
 	level = pid_level(task);
@@ -199,7 +199,7 @@ int raw_exec_argv(u64 *ctx)
 			failed = read_user(b->argv, EXEC_TAIL, (void *)at);
 		else
 			failed = read_user(b->argv, masked, (void *)at);
-		state = begin_event(&b->e.h, EVENT_EXEC_ARGV, p->target, p->session, pid);
+		state = begin_process_event(&b->e.h, EVENT_EXEC_ARGV, p->target, p->session, pid);
 		if (!state)
 			return 0;
 		b->e.offset = (u64)i * EXEC_TAIL;

@@ -23,7 +23,7 @@ int raw_fork(u64 *ctx)
 	processes.update(&tgid, &p);
 	if (!p.session)
 		return 0;
-	state = begin_event(&e.h, EVENT_FORK, p.target, p.session, pid);
+	state = begin_process_event(&e.h, EVENT_FORK, p.target, p.session, pid);
 	if (!state)
 		return 0;
 	e.child = tgid;
@@ -60,7 +60,7 @@ int raw_exit(u64 *ctx)
 		return 0;
 	if (!p.session)
 		return 0;
-	state = begin_event(&e.h, EVENT_EXIT, p.target, p.session, pid);
+	state = begin_process_event(&e.h, EVENT_EXIT, p.target, p.session, pid);
 	if (!state)
 		return 0;
 	READ(leader, task, OFF_task_struct_group_leader);

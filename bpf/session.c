@@ -40,7 +40,7 @@ static __always_inline u32 start_session(void *task, u32 target, u32 pid)
 	if (!n)
 		return 0;
 	session = __sync_fetch_and_add(&n->next_session, 1);
-	state = begin_event(&e.h, EVENT_SESSION_START, target, session, pid);
+	state = begin_process_event(&e.h, EVENT_SESSION_START, target, session, pid);
 	if (!state)
 		return 0;
 	e.start_time = start_time(task);

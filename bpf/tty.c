@@ -37,7 +37,7 @@ BPF_PERCPU_ARRAY(tty_in_scratch, struct tty_in_buffer, 1);
 static __always_inline void put_tty_close(struct terminal *t)
 {
 	struct tty_close_event e = {};
-	struct target_state *state = begin_event(&e.h, EVENT_TTY_CLOSE, t->target, t->session, 0);
+	struct target_state *state = begin_byte_event(&e.h, EVENT_TTY_CLOSE, t->target, t->session, 0);
 
 	if (!state)
 		return;
@@ -68,7 +68,7 @@ static __always_inline u32 add_terminal(void *tty, struct process *p, u32 leader
 	READ(t.rows, tty, OFF_tty_struct_winsize);
 	READ(t.cols, tty, OFF_tty_struct_winsize + 2);
 	terminals.update(&key, &t);
-	state = begin_event(&e.h, EVENT_TTY_OPEN, p->target, p->session, pid);
+	state = begin_byte_event(&e.h, EVENT_TTY_OPEN, p->target, p->session, pid);
 	if (!state)
 		return 0;
 	e.tty = t.number;
@@ -150,7 +150,7 @@ static __always_inline struct terminal *terminal_of(void *slave)
 static __always_inline void put_tty_gap(struct terminal *t, u64 offset, u64 bytes, u32 direction, u32 reason)
 {
 	struct gap_event e = {};
-	struct target_state *state = begin_event(&e.h, EVENT_GAP, t->target, t->session, 0);
+	struct target_state *state = begin_byte_event(&e.h, EVENT_GAP, t->target, t->session, 0);
 
 	if (!state)
 		return;
@@ -209,7 +209,7 @@ static __always_inline void tty_out(struct terminal *t, char *from, u64 n, bool 
 		if (read_chunk(b->data, b->left.from, size, user)) {
 			put_tty_gap(t, b->left.offset, size, TTY_DIRECTION_OUT, GAP_UNREADABLE);
 		} else {
-			state = begin_event(&b->e.h, EVENT_TTY_OUT, t->target, t->session, current_tgid());
+			state = begin_byte_event(&b->e.h, EVENT_TTY_OUT, t->target, t->session, current_tgid());
 			if (!state)
 				return;
 			b->e.offset = b->left.offset;
@@ -245,7 +245,7 @@ static __always_inline void tty_in(struct terminal *t, void *slave, char *from, 
 	b->e.lflag = lflag;
 	b->e.hidden = 0;
 	if (NO_INPUT || (!(lflag & LFLAG_ECHO) && (lflag & LFLAG_ICANON))) {
-		state = begin_event(&b->e.h, EVENT_TTY_IN, t->target, t->session, current_tgid());
+		state = begin_byte_event(&b->e.h, EVENT_TTY_IN, t->target, t->session, current_tgid());
 		if (!state)
 			return;
 		b->e.offset = b->left.offset;
@@ -263,7 +263,7 @@ static __always_inline void tty_in(struct terminal *t, void *slave, char *from, 
 		if (read_chunk(b->data, b->left.from, size, user)) {
 			put_tty_gap(t, b->left.offset, size, TTY_DIRECTION_IN, GAP_UNREADABLE);
 		} else {
-			state = begin_event(&b->e.h, EVENT_TTY_IN, t->target, t->session, current_tgid());
+			state = begin_byte_event(&b->e.h, EVENT_TTY_IN, t->target, t->session, current_tgid());
 			if (!state)
 				return;
 			b->e.offset = b->left.offset;
@@ -287,7 +287,7 @@ static __always_inline void tty_resize(struct terminal *t, u16 rows, u16 cols)
 		return;
 	t->rows = rows;
 	t->cols = cols;
-	state = begin_event(&e.h, EVENT_TTY_RESIZE, t->target, t->session, current_tgid());
+	state = begin_byte_event(&e.h, EVENT_TTY_RESIZE, t->target, t->session, current_tgid());
 	if (!state)
 		return;
 	e.tty = t->number;

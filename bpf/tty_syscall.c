@@ -102,7 +102,7 @@ static __always_inline void exec_failed(char *filename, long result)
 	b = exec_failed_scratch.lookup(&zero);
 	if (!b)
 		return;
-	state = begin_event(&b->e.h, EVENT_EXEC_FAILED, p->target, p->session, pid);
+	state = begin_process_event(&b->e.h, EVENT_EXEC_FAILED, p->target, p->session, pid);
 	if (!state)
 		return;
 	size = read_user_str(b->filename, sizeof(b->filename), filename);

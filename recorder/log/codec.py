@@ -30,7 +30,7 @@ def pack(value: Any) -> bytes:
 
 def packer() -> Any:
     """A Packer that collects what is packed until its `bytes()` and `reset()`."""
-    return msgpack.Packer(autoreset=False, buf_size=1 << 18)
+    return msgpack.Packer(autoreset=False)
 
 
 def unpacker(file: BinaryIO | None = None) -> Any:

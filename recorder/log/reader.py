@@ -22,6 +22,7 @@ from recorder.log.format import Block, End, Header, Target
 
 _TAIL_BYTES = 1 << 16
 """An end record lies in the last bytes of a file, at most this many."""
+_INT_OR_NIL = (int, type(None))
 
 
 class Event(NamedTuple):
@@ -214,6 +215,8 @@ def decode_block(header: Header, block: Block) -> Iterator[Event]:
             name, names = fields.get(kind) or (f"type {kind}", ())
             if time.__class__ is not int or session.__class__ is not int:
                 raise ValueError("an event without a time")
+            if target.__class__ is not int or pid.__class__ is not int or seq.__class__ not in _INT_OR_NIL:
+                raise ValueError("an event's target, process or sequence number is no number")
             yield Event(time, name, seq, target, session, pid, dict(zip(names[5:], own, strict=False)))
     except (zstandard.ZstdError, *codec.FormatError, TypeError) as error:
         raise BadLog(f"block {block.number} cannot be read: {error}") from error

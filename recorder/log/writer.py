@@ -67,6 +67,10 @@ class LogWriter:
         for lane in self._lanes.values():
             self._flush(lane)
 
+    def flush_lane(self, lane_name: str) -> None:
+        """Writes what is collected of one lane."""
+        self._flush(self._lanes[lane_name])
+
     def end(self, reason: str, totals: dict[str, int]) -> None:
         """Writes what is collected and the end record."""
         self.flush()

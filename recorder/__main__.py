@@ -1,0 +1,49 @@
+"""The recorder's own command line, as it runs in the pod or, started by the client, on this machine."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from recorder.log.errors import AuditError
+
+
+def _agent(arguments: argparse.Namespace) -> int:
+    from recorder import agent, config  # noqa: PLC0415 - `serve` needs none of this
+
+    agent.Agent(config.parse(arguments.config), arguments.spool).run()
+    return 0
+
+
+def _serve(arguments: argparse.Namespace) -> int:
+    from recorder import serve  # noqa: PLC0415
+
+    return serve.serve(arguments.spool, arguments.offset)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Runs one command and returns the exit code; a foreseeable fault is one line on stderr."""
+    parser = argparse.ArgumentParser(prog="ebpfaudit-recorder", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    agent = commands.add_parser("agent", help="record into a spool folder")
+    agent.add_argument("--config", required=True, help="what to record, JSON (recorder/config.py)")
+    agent.set_defaults(run=_agent)
+    serve = commands.add_parser("serve", help="write a recorder's log to stdout as it grows")
+    serve.add_argument("--from", dest="offset", type=int, default=0, help="byte of the log to begin with")
+    serve.set_defaults(run=_serve)
+    for command in (agent, serve):
+        command.add_argument("--spool", required=True, type=Path, help="folder of the log and the control socket")
+    arguments = parser.parse_args(argv)
+    try:
+        code: int = arguments.run(arguments)
+    except AuditError as error:
+        print(f"error: {error}", file=sys.stderr)
+        if error.details:
+            print(error.details, file=sys.stderr)
+        return error.exit_code
+    except BrokenPipeError:  # the client is gone
+        return 1
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,119 @@
+"""Finds the cgroup of a target in the unified hierarchy (cgroup v2, or the v2 tree of a hybrid node)."""
+
+import os
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from recorder.errors import NoSuchTarget
+
+_ID = re.compile(r"^[\w.-]+$")
+_ROOT_INODE = 1  # of the real root of the hierarchy, kernel/cgroup/cgroup.c; a cgroup namespace shows another
+
+
+@dataclass(frozen=True)
+class Target:
+    """A cgroup to watch. `levels` are the depths at which the kernel may see it; `about` goes into the log."""
+
+    path: Path
+    name: str
+    cgroup_id: int
+    levels: tuple[int, ...]
+    about: dict[str, Any] = field(default_factory=dict)
+
+    def pids(self) -> set[int]:
+        """Host process IDs in the cgroup and those below it; none if it is gone."""
+        found: set[int] = set()
+        for folder, _, _ in os.walk(self.path):
+            try:
+                text = Path(folder, "cgroup.procs").read_text()
+            except OSError:  # gone meanwhile, or threaded
+                continue
+            found.update(map(int, text.split()))
+        found.discard(0)  # a process of a PID namespace that is not seen from here
+        return found
+
+    def populated(self) -> bool:
+        """Whether a process is in the cgroup or below it."""
+        try:
+            return "populated 1" in (self.path / "cgroup.events").read_text()
+        except OSError:
+            return False
+
+
+class Cgroups:
+    """The unified hierarchy below a mount of sysfs. Raises NoSuchTarget if there is none."""
+
+    def __init__(self, sysfs: Path) -> None:
+        root = sysfs / "fs/cgroup"
+        if not (root / "cgroup.controllers").exists():
+            root /= "unified"
+        if not (root / "cgroup.controllers").exists():
+            raise NoSuchTarget(f"no unified cgroup hierarchy below {sysfs}/fs/cgroup: cgroup v1 alone is not enough")
+        self.root = root
+
+    def find(self, wanted: dict[str, Any]) -> Target:
+        """The target that an entry of the configuration names by container_id, cgroup or pid.
+
+        Raises NoSuchTarget if there is none, or more than one.
+        """
+        if wanted.get("container_id"):
+            path = self._by_container(str(wanted["container_id"]))
+        elif wanted.get("cgroup"):
+            path = self._by_path(str(wanted["cgroup"]))
+        else:
+            path = self._by_pid(int(wanted["pid"]))
+        if path == self.root:
+            raise NoSuchTarget("the root cgroup is the whole machine: name a container's cgroup")
+        about = {k: v for k, v in wanted.items() if k not in ("cgroup", "pid")}
+        name = "/" + str(path.relative_to(self.root))
+        return Target(path, name, path.stat().st_ino, self._levels(path), about)
+
+    def _levels(self, path: Path) -> tuple[int, ...]:
+        depth = len(path.relative_to(self.root).parts)
+        if self.root.stat().st_ino == _ROOT_INODE:
+            return (depth,)
+        # A node that is itself a container (kind): the real depth is a few more than what is seen.
+        return tuple(range(depth, depth + 5))
+
+    def _by_pid(self, pid: int) -> Path:
+        try:
+            lines = Path(f"/proc/{pid}/cgroup").read_text().splitlines()
+        except OSError as error:
+            raise NoSuchTarget(f"there is no process {pid}") from error
+        unified = next((line[3:] for line in lines if line.startswith("0::")), "/")
+        return self.root / unified.lstrip("/")
+
+    def _by_path(self, text: str) -> Path:
+        given = Path(text)
+        for path in (given, self.root / text.lstrip("/")):
+            if path.is_relative_to(self.root) and (path / "cgroup.procs").exists():
+                return path
+        raise NoSuchTarget(f"there is no cgroup {text} in {self.root}")
+
+    def _by_container(self, wanted: str) -> Path:
+        if not _ID.match(wanted):
+            raise NoSuchTarget(f"{wanted!r} is no container ID")
+        exact, prefixed = [], []
+        for folder, below, _ in os.walk(self.root):
+            for name in below:
+                found = _container_id(name)
+                if found == wanted or name == wanted:
+                    exact.append(Path(folder, name))
+                elif len(wanted) >= 6 and found.startswith(wanted):
+                    prefixed.append(Path(folder, name))
+        matches = exact or prefixed
+        if not matches:
+            raise NoSuchTarget(f"no container {wanted} runs on this node: no cgroup below {self.root} has its name")
+        if len(matches) > 1:
+            raise NoSuchTarget(f"container {wanted} is not unique: {', '.join(m.name for m in matches)}")
+        return matches[0]
+
+
+def _container_id(cgroup: str) -> str:
+    """The container ID in a cgroup's name: ID, docker-ID.scope, cri-containerd-ID.scope, …; else ''."""
+    name = cgroup.removesuffix(".scope")
+    if name.startswith(("crio-conmon-", "libpod-conmon-")):
+        return ""
+    return re.split("[-:]", name)[-1]

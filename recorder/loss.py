@@ -1,0 +1,188 @@
+"""Puts the events of a lane in order and finds what is missing among them.
+
+Each event has the next number of its target and lane, taken before room in the ring is; each piece
+of a terminal has the offset of its first byte. A hole in either is loss, and becomes a `gap` event
+in its place.
+"""
+
+from bisect import bisect_right
+from collections.abc import Callable, Iterator
+from operator import itemgetter
+
+from recorder import events
+from recorder.events import Event
+
+_LAYOUTS = {layout.name: layout for layout in events.layouts().values()}
+_GAP = _LAYOUTS["gap"].type
+_TTY_OUT, _TTY_IN, _TTY_CLOSE = (_LAYOUTS[n].type for n in ("tty_out", "tty_in", "tty_close"))
+_REASON = events.enums()["gap_reason"]
+_DIRECTION = events.enums()["tty_direction"]
+OUT, IN = _DIRECTION["TTY_DIRECTION_OUT"], _DIRECTION["TTY_DIRECTION_IN"]
+
+PATIENCE_NS = 1_000_000_000
+"""How long a missing number may be one that is still on its way, if the kernel reports no loss."""
+
+_time = itemgetter(1)
+
+
+def gap(
+    time: int,
+    target: int,
+    reason: str,
+    *,
+    session: int = 0,
+    first_seq: int | None = None,
+    count: int = 0,
+    tty: int = 0,
+    direction: int = 0,
+    offset: int = 0,
+    size: int = 0,
+) -> Event:
+    """A gap event made by the recorder. `count` events, or `size` bytes from `offset` on, are missing."""
+    return [_GAP, time, None, target, session, 0, first_seq, count, offset, size, tty, direction, _REASON[reason]]
+
+
+class Lane:
+    """The events of one lane on their way from the ring to the log.
+
+    `lost(target)` is how many of a target's events the kernel could not store in this lane so far.
+    """
+
+    def __init__(self, lost: Callable[[int], int]) -> None:
+        self._lost = lost
+        self._pending: list[Event] = []
+        self._next: dict[int, int] = {}
+        self._declared: dict[int, int] = {}
+        self._waiting_since: int | None = None
+
+    @property
+    def waiting(self) -> bool:
+        """Whether events are held back."""
+        return bool(self._pending)
+
+    def take(self, arrived: list[Event]) -> None:
+        self._pending += arrived
+
+    def release(self, until: int, final: bool = False) -> list[Event]:
+        """The events up to `until` (ns), in order of time, with a gap event in each hole.
+
+        A hole is one when the kernel says that it lost so many events, or after PATIENCE_NS: before
+        that the missing event may be on its way, and all are held back. `final`: nothing comes any more.
+        """
+        if not self._pending:
+            return []
+        self._pending.sort(key=_time)
+        cut = len(self._pending) if final else bisect_right(self._pending, until, key=_time)
+        ready, later = self._pending[:cut], self._pending[cut:]
+        counts: dict[int, int] = {}
+        tops: dict[int, int] = {}
+        for event in ready:
+            target, seq = event[3], event[2]
+            counts[target] = counts.get(target, 0) + 1
+            if seq > tops.get(target, -1):
+                tops[target] = seq
+        holes: dict[int, list[int]] = {}
+        for target, top in tops.items():
+            first = self._next.get(target, 0)
+            if top + 1 - first != counts[target]:
+                present = {e[2] for e in ready if e[3] == target}
+                holes[target] = [s for s in range(first, top + 1) if s not in present]
+        if holes and not final and not self._real(holes, later, until):
+            return []
+        self._pending, self._waiting_since = later, None
+        for target, top in tops.items():
+            self._next[target] = top + 1
+        return list(self._with_gaps(ready, holes)) if holes else ready
+
+    def _real(self, holes: dict[int, list[int]], later: list[Event], now: int) -> bool:
+        on_their_way = {(e[3], e[2]) for e in later}
+        if any((target, seq) in on_their_way for target, missing in holes.items() for seq in missing):
+            return False
+        if all(self._lost(t) - self._declared.get(t, 0) >= len(m) for t, m in holes.items()):
+            return True
+        if self._waiting_since is None:
+            self._waiting_since = now
+        return now - self._waiting_since >= PATIENCE_NS
+
+    def _with_gaps(self, ready: list[Event], holes: dict[int, list[int]]) -> Iterator[Event]:
+        for target, missing in holes.items():
+            self._declared[target] = self._declared.get(target, 0) + len(missing)
+        before = {target: _runs(missing) for target, missing in holes.items()}
+        for event in ready:
+            runs = before.get(event[3])
+            while runs and runs[0][0] < event[2]:
+                first, count = runs.pop(0)
+                yield gap(event[1], event[3], "GAP_RING_FULL", first_seq=first, count=count)
+            yield event
+
+    def tail(self, target: int, next_seq: int, now: int) -> list[Event]:
+        """The gap between the last event and the end of the recording, after the last release."""
+        first = self._next.get(target, 0)
+        if next_seq <= first:
+            return []
+        self._next[target] = next_seq
+        return [gap(now, target, "GAP_RING_FULL", first_seq=first, count=next_seq - first)]
+
+
+def _runs(numbers: list[int]) -> list[tuple[int, int]]:
+    """(first, count) of each run of neighbours in an ascending list."""
+    runs: list[tuple[int, int]] = []
+    for number in numbers:
+        if runs and sum(runs[-1]) == number:
+            runs[-1] = (runs[-1][0], runs[-1][1] + 1)
+        else:
+            runs.append((number, 1))
+    return runs
+
+
+class Streams:
+    """Follows the offsets of every terminal."""
+
+    def __init__(self) -> None:
+        self._next: dict[tuple[int, int], int] = {}
+
+    def check(self, arrived: list[Event]) -> list[Event]:
+        """The events of the byte lane with a gap event before each piece that does not follow the last."""
+        out: list[Event] = []
+        expected = self._next
+        for event in arrived:
+            kind = event[0]
+            if kind == _TTY_OUT:
+                key, offset, size = (event[7], OUT), event[6], len(event[8])
+            elif kind == _TTY_IN:
+                key, offset, size = (event[7], IN), event[6], event[9] + len(event[10])
+            elif kind == _TTY_CLOSE:
+                for direction, total in ((OUT, event[6]), (IN, event[7])):
+                    self._hole(out, event, (event[8], direction), total)
+                out.append(event)
+                continue
+            elif kind == _GAP:
+                # Made in the kernel, which could not read these bytes.
+                key, offset, size = (event[10], event[11]), event[8], event[9]
+                event[6] = None
+            else:
+                out.append(event)
+                continue
+            if expected.get(key, 0) != offset:
+                self._hole(out, event, key, offset)
+            out.append(event)
+            expected[key] = offset + size
+        return out
+
+    def _hole(self, out: list[Event], event: Event, key: tuple[int, int], offset: int) -> None:
+        first = self._next.get(key, 0)
+        if offset > first:
+            tty, direction = key
+            out.append(
+                gap(
+                    event[1],
+                    event[3],
+                    "GAP_RING_FULL",
+                    session=event[4],
+                    tty=tty,
+                    direction=direction,
+                    offset=first,
+                    size=offset - first,
+                )
+            )
+            self._next[key] = offset

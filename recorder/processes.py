@@ -1,0 +1,79 @@
+"""What already runs in a target when recording starts, from /proc (proc(5))."""
+
+import os
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+_TICK_NS = 1_000_000_000 // os.sysconf("SC_CLK_TCK")
+
+
+@dataclass(frozen=True)
+class Process:
+    """A process as /proc shows it. `start_time` is ns of CLOCK_MONOTONIC, to a clock tick."""
+
+    pid: int
+    ppid: int
+    start_time: int
+    ns_pids: tuple[int, ...]
+    uid: int
+    gid: int
+    filename: bytes
+    cwd: bytes
+    argv: bytes
+
+
+def _link(path: str) -> bytes:
+    try:
+        return os.readlink(path.encode())
+    except OSError:  # a kernel thread, or gone
+        return b""
+
+
+def read(pid: int) -> Process | None:
+    """The process with that ID; None if it is gone."""
+    base = Path(f"/proc/{pid}")
+    try:
+        stat = (base / "stat").read_bytes()
+        status = (base / "status").read_text(errors="replace")
+        argv = (base / "cmdline").read_bytes()
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    fields = stat[stat.rindex(b")") + 2 :].split()
+    if fields[0] in (b"Z", b"X"):
+        return None
+    lines = dict(line.split(":\t", 1) for line in status.splitlines() if ":\t" in line)
+    suspended = time.clock_gettime_ns(time.CLOCK_BOOTTIME) - time.clock_gettime_ns(time.CLOCK_MONOTONIC)
+    return Process(
+        pid=pid,
+        ppid=int(fields[1]),
+        start_time=int(fields[19]) * _TICK_NS - suspended,
+        ns_pids=tuple(map(int, lines["NSpid"].split())),
+        uid=int(lines["Uid"].split()[0]),
+        gid=int(lines["Gid"].split()[0]),
+        filename=_link(f"/proc/{pid}/exe"),
+        cwd=_link(f"/proc/{pid}/cwd"),
+        argv=argv,
+    )
+
+
+def trees(pids: Iterable[int]) -> list[list[Process]]:
+    """The processes as trees, each with its root first, in the order in which the roots started.
+
+    The first tree is the container's own: its init is the first process that came in from outside.
+    """
+    known = {p.pid: p for p in map(read, sorted(pids)) if p}
+
+    def root(process: Process) -> Process:
+        seen = {process.pid}
+        while process.ppid in known and process.ppid not in seen:
+            seen.add(process.ppid)
+            process = known[process.ppid]
+        return process
+
+    members: dict[int, list[Process]] = {}
+    for process in known.values():
+        members.setdefault(root(process).pid, []).append(process)
+    ordered = sorted(members, key=lambda pid: (known[pid].start_time, pid))
+    return [sorted(members[pid], key=lambda p: (p.pid != pid, p.start_time, p.pid)) for pid in ordered]

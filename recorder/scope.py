@@ -1,0 +1,145 @@
+"""Fills the maps that tell the probes what to look at, and reads back what they count."""
+
+import mmap
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from recorder import bpf, events
+from recorder.cgroups import Target
+from recorder.events import Event
+from recorder.probes import Probes
+from recorder.processes import Process, trees
+
+# Values of the maps in bpf/common.c; tests/kernel/test_layout.py holds them against the compiler.
+_STATE = struct.Struct("=QQQQ")
+_NUMBERS = struct.Struct("=QQ")
+_PROCESS = struct.Struct("=II")
+_TERMINAL = struct.Struct("=QQIIIIIIHHI")
+_U32, _U64 = struct.Struct("=I"), struct.Struct("=Q")
+
+MAX_TARGETS, MAX_LEVELS = 256, 8
+PROCESS, BYTES = 0, 1
+"""Numbers of the lanes, as in bpf/common.c."""
+
+_TYPES = {layout.name: number for number, layout in events.layouts().items()}
+_FLAGS = events.enums()
+
+
+@dataclass(frozen=True)
+class Terminal:
+    """An open terminal of a session. `key` names it in the kernel's map; offsets are bytes so far."""
+
+    key: bytes
+    out_bytes: int
+    in_bytes: int
+    target: int
+    session: int
+    number: int
+    owner: int
+    index: int
+
+
+class Scope:
+    """What the probes look at."""
+
+    def __init__(self, probes: Probes, targets: Sequence[Target]) -> None:
+        self.targets = targets
+        maps = probes.maps
+        self._states = mmap.mmap(
+            maps["target_states"],
+            -(-_STATE.size * MAX_TARGETS // mmap.PAGESIZE) * mmap.PAGESIZE,
+            mmap.MAP_SHARED,
+            mmap.PROT_READ,
+        )
+        self._targets = bpf.Map(maps["targets"], _U32.size)
+        self._levels = bpf.Map(maps["levels"], _U32.size)
+        self._numbers = bpf.Map(maps["numbers"], _NUMBERS.size)
+        self._processes = bpf.Map(maps["processes"], _PROCESS.size)
+        self._terminals = bpf.Map(maps["terminals"], _TERMINAL.size)
+
+    def state(self, target: int) -> tuple[int, int, int, int]:
+        """(next number of the process lane, of the byte lane, events lost of each), as of now."""
+        state: tuple[int, int, int, int] = _STATE.unpack_from(self._states, target * _STATE.size)
+        return state
+
+    def lost(self, target: int, lane: int) -> int:
+        """Events of a lane that found no room in its ring so far."""
+        return self.state(target)[2 + lane]
+
+    def open(self, now: int) -> list[Event]:
+        """Lets the probes see the targets; the events (of time `now`, ns) that tell what already runs.
+
+        Whoever runs is known before the probes look for newcomers: else a workload's next command
+        would be taken for a session. What starts meanwhile has a parent that is known, or is found
+        by the second look.
+        """
+        told: list[Event] = []
+        known: dict[int, int] = {}
+        sessions = 0
+        for again in (False, True):
+            for number, target in enumerate(self.targets, 1):
+                for i, tree in enumerate(trees(target.pids())):
+                    root = tree[0]
+                    session = known.get(root.pid)
+                    if session is None:
+                        workload = i == 0 and not again
+                        session = 0 if workload else sessions + 1
+                        sessions = max(sessions, session)
+                    told += self._adopt(number, session, tree, known, now)
+            if not again:
+                self._numbers.update(_U32.pack(0), _NUMBERS.pack(sessions + 1, 1))
+                self._watch()
+        return told
+
+    def _adopt(
+        self, target: int, session: int, tree: list[Process], known: dict[int, int], now: int
+    ) -> list[Event]:
+        told: list[Event] = []
+        for process in tree:
+            if process.pid in known or self._processes.lookup(_U32.pack(process.pid)):
+                continue
+            if session and tree[0].pid not in known:
+                told.append(_session_start(process, target, session, now))
+            self._processes.update(_U32.pack(process.pid), _PROCESS.pack(target, session))
+            known[process.pid] = session
+            if session:
+                told.append(_exec(process, target, session, now))
+        return told
+
+    def _watch(self) -> None:
+        for number, target in enumerate(self.targets, 1):
+            self._targets.update(_U64.pack(target.cgroup_id), _U32.pack(number))
+        levels = sorted({level for target in self.targets for level in target.levels})
+        for i, level in enumerate(levels[:MAX_LEVELS]):
+            self._levels.update(_U32.pack(i), _U32.pack(level))
+
+    def terminals(self) -> list[Terminal]:
+        """The terminals that are open."""
+        found = []
+        for key in self._terminals.keys(_U64.size):
+            value = self._terminals.lookup(key)
+            if value:
+                out, typed, target, session, number, _, owner, index, *_ = _TERMINAL.unpack(value)
+                found.append(Terminal(key, out, typed, target, session, number, owner, index))
+        return found
+
+    def forget(self, terminal: Terminal) -> bool:
+        """Takes a terminal out of the map; False if the kernel has done so already."""
+        return self._terminals.delete(terminal.key)
+
+
+def _session_start(root: Process, target: int, session: int, now: int) -> Event:
+    flags = _FLAGS["session_flag"]["SESSION_UNDER_WAY"]
+    return [
+        _TYPES["session_start"], now, None, target, session, root.pid, root.start_time, root.ns_pids[-1], flags,
+    ]  # fmt: skip
+
+
+def _exec(process: Process, target: int, session: int, now: int) -> Event:
+    flags = _FLAGS["exec_flag"]["EXEC_UNDER_WAY"]
+    return [
+        _TYPES["exec"], now, None, target, session, process.pid, process.start_time, 0, len(process.argv),
+        process.ppid, process.ns_pids[-1], 0, process.uid, process.gid, 0, flags,
+        process.filename, b"", process.cwd, process.argv,
+    ]  # fmt: skip

@@ -1,0 +1,119 @@
+"""A throw-away container under runc, with bash and real execs of every command in it."""
+
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+RUNS = Path("/run")
+PREFIX = "ebpfaudit-run-"
+
+
+@dataclass(frozen=True)
+class Container:
+    """A running container. Its own init is `sleep`."""
+
+    id: str
+    root: Path
+    state: Path
+    cgroup: str
+
+    def exec_argv(self, *argv: str, tty: bool = True, cwd: str | None = None) -> list[str]:
+        """The command line that runs `argv` in it, as `kubectl exec` has the runtime do."""
+        flags = (["-t"] if tty else []) + (["--cwd", cwd] if cwd else [])
+        return ["runc", "--root", str(self.state), "exec", *flags, self.id, *argv]
+
+    def exec(self, *argv: str) -> str:
+        """Runs `argv` in it without a terminal; its output. Raises CalledProcessError."""
+        done = subprocess.run(
+            self.exec_argv(*argv, tty=False), capture_output=True, text=True, check=True, stdin=subprocess.DEVNULL
+        )
+        return done.stdout
+
+    @property
+    def init(self) -> int:
+        """Host process ID of the container's init."""
+        state = subprocess.run(
+            ["runc", "--root", str(self.state), "state", self.id], capture_output=True, check=True
+        )
+        pid: int = json.loads(state.stdout)["pid"]
+        return pid
+
+    def kill(self) -> None:
+        """Ends the container's init, and so the container."""
+        subprocess.run(["runc", "--root", str(self.state), "kill", self.id, "KILL"], check=True)
+
+
+def _root_filesystem(root: Path) -> None:
+    """bash and busybox, both static. bash execs busybox's links, so each command is a real exec."""
+    for folder in ("bin", "usr/bin", "etc", "proc", "sys", "dev", "tmp", "root"):
+        (root / folder).mkdir(parents=True)
+    shutil.copy("/bin/bash-static", root / "bin/bash")
+    shutil.copy("/bin/busybox", root / "bin/busybox")
+    applets = subprocess.run(["/bin/busybox", "--list"], capture_output=True, text=True, check=True).stdout
+    for applet in applets.split():
+        if applet not in ("bash", "busybox"):
+            (root / "bin" / applet).symlink_to("busybox")
+    (root / "etc/passwd").write_text("root:x:0:0:root:/root:/bin/bash\n")
+    (root / "etc/group").write_text("root:x:0:\n")
+
+
+def _spec(bundle: Path, command: Sequence[str], cgroup: str) -> None:
+    subprocess.run(["runc", "spec"], cwd=bundle, check=True)
+    path = bundle / "config.json"
+    spec = json.loads(path.read_text())
+    spec["process"].update(terminal=False, args=list(command))
+    spec["process"]["env"] = ["PATH=/bin:/usr/bin", "TERM=xterm-256color", "HOME=/root", "LANG=C.UTF-8"]
+    spec["root"]["readonly"] = False
+    spec["hostname"] = "victim"
+    spec["linux"]["cgroupsPath"] = cgroup
+    spec["linux"]["resources"] = {}
+    path.write_text(json.dumps(spec))
+
+
+def remove_leftovers() -> None:
+    """Removes what runs that are dead have left."""
+    for folder in RUNS.glob(PREFIX + "*"):
+        owner = folder.name.removeprefix(PREFIX).split("-")[0]
+        if owner.isdigit() and not Path(f"/proc/{owner}").exists():
+            _remove(folder)
+
+
+def _remove(folder: Path) -> None:
+    state = folder / "state"
+    for container in state.glob("*"):
+        subprocess.run(["runc", "--root", str(state), "delete", "-f", container.name], check=False)
+    shutil.rmtree(folder, ignore_errors=True)
+    for cgroup in Path("/sys/fs/cgroup").glob(f"*/{folder.name}"):
+        with suppress(OSError):
+            cgroup.rmdir()
+    with suppress(OSError):
+        Path("/sys/fs/cgroup", folder.name).rmdir()
+
+
+@contextmanager
+def container(command: Sequence[str] = ("/bin/sleep", "1000000")) -> Iterator[Container]:
+    """A container that runs `command`; gone afterwards. Needs root, runc, bash-static, busybox-static."""
+    remove_leftovers()
+    folder = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-", dir=RUNS))
+    bundle, state = folder / "bundle", folder / "state"
+    bundle.mkdir()
+    name = uuid.uuid4().hex * 2
+    cgroup = f"/{folder.name}/{name}"
+    try:
+        _root_filesystem(bundle / "rootfs")
+        _spec(bundle, command, cgroup)
+        with (folder / "output").open("wb") as output:
+            subprocess.run(
+                ["runc", "--root", str(state), "run", "-d", "-b", str(bundle), name],
+                stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, check=True,
+            )  # fmt: skip
+        yield Container(name, bundle / "rootfs", state, cgroup)
+    finally:
+        _remove(folder)
