@@ -1,0 +1,111 @@
+"""A small log, and a carrier that brings it without any recorder."""
+
+from collections.abc import Callable
+from typing import Any
+
+from kubectl_ebpfaudit.carrier import Interruptible
+from recorder.events import header_entries, layouts
+from recorder.log.errors import AuditError
+from recorder.log.writer import LogWriter
+
+SECOND = 10**9
+_LAYOUTS = {layout.name: layout for layout in layouts().values()}
+Chunk = bytes | Callable[[], None] | None
+"""What one `read` does: gives bytes, finds nothing (None), or calls something and finds nothing."""
+
+
+def event(
+    name: str, time: int, session: int = 1, target: int = 1, pid: int = 100, **fields: Any
+) -> list[Any]:
+    """An event as a log holds it; fields that are not given are 0 or empty."""
+    layout = _LAYOUTS[name]
+    values = [fields.pop(f.name, 0) for f in layout.own] + [fields.pop(f.name, b"") for f in layout.tails]
+    assert not fields
+    return [layout.type, time, 0, target, session, pid, *values]
+
+
+def exec_of(*argv: bytes, time: int = 2 * SECOND, session: int = 1) -> list[Any]:
+    joined = b"".join(word + b"\0" for word in argv)
+    return event("exec", time, session, argv=joined, argv_total=len(joined), filename=argv[0])
+
+
+def header(**changes: Any) -> dict[str, Any]:
+    target = {
+        "namespace": "default",
+        "pod": "victim",
+        "container": "app",
+        "container_id": "ab" * 32,
+        "cgroup": "/kubepods/x",
+        "cgroup_id": 7,
+    }
+    return {
+        "recording": "11111111-2222-3333-4444-555555555555",
+        "clock": {"monotonic": 0, "realtime": 1_700_000_000 * SECOND},
+        "node": {"name": "node1"},
+        "targets": [target],
+        "events": header_entries(),
+        **changes,
+    }
+
+
+def session_events() -> list[list[Any]]:
+    """One session with one command."""
+    return [
+        event("session_start", SECOND),
+        exec_of(b"ls", b"-la"),
+        event("session_end", 3 * SECOND, exit_code=3),
+    ]
+
+
+def log_objects(
+    events: list[list[Any]] | None = None, lost_bytes: int = 0, **header_changes: Any
+) -> list[bytes]:
+    """The objects of a whole log: header, a block of process events, a block of bytes, end record."""
+    objects: list[bytes] = []
+    writer = LogWriter(objects.append, header(**header_changes))
+    writer.add("process", session_events() if events is None else events)
+    writer.flush()
+    writer.add("bytes", [event("tty_out", 2 * SECOND, data=b"hello\r\n", tty=1)])
+    totals = {"sessions": 1, "execs": 1, "output_bytes": 7, "input_bytes": 0}
+    writer.end("sessions", {**totals, "lost_events": 0, "lost_bytes": lost_bytes})
+    return objects
+
+
+class FakeCarrier:
+    """Brings `chunks` one a read. Asked to stop, it goes on with `after_stop`."""
+
+    def __init__(
+        self,
+        chunks: list[Chunk],
+        after_stop: list[Chunk] | None = None,
+        error: AuditError | None = None,
+        left: str = "",
+    ) -> None:
+        self._chunks, self._after_stop, self._left = list(chunks), after_stop or [], left
+        self._error = error or AuditError("the recorder died")
+        self.stopped = 0
+        self.closed: list[bool] = []
+
+    def start(self, interruptible: Interruptible) -> None:
+        with interruptible():
+            return
+
+    def read(self, wake: int, seconds: float) -> bytes | None:
+        if not self._chunks:
+            return b""
+        chunk = self._chunks.pop(0)
+        if callable(chunk):
+            chunk()
+            return None
+        return chunk
+
+    def stop(self) -> None:
+        self.stopped += 1
+        self._chunks = list(self._after_stop)
+
+    def failure(self) -> AuditError:
+        return self._error
+
+    def close(self, whole: bool) -> str:
+        self.closed.append(whole)
+        return self._left
