@@ -12,6 +12,13 @@ int kretfunc__pty_resize(u64 *ctx)
 	return 0;
 }
 
+/* A slave has no resize operation of its own in pty_unix98_ops: tiocswinsz() in tty_io.c takes this one. */
+int kretfunc__tty_do_resize(u64 *ctx)
+{
+	pty_resized((void *)ctx[0], (void *)ctx[1]);
+	return 0;
+}
+
 int kretfunc__pty_close(u64 *ctx)
 {
 	pty_closed((void *)ctx[0]);

@@ -37,6 +37,12 @@ int kprobe_pty_resize(u64 *ctx)
 	return 0;
 }
 
+int kprobe_tty_do_resize(u64 *ctx)
+{
+	pty_resized((void *)ctx[ARG0], (void *)ctx[ARG1]);
+	return 0;
+}
+
 int kprobe_pty_close(u64 *ctx)
 {
 	pty_closed((void *)ctx[ARG0]);

@@ -25,6 +25,7 @@ static __always_inline void pty_wrote(void *tty, char *from, int accepted)
 	}
 }
 
+/* Of any tty: tty_do_resize() is not only for ptys. */
 static __always_inline void pty_resized(void *tty, void *winsize)
 {
 	struct terminal *t;

@@ -8,14 +8,14 @@ from recorder.log.errors import AuditError
 
 
 def _agent(arguments: argparse.Namespace) -> int:
-    from recorder import agent, config  # noqa: PLC0415 - `serve` needs none of this
+    from recorder import agent, config
 
     agent.Agent(config.parse(arguments.config), arguments.spool).run()
     return 0
 
 
 def _serve(arguments: argparse.Namespace) -> int:
-    from recorder import serve  # noqa: PLC0415
+    from recorder import serve
 
     return serve.serve(arguments.spool, arguments.offset)
 

@@ -106,7 +106,12 @@ class Agent:
             "recording": self._config.recording,
             "clock": {"monotonic": now, "realtime": now + self._realtime_offset},
             "recorder": {"python": platform.python_version()},
-            "node": {"name": uname.nodename, "kernel": uname.release, "arch": uname.machine, **self._config.node},
+            "node": {
+                "name": uname.nodename,
+                "kernel": uname.release,
+                "arch": uname.machine,
+                **self._config.node,
+            },
             "targets": [{**t.about, "cgroup": t.name, "cgroup_id": t.cgroup_id} for t in targets],
             "probes": self._probes.taken,
             "options": {

@@ -147,6 +147,4 @@ def enums() -> dict[str, dict[str, int]]:
 
 def header_entries() -> dict[str, dict[str, object]]:
     """What a log's header says of the events: {name: {"type": number, "fields": names in order}}."""
-    return {
-        layout.name: {"type": layout.type, "fields": list(layout.fields)} for layout in layouts().values()
-    }
+    return {layout.name: {"type": layout.type, "fields": list(layout.fields)} for layout in layouts().values()}

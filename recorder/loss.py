@@ -39,7 +39,21 @@ def gap(
     size: int = 0,
 ) -> Event:
     """A gap event made by the recorder. `count` events, or `size` bytes from `offset` on, are missing."""
-    return [_GAP, time, None, target, session, 0, first_seq, count, offset, size, tty, direction, _REASON[reason]]
+    return [
+        _GAP,
+        time,
+        None,
+        target,
+        session,
+        0,
+        first_seq,
+        count,
+        offset,
+        size,
+        tty,
+        direction,
+        _REASON[reason],
+    ]
 
 
 class Lane:

@@ -14,7 +14,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from recorder import bpf
 from recorder.btf import Btf
@@ -188,7 +188,7 @@ class _Programs:
 
     def __init__(self, way: str, flags: list[str]) -> None:
         try:
-            import bcc  # noqa: PLC0415 - here and nowhere else: it loads LLVM
+            import bcc
         except ImportError as error:
             raise NoBcc(
                 f"{sys.executable} cannot import bcc ({error}): install the package python3-bpfcc "
@@ -206,11 +206,12 @@ class _Programs:
         self.programs: list[int] = []
         self.module = Module(text=source(way), cflags=flags)
         if way == FEXIT:
-            for function in ("pty_close", "pty_resize", "pty_write"):
+            for function in ("pty_close", "pty_resize", "tty_do_resize", "pty_write"):
                 self._fexit(function)
         elif way == KPROBE:
             self._kprobe("pty_close")
             self._kprobe("pty_resize")
+            self._kprobe("tty_do_resize")
             self._kprobe("pty_write", on_return=True)
             self._kprobe("pty_write")
         else:
@@ -270,9 +271,7 @@ def _climb(ways: Sequence[str], keep_input: bool) -> tuple[str, _Programs]:
             raise
         except Exception as error:  # noqa: BLE001 - bcc raises nothing more specific
             refused.append(f"{TTY_NAMES[way]}: {error}")
-    raise KernelRefused(
-        f"the kernel refuses the probes ({'; '.join(refused)}); -v shows what its verifier said"
-    )
+    raise KernelRefused(f"the kernel refuses the probes ({'; '.join(refused)}); -v shows what its verifier said")
 
 
 def _child(channel: socket.socket, keep_input: bool, ways: Sequence[str]) -> None:
@@ -337,7 +336,7 @@ def load(keep_input: bool = True, ways: Sequence[str] = TTY_WAYS) -> Probes:
         theirs.close()
         data, fds, _, _ = socket.recv_fds(ours, 1 << 16, 64)
         os.waitpid(pid, 0)
-        answer = json.loads(data) if data else {"error": "KernelRefused", "message": "the loader died"}
+        answer: dict[str, Any] = json.loads(data or b'{"error": "KernelRefused", "message": "the loader died"}')
         if "error" in answer:
             log.seek(0)
             said = log.read().decode(errors="replace").strip()

@@ -92,9 +92,7 @@ class Scope:
                 self._watch()
         return told
 
-    def _adopt(
-        self, target: int, session: int, tree: list[Process], known: dict[int, int], now: int
-    ) -> list[Event]:
+    def _adopt(self, target: int, session: int, tree: list[Process], known: dict[int, int], now: int) -> list[Event]:
         told: list[Event] = []
         for process in tree:
             if process.pid in known or self._processes.lookup(_U32.pack(process.pid)):

@@ -41,11 +41,16 @@ def _open(path: Path, recorder: socket.socket, stdin: int) -> int:
         try:
             return os.open(path, os.O_RDONLY)
         except FileNotFoundError:
-            ready, _, _ = select.select([recorder, stdin], [], [], _LOOK_SECONDS)
+            ready = _ready(recorder, stdin)
             if stdin in ready and not _pass_on(stdin, recorder):
                 raise NoRecorder("the client is gone") from None
-            if recorder in ready and not _hear(recorder):
+            if recorder.fileno() in ready and not _hear(recorder):
                 raise NoRecorder("the recorder ended before its log began") from None
+
+
+def _ready(recorder: socket.socket, stdin: int) -> set[int]:
+    """Which of the two descriptors has something to read, after at most _LOOK_SECONDS."""
+    return set(select.select([recorder.fileno(), stdin], [], [], _LOOK_SECONDS)[0])
 
 
 def _pass_on(stdin: int, recorder: socket.socket) -> bool:
@@ -91,10 +96,10 @@ def serve(spool: Path, offset: int) -> int:
             return 0
         if not alive:
             return 1
-        ready, _, _ = select.select([recorder, stdin], [], [], _LOOK_SECONDS)
+        ready = _ready(recorder, stdin)
         if stdin in ready and not _pass_on(stdin, recorder):
             return 1
-        if recorder in ready:
+        if recorder.fileno() in ready:
             heard = _hear(recorder)
             alive = bool(heard)
             said += heard

@@ -16,8 +16,10 @@ MAX_BIN_BYTES = 32 << 20
 MAX_STR_BYTES = 1 << 20
 MAX_ITEMS = 1 << 20
 
-FormatError = (ValueError, msgpack.UnpackException)
-"""What reading bytes that are no msgpack, or exceed a limit, raises (OutOfData means: cut off)."""
+FormatError = (ValueError, TypeError, msgpack.UnpackException)
+"""What reading bytes that are no msgpack, or exceed a limit, raises (OutOfData means: cut off).
+
+TypeError comes of a map as the key of a map, which Python cannot hold."""
 
 OutOfData = msgpack.OutOfData
 

@@ -20,7 +20,7 @@ class AuditError(Exception):
 
 class BadLog(AuditError):
     exit_code = 8
-    meaning = "the file is not a log, or nothing of it can be read"
+    meaning = "the file is not a log, or is damaged"
 
 
 class NewerLog(AuditError):

@@ -75,9 +75,12 @@ def _target(number: int, entry: Any) -> Target:
     if not isinstance(entry, dict):
         raise _Invalid("a target is not a map")
     known = ("namespace", "pod", "container", "container_id", "cgroup")
-    more = {str(k): v for k, v in entry.items() if k not in (*known, "cgroup_id")}
-    cgroup_id = entry.get("cgroup_id", 0)
-    return Target(number, *(_text(entry.get(k)) for k in known), _number(cgroup_id, "cgroup_id"), more)
+    return Target(
+        number=number,
+        cgroup_id=_number(entry.get("cgroup_id", 0), "cgroup_id"),
+        more={str(k): v for k, v in entry.items() if k not in (*known, "cgroup_id")},
+        **{name: _text(entry.get(name)) for name in known},
+    )
 
 
 def parse_header(raw: Any) -> Header:
@@ -167,7 +170,7 @@ class _Chain:
         """
         if self.header is None:
             header = parse_header(value)
-            if raw[-32:] != format.sealed_digest(raw):
+            if value.get("sha256") != raw[-32:] or raw[-32:] != format.sealed_digest(raw):
                 raise BadLog("the header is damaged: its SHA-256 does not fit")
             self.header, self._previous = header, raw[-32:]
             return header

@@ -39,9 +39,7 @@ class LogWriter:
         self._compressor = zstandard.ZstdCompressor(level=ZSTD_LEVEL)
         self._lanes = {name: _Lane(name) for name in (format.PROCESS_LANE, format.BYTE_LANE)}
         self.blocks = self.events = 0
-        packed, self._previous = format.seal(
-            {"format": format.FORMAT, "version": list(format.VERSION), **header}
-        )
+        packed, self._previous = format.seal({"format": format.FORMAT, "version": list(format.VERSION), **header})
         write(packed)
 
     def add(self, lane_name: str, events: Sequence[list[Any]]) -> None:

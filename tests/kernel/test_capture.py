@@ -1,5 +1,6 @@
 """A real `runc exec -t` session, recorded by real probes, held against what its user saw and typed."""
 
+import os
 import re
 
 from tests.support.container import Container
@@ -27,12 +28,12 @@ def session(live: Recording) -> int:
     return live.of("session_start")[0].session
 
 
-def test_every_byte_that_the_user_saw_is_recorded(victim: Container) -> None:
+def test_a_whole_session_is_recorded_byte_for_byte(victim: Container) -> None:
     with recording({"container_id": victim.id}, sessions=1) as live:
         with bash(victim) as terminal:
             say(terminal, b"echo hello")
-            terminal.send(b"cat\r")
-            terminal.expect(b"cat\n")
+            terminal.send(b"sh -c 'echo sta''rted; exec cat'\r")
+            terminal.expect(b"started\n")
             terminal.send(b"typed line\r")
             terminal.expect(b"typed line\ntyped line\n")
             terminal.send(b"\x04")
@@ -44,11 +45,20 @@ def test_every_byte_that_the_user_saw_is_recorded(victim: Container) -> None:
             terminal.expect(PROMPT)
             say(terminal, "printf 'Grüße 日本 🎉\\n'".encode())
             say(terminal, b"i=0; while [ $i -lt 2000 ]; do echo line $i abcdefghijklmnop; i=$((i+1)); done")
+            terminal.resize(50, 132)
+            terminal.send(b"until [ \"$(stty size)\" = '50 132' ]; do :; done; echo resi''zed\r")
+            terminal.expect(b"resized\n" + PROMPT)
+            terminal.send(b"stty -echo; echo rea''dy; read x; stty echo; echo got ${#x}\r")
+            terminal.expect(b"\nready\n")
+            terminal.send(b"hunter22\r")
+            terminal.expect(b"got 8\n" + PROMPT)
             terminal.send(b"exit 3\r")
             assert terminal.wait() == 3
         end = live.end()
     assert live.output() == terminal.output
-    assert live.typed() == terminal.sent
+    assert live.typed() == terminal.sent.replace(b"hunter22\r", b"")
+    assert b"hunter22" not in live.log
+    assert [(e.fields["rows"], e.fields["cols"]) for e in live.of("tty_resize")][-1] == (50, 132)
     assert (end.reason, end.totals["lost_events"], end.totals["lost_bytes"]) == ("sessions", 0, 0)
     assert end.totals["output_bytes"] == len(terminal.output)
     assert live.of("tty_close")[0].fields["out_bytes"] == len(terminal.output)
@@ -58,7 +68,7 @@ def test_every_byte_that_the_user_saw_is_recorded(victim: Container) -> None:
 def test_what_is_typed_with_echo_off_is_counted_and_never_kept(victim: Container) -> None:
     with recording({"container_id": victim.id}, sessions=1) as live:
         with bash(victim) as terminal:
-            terminal.send(b"stty -echo; echo ready; read x; stty echo; echo got ${#x}\r")
+            terminal.send(b"stty -echo; echo rea''dy; read x; stty echo; echo got ${#x}\r")
             terminal.expect(b"\nready\n")
             terminal.send(b"hunter22\r")
             terminal.expect(b"got 8\n" + PROMPT)
@@ -66,7 +76,7 @@ def test_what_is_typed_with_echo_off_is_counted_and_never_kept(victim: Container
             terminal.wait()
         live.end()
     assert live.output() == terminal.output
-    assert b"hunter22" not in bytes(live.log)
+    assert b"hunter22" not in live.log
     assert live.typed() == terminal.sent.replace(b"hunter22\r", b"")
     assert sum(e.fields["hidden"] for e in live.of("tty_in")) == len(b"hunter22\r")
 
@@ -131,7 +141,7 @@ def test_a_terminal_of_another_container_is_not_recorded(victim: Container) -> N
         live.wait_for("session_end")
         live.stop()
         live.end()
-    assert b"private" not in bytes(live.output())
+    assert b"private" not in live.output()
     assert live.output() == terminal.output
     assert len(live.of("session_start")) == 1
 
@@ -140,9 +150,8 @@ def test_a_session_without_a_terminal_shows_what_it_ran(victim: Container) -> No
     with recording({"container_id": victim.id}, sessions=1) as live:
         victim.exec("/bin/sh", "-c", "ls / >/dev/null; exit 0")
         live.end()
-    assert live.commands() == [["/bin/sh", "-c", "ls / >/dev/null; exit 0"], ["ls", "/"]] or live.commands() == [
-        ["/bin/sh", "-c", "ls / >/dev/null; exit 0"]
-    ]
+    # busybox's shell runs its own ls without an execve.
+    assert live.commands() == [["/bin/sh", "-c", "ls / >/dev/null; exit 0"]]
     assert not live.of("tty_open")
 
 
@@ -150,4 +159,5 @@ def test_the_way_taken_is_in_the_header(victim: Container) -> None:
     with recording({"container_id": victim.id}) as live:
         live.stop()
         live.end()
-    assert re.match("fexit pty_write|kprobe pty_write|raw tracepoint sys_exit", live.header.raw["probes"]["tty"])
+    expected = os.environ.get("EBPFAUDIT_EXPECTED_WAY") or "fexit pty_write|kprobe pty_write|raw tracepoint sys_exit"
+    assert re.fullmatch(expected, live.header.raw["probes"]["tty"])

@@ -14,9 +14,7 @@ Chunk = bytes | Callable[[], None] | None
 """What one `read` does: gives bytes, finds nothing (None), or calls something and finds nothing."""
 
 
-def event(
-    name: str, time: int, session: int = 1, target: int = 1, pid: int = 100, **fields: Any
-) -> list[Any]:
+def event(name: str, time: int, session: int = 1, target: int = 1, pid: int = 100, **fields: Any) -> list[Any]:
     """An event as a log holds it; fields that are not given are 0 or empty."""
     layout = _LAYOUTS[name]
     values = [fields.pop(f.name, 0) for f in layout.own] + [fields.pop(f.name, b"") for f in layout.tails]
@@ -57,9 +55,7 @@ def session_events() -> list[list[Any]]:
     ]
 
 
-def log_objects(
-    events: list[list[Any]] | None = None, lost_bytes: int = 0, **header_changes: Any
-) -> list[bytes]:
+def log_objects(events: list[list[Any]] | None = None, lost_bytes: int = 0, **header_changes: Any) -> list[bytes]:
     """The objects of a whole log: header, a block of process events, a block of bytes, end record."""
     objects: list[bytes] = []
     writer = LogWriter(objects.append, header(**header_changes))

@@ -32,16 +32,18 @@ class Container:
     def exec(self, *argv: str) -> str:
         """Runs `argv` in it without a terminal; its output. Raises CalledProcessError."""
         done = subprocess.run(
-            self.exec_argv(*argv, tty=False), capture_output=True, text=True, check=True, stdin=subprocess.DEVNULL
+            self.exec_argv(*argv, tty=False),
+            capture_output=True,
+            text=True,
+            check=True,
+            stdin=subprocess.DEVNULL,
         )
         return done.stdout
 
     @property
     def init(self) -> int:
         """Host process ID of the container's init."""
-        state = subprocess.run(
-            ["runc", "--root", str(self.state), "state", self.id], capture_output=True, check=True
-        )
+        state = subprocess.run(["runc", "--root", str(self.state), "state", self.id], capture_output=True, check=True)
         pid: int = json.loads(state.stdout)["pid"]
         return pid
 

@@ -5,8 +5,8 @@ from typing import Any
 from unittest import mock
 
 from recorder import events
-from recorder.log import writer
 from recorder.log.format import BYTE_LANE, PROCESS_LANE
+from recorder.log.writer import LogWriter
 
 MS = 1_000_000
 SECOND = 1_000 * MS
@@ -102,9 +102,9 @@ class LogBuilder:
             totals["lost_bytes"] += own["bytes"]
 
     def objects(self, end: str | None = "target gone", split: int = 1 << 20) -> list[bytes]:
-        """The log's objects, each as its bytes, with `split` events to a block; no end record if `end` is None."""
+        """The objects, each as its bytes, with `split` events to a block; no end record without `end`."""
         written: list[bytes] = []
-        log = writer.LogWriter(written.append, self.header)
+        log = LogWriter(written.append, self.header)
         rest = {name: list(found) for name, found in self._lanes.items()}
         while any(rest.values()):
             for name, found in rest.items():
@@ -112,7 +112,8 @@ class LogBuilder:
                 del found[:split]
             log.flush()
         if end is not None:
-            with mock.patch.object(writer.time, "clock_gettime_ns", return_value=MONOTONIC + self.last + SECOND):
+            ended = MONOTONIC + self.last + SECOND
+            with mock.patch("time.clock_gettime_ns", return_value=ended):
                 log.end(end, self.totals)
         return written
 
@@ -135,21 +136,21 @@ def run(log: LogBuilder, at: int, pid: int, *words: str | bytes, ppid: int = 100
     """Adds the fork and the exec of a command; its process ID in the container is `pid` - 90."""
     first = words[0] if isinstance(words[0], bytes) else words[0].encode()
     session = fields.pop("session", 1)
-    log.add("fork", at, session, ppid, child=pid, child_ns_pid=pid - 90, child_start_time=MONOTONIC + at)
-    return log.add(
-        "exec", at + MS, session, pid, start_time=MONOTONIC + at, ppid=ppid, ns_pid=pid - 90, ns_ppid=ppid - 90,
-        filename=b"/bin/" + first, cwd=b"/root", argv=argv(*words), **fields
-    )  # fmt: skip
+    start = MONOTONIC + at
+    log.add("fork", at, session, ppid, child=pid, child_ns_pid=pid - 90, child_start_time=start)
+    of_exec = {"start_time": start, "ppid": ppid, "ns_pid": pid - 90, "ns_ppid": ppid - 90, "cwd": b"/root"}
+    of_exec |= {"filename": b"/bin/" + first, "argv": argv(*words)}
+    return log.add("exec", at + MS, session, pid, **{**of_exec, **fields})
 
 
 def start_shell(log: LogBuilder, at: int = 0, session: int = 1, pid: int = 100, tty: int = 1) -> LogBuilder:
-    """Adds the start of an interactive session that runs bash."""
+    """Adds the start of a session that runs bash, on a terminal unless `tty` is 0."""
     log.add("session_start", at, session, pid, start_time=MONOTONIC + at - MS, ns_pid=pid - 90)
     log.add(
         "exec", at + MS, session, pid, start_time=MONOTONIC + at - MS, ppid=50, ns_pid=pid - 90, tty=tty,
         filename=b"/bin/bash", cwd=b"/root", argv=argv("bash"),
     )  # fmt: skip
-    return log.add("tty_open", at + 2 * MS, session, pid, tty=tty, index=0, rows=24, cols=80)
+    return log.add("tty_open", at + 2 * MS, session, pid, tty=tty, rows=24, cols=80) if tty else log
 
 
 def shell_session() -> LogBuilder:
@@ -164,7 +165,8 @@ def shell_session() -> LogBuilder:
     log.add("tty_resize", 2 * SECOND, tty=1, rows=50, cols=120)
     run(log, 3 * SECOND, 102, "sh", "-c", "exec sleep 100", tty=1)
     log.add(
-        "exec", 3 * SECOND + 5 * MS, pid=102, start_time=MONOTONIC + 3 * SECOND, ppid=100, ns_pid=12, ns_ppid=10,
+        "exec", 3 * SECOND + 5 * MS, pid=102, start_time=MONOTONIC + 3 * SECOND, ppid=100,
+        ns_pid=12, ns_ppid=10,
         filename=b"/bin/sleep", cwd=b"/root", argv=argv("sleep", "100"), tty=1,
     )  # fmt: skip
     log.add("tty_in", 4 * SECOND, data=b"\x03")
@@ -173,7 +175,5 @@ def shell_session() -> LogBuilder:
     log.add("tty_in", 6 * SECOND, hidden=8)
     log.add("tty_out", 7 * SECOND, data=b"exit\r\n")
     log.add("exit", 7 * SECOND + MS, pid=100, start_time=MONOTONIC - MS, exit_code=1)
-    log.add("tty_close", 7 * SECOND + 2 * MS, tty=1, out_bytes=65, in_bytes=16)
+    log.add("tty_close", 7 * SECOND + 2 * MS, tty=1, out_bytes=62, in_bytes=16)
     return log.add("session_end", 7 * SECOND + 3 * MS, exit_code=1)
-
-

@@ -3,7 +3,6 @@
 import json
 import os
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -34,7 +33,7 @@ class Recording:
         self.log = bytearray()
         self.events: list[Event] = []
         self._stream = Stream()
-        self._errors = tempfile.TemporaryFile()
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed in close()
         ways = {"tty_ways": WAYS.split(",")} if WAYS else {}
         text = json.dumps({"recording": "test", **ways, **config})
         started = time.monotonic()
@@ -65,7 +64,8 @@ class Recording:
         for process in (self._serve, self.agent):
             process.kill()
             process.wait()
-        assert self._serve.stdin and self._serve.stdout
+        assert self._serve.stdin
+        assert self._serve.stdout
         self._serve.stdin.close()
         self._serve.stdout.close()
         self._errors.close()
@@ -145,7 +145,3 @@ def recording(*targets: dict[str, Any], **config: Any) -> Iterator[Recording]:
     with tempfile.TemporaryDirectory(prefix="ebpfaudit-test-") as spool:
         with Recording(Path(spool), {"targets": list(targets), **config}) as live:
             yield live
-
-
-if __name__ == "__main__":
-    sys.exit("a module of the tests")

@@ -1,0 +1,67 @@
+# `make` alone lists the targets. PYTHON picks the interpreter of .venv: make install PYTHON=python3.12
+PYTHON ?= python3
+export PYTHON
+export PIP_DISABLE_PIP_VERSION_CHECK = 1
+
+BIN := .venv/bin
+UV := 0.13.9
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo image testnode check format test test-unit test-kernel test-guest test-cluster bench lock dist clean
+
+help: ## list the targets
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+install: ## set up all that work here needs, .venv/bin/kubectl-ebpfaudit included
+	@scripts/install
+
+demo: install ## record a session in a container on this machine and replay it
+	@scripts/demo
+
+image: ## build the recorder's image: build/recorder.tar
+	@scripts/build-image
+
+testnode: ## build the Kubernetes that the cluster tests run: build/testnode
+	@scripts/build-testnode build/testnode
+
+check: install ## lint, formatting, types, architecture
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: install ## put the code into the form that `make check` wants
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+test: ## everything: install, check, prepare, and all tests
+	@scripts/run-tests
+
+test-unit: ## the tests that need no privileges
+	@scripts/run-tests unit
+
+test-kernel: ## the tests with real BPF in this machine's kernel
+	@scripts/run-tests kernel
+
+test-guest: ## the tests with other kernels, in QEMU
+	@scripts/run-tests guest
+
+test-cluster: ## the tests with a real Kubernetes on this machine
+	@scripts/run-tests cluster
+
+bench: install ## measure what recording and reading cost
+	$(BIN)/python -m tests.bench
+
+lock: ## pin what pyproject.toml asks for in requirements/dev.txt (UPGRADE=1: take newer versions)
+	test -x build/lock/bin/uv || $(PYTHON) -m venv build/lock
+	build/lock/bin/python -m pip install --quiet uv==$(UV)
+	build/lock/bin/uv pip compile --quiet pyproject.toml --group dev --universal --python-version 3.10 \
+		--generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' \
+		$(if $(UPGRADE),--upgrade) --output-file requirements/dev.txt
+
+dist: install ## build sdist and wheel into dist/
+	$(BIN)/python -m build --no-isolation
+
+clean: ## remove all that make made
+	rm -rf .venv .venv.lock build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

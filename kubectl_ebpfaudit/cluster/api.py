@@ -1,0 +1,197 @@
+"""The Kubernetes API, as little of it as is needed. The only module that imports `kubernetes`.
+
+Of that library comes what takes long to get right: kubeconfig, credentials, TLS. Its generated classes for
+each resource cost a second to import and are left alone; objects are plain dicts.
+"""
+
+import json
+import os
+import ssl
+import warnings
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import kubernetes.config
+import urllib3
+import yaml
+from kubernetes.client import ApiClient, Configuration
+from kubernetes.config.config_exception import ConfigException
+
+from kubectl_ebpfaudit import __version__
+from kubectl_ebpfaudit.cluster.errors import NoContext, Unreachable, of_response
+from replay.escape import printable
+
+Object = dict[str, Any]
+"""A Kubernetes object, or a watch event."""
+
+_kube_config: Any = kubernetes.config  # it has no types
+_DEFAULT_KUBECONFIG = "~/.kube/config"
+_MAX_ERROR_BYTES = 1 << 16
+_UNUSABLE = (ConfigException, yaml.YAMLError, OSError, KeyError, TypeError, AttributeError, ValueError)
+"""What a kubeconfig that is none makes the library raise."""
+
+
+@dataclass(frozen=True)
+class Access:
+    """Which cluster, and as whom: kubectl's options of these names. `timeout` is seconds for one request."""
+
+    kubeconfig: str | None = None
+    context: str | None = None
+    as_user: str | None = None
+    as_groups: list[str] = field(default_factory=list)
+    timeout: float = 30.0
+
+
+class Api:
+    """A connection to an API server. `namespace` is that of the context. Used by one thread.
+
+    Every method raises Unreachable, or what `errors.of_response` makes of an answer.
+    """
+
+    def __init__(self, configuration: Any, namespace: str, access: Access) -> None:
+        self.configuration = configuration
+        self.namespace = namespace
+        self.timeout = access.timeout
+        self._access = access
+        configuration.retries = False
+        if not configuration.verify_ssl:
+            warnings.simplefilter("ignore", urllib3.exceptions.InsecureRequestWarning)
+        self._pool = ApiClient(configuration).rest_client.pool_manager
+
+    def headers(self) -> list[tuple[str, str]]:
+        """Who asks; credentials that expire are renewed."""
+        found = [("User-Agent", f"kubectl-ebpfaudit/{__version__}")]
+        for entry in self.configuration.auth_settings().values():
+            if entry and entry.get("in") == "header" and entry.get("value"):
+                found.append((entry["key"], entry["value"]))
+        if self._access.as_user:
+            found.append(("Impersonate-User", self._access.as_user))
+        return found + [("Impersonate-Group", group) for group in self._access.as_groups]
+
+    def get(self, path: str, **query: str) -> Object:
+        return _object(self._request("GET", path, query))
+
+    def create(self, path: str, body: Object) -> Object:
+        return _object(self._request("POST", path, {}, body))
+
+    def delete(self, path: str, options: Object) -> Object:
+        return _object(self._request("DELETE", path, {}, options))
+
+    def text(self, path: str, **query: str) -> str:
+        return self._request("GET", path, query).decode(errors="replace")
+
+    def watch(self, path: str, seconds: int, **query: str) -> Iterator[Object]:
+        """The watch events of a list, for at most so many seconds."""
+        query = {**query, "watch": "true", "timeoutSeconds": str(max(1, seconds))}
+        try:
+            answer = self._send("GET", path, query, None, seconds + self.timeout)
+            if not 200 <= answer.status <= 299:
+                raise of_response(answer.status, answer.read(_MAX_ERROR_BYTES))
+            rest = b""
+            try:
+                for piece in answer.stream(1 << 16):
+                    *lines, rest = (rest + piece).split(b"\n")
+                    for line in lines:
+                        yield _object(line)
+            finally:
+                answer.close()
+        except urllib3.exceptions.HTTPError as error:
+            raise self.unreachable(error) from error
+
+    def unreachable(self, error: BaseException) -> Unreachable:
+        """What is said when there is no answer."""
+        return Unreachable(
+            f"the API server {printable(self.configuration.host)} cannot be reached: {_reason(error)}; "
+            "check the cluster, the network and --context"
+        )
+
+    def _request(self, method: str, path: str, query: Mapping[str, str], body: Object | None = None) -> bytes:
+        try:
+            answer = self._send(method, path, query, body, self.timeout)
+            data: bytes = answer.read()
+            answer.release_conn()
+        except urllib3.exceptions.HTTPError as error:
+            raise self.unreachable(error) from error
+        if not 200 <= answer.status <= 299:
+            raise of_response(answer.status, data)
+        return data
+
+    def _send(self, method: str, path: str, query: Mapping[str, str], body: Object | None, seconds: float) -> Any:
+        headers = urllib3.HTTPHeaderDict(self.headers())
+        headers["Accept"] = "*/*" if path.endswith("/log") else "application/json"
+        if body is not None:
+            headers["Content-Type"] = "application/json"
+        return self._pool.request(
+            method,
+            self.configuration.host + path + (f"?{urlencode(query)}" if query else ""),
+            body=None if body is None else json.dumps(body).encode(),
+            headers=headers,
+            timeout=urllib3.Timeout(connect=min(self.timeout, seconds), read=seconds),
+            preload_content=False,
+            redirect=False,
+        )
+
+
+def connect(access: Access) -> Api:
+    """Reads the kubeconfig as kubectl does; inside a pod without one, its service account. Sends nothing.
+
+    Raises NoContext.
+    """
+    configuration = Configuration()
+    path = os.path.expanduser(access.kubeconfig or os.environ.get("KUBECONFIG") or _DEFAULT_KUBECONFIG)
+    files = [part for part in path.split(os.pathsep) if part]
+    inside = not access.kubeconfig and not access.context and "KUBERNETES_SERVICE_HOST" in os.environ
+    if not any(map(os.path.exists, files)):
+        if inside:
+            return _connect_inside(configuration, access)
+        raise NoContext(
+            f"there is no kubeconfig at {printable(path)}: name one with --kubeconfig or KUBECONFIG, or use --local"
+        )
+    try:
+        contexts, active = _kube_config.list_kube_config_contexts(path)
+        names = {context["name"]: context.get("context") or {} for context in contexts}
+        name = access.context or active["name"]
+        if name not in names:
+            there = printable(", ".join(sorted(names)))
+            raise NoContext(f"there is no context {printable(name)} in {printable(path)}; there is: {there}")
+        _kube_config.load_kube_config(path, name, client_configuration=configuration, persist_config=False)
+    except _UNUSABLE as error:
+        reason = str(error).splitlines()[:1] or [type(error).__name__]
+        raise NoContext(f"the kubeconfig {printable(path)} cannot be used: {printable(reason[0])}") from error
+    return Api(configuration, names[name].get("namespace") or "default", access)
+
+
+def _connect_inside(configuration: Any, access: Access) -> Api:
+    try:
+        _kube_config.load_incluster_config(client_configuration=configuration)
+        namespace = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace").read_text().strip()
+    except (ConfigException, OSError) as error:
+        raise NoContext(f"there is no kubeconfig, and no service account: {printable(str(error))}") from error
+    return Api(configuration, namespace or "default", access)
+
+
+def _object(data: bytes) -> Object:
+    try:
+        value = json.loads(data)
+    except ValueError as error:
+        raise Unreachable("what answers is no Kubernetes API server: its answer is no JSON") from error
+    return value if isinstance(value, dict) else {}
+
+
+def _reason(error: BaseException) -> str:
+    """The words of the innermost cause, without the libraries' wrapping."""
+    seen = error
+    while cause := getattr(seen, "reason", None) or seen.__cause__ or seen.__context__:
+        if not isinstance(cause, BaseException):
+            break
+        seen = cause
+    if isinstance(seen, ssl.SSLError):
+        return printable(f"TLS: {getattr(seen, 'verify_message', '') or seen.reason or seen}")
+    if isinstance(seen, TimeoutError):
+        return "it does not answer in time"
+    if isinstance(seen, OSError) and seen.strerror:
+        return printable(seen.strerror)
+    return printable(str(seen) or type(seen).__name__)

@@ -1,0 +1,157 @@
+"""An exec session in a pod over a websocket, read frame by frame.
+
+The first byte of each frame is its channel: 0 stdin, 1 stdout, 2 stderr, 3 the final v1.Status, and with
+version 5 of the protocol 255, which closes another (k8s.io/apimachinery/pkg/util/remotecommand/constants.go).
+The reader of the kubernetes package keeps and joins all that ever came; this one keeps nothing.
+"""
+
+import contextlib
+import select
+import socket
+import ssl
+import time
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+import websocket
+
+from kubectl_ebpfaudit.cluster.api import Api
+from kubectl_ebpfaudit.cluster.errors import Unreachable, of_response
+from recorder.log.errors import AuditError
+
+STDIN, STDOUT, STDERR, STATUS = 0, 1, 2, 3
+_PROTOCOLS = ["v5.channel.k8s.io", "v4.channel.k8s.io"]
+_PING_SECONDS = 15.0
+_DEAD_SECONDS = 45.0
+"""Heard nothing for so long, not even an answer to a ping: the connection is dead."""
+
+
+class Dropped(AuditError):
+    """The connection is gone, and the command may still run."""
+
+
+class ExecStream:
+    """A command that runs in a container. Raises Unreachable or an ApiError if it cannot be started."""
+
+    def __init__(self, api: Api, namespace: str, pod: str, container: str, command: list[str]) -> None:
+        query = [("container", container), ("stdin", "true"), ("stdout", "true"), ("stderr", "true")]
+        query += [("command", word) for word in command]
+        path = f"/api/v1/namespaces/{namespace}/pods/{pod}/exec?{urlencode(query)}"
+        host = api.configuration.host
+        url = host.replace("http", "ws", 1) + path  # https -> wss
+        self._socket = _websocket(api.configuration)
+        try:
+            self._socket.connect(
+                url,
+                timeout=api.timeout,
+                header=[f"{name}: {value}" for name, value in api.headers()],
+                subprotocols=_PROTOCOLS,
+                suppress_origin=True,
+                redirect_limit=0,
+                **_proxy(api.configuration),
+            )
+        except websocket.WebSocketBadStatusException as error:
+            raise of_response(error.status_code, error.resp_body or b"") from error
+        except (websocket.WebSocketException, OSError) as error:
+            raise api.unreachable(error) from error
+        self._heard = self._pinged = time.monotonic()
+
+    def wait(self, wake: int, seconds: float) -> bool:
+        """Whether `receive` will not block; False if `wake` is readable, or nothing came within `seconds`.
+
+        Raises Dropped if the other side is dead.
+        """
+        raw = self._socket.sock
+        if raw is None:
+            raise Dropped("the connection is closed")
+        if isinstance(raw, ssl.SSLSocket) and raw.pending():
+            return True
+        deadline = time.monotonic() + seconds
+        poll = select.poll()
+        poll.register(raw, select.POLLIN)
+        poll.register(wake, select.POLLIN)
+        while (now := time.monotonic()) < deadline:
+            ready = [fd for fd, _ in poll.poll(1000 * min(_PING_SECONDS, deadline - now))]
+            if raw.fileno() in ready:
+                return True
+            if ready:
+                return False
+            self._ping()
+        return False
+
+    def _ping(self) -> None:
+        now = time.monotonic()
+        if now - self._heard > _DEAD_SECONDS:
+            raise Dropped("the connection is dead")
+        if now - self._pinged >= _PING_SECONDS - 1:
+            self._pinged = now
+            try:
+                self._socket.ping()
+            except (websocket.WebSocketException, OSError) as error:
+                raise Dropped(str(error)) from error
+
+    def receive(self) -> tuple[int, bytes]:
+        """(channel, data) of the next frame; channel -1 if it carries none. Raises Dropped at the end."""
+        try:
+            opcode, frame = self._socket.recv_data_frame(True)
+        except (websocket.WebSocketException, OSError) as error:
+            raise Dropped(str(error)) from error
+        self._heard = time.monotonic()
+        if opcode == websocket.ABNF.OPCODE_CLOSE:
+            raise Dropped("the other side closed the connection")
+        data: Any = frame.data if frame is not None else b""
+        if opcode not in (websocket.ABNF.OPCODE_BINARY, websocket.ABNF.OPCODE_TEXT) or not data:
+            return -1, b""
+        return data[0], data[1:]
+
+    def send(self, data: bytes) -> None:
+        """Writes to the command's stdin. Raises Dropped."""
+        try:
+            self._socket.send_binary(bytes([STDIN]) + data)
+        except (websocket.WebSocketException, OSError) as error:
+            raise Dropped(str(error)) from error
+
+    def close(self) -> None:
+        with contextlib.suppress(websocket.WebSocketException, OSError):
+            self._socket.shutdown()
+
+
+def _websocket(configuration: Any) -> Any:
+    return websocket.WebSocket(
+        sslopt=_tls(configuration),
+        sockopt=[(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)],
+        enable_multithread=False,
+        skip_utf8_validation=True,
+    )
+
+
+def _tls(configuration: Any) -> dict[str, Any]:
+    if not configuration.host.startswith("https"):
+        return {}
+    try:
+        context = ssl.create_default_context(cafile=configuration.ssl_ca_cert or None)
+        if configuration.cert_file:
+            context.load_cert_chain(configuration.cert_file, configuration.key_file or None)
+    except OSError as error:
+        raise Unreachable(f"the certificates of this context cannot be used: {error}") from error
+    options: dict[str, Any] = {"context": context}
+    if not configuration.verify_ssl:
+        options.update(cert_reqs=ssl.CERT_NONE, check_hostname=False)
+    if configuration.tls_server_name:
+        options["server_hostname"] = configuration.tls_server_name
+    return options
+
+
+def _proxy(configuration: Any) -> dict[str, Any]:
+    """Options for the proxy that the kubeconfig or the environment names."""
+    if not configuration.proxy:
+        return {}
+    proxy = urlsplit(configuration.proxy)
+    no_proxy = configuration.no_proxy or ""
+    return {
+        "http_proxy_host": proxy.hostname,
+        "http_proxy_port": proxy.port or 80,
+        "http_no_proxy": no_proxy.split(",") if no_proxy else None,
+        "http_proxy_auth": (proxy.username, proxy.password or "") if proxy.username else None,
+        "proxy_type": proxy.scheme if proxy.scheme.startswith("socks") else "http",
+    }

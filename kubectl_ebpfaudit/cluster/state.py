@@ -1,0 +1,165 @@
+"""Follows the recorder's pod through the API: until it runs, until it has ended, until it is gone."""
+
+import time
+from collections.abc import Iterator
+
+from kubectl_ebpfaudit.cluster.api import Api, Object
+from kubectl_ebpfaudit.cluster.errors import ApiError, NoImage, NotFound, PodDidNotStart
+from kubectl_ebpfaudit.cluster.pod import CONTAINER
+from kubectl_ebpfaudit.failures import of_recorder
+from recorder.log.errors import AuditError
+from replay.escape import printable
+
+# Reasons that the kubelet gives, see pkg/kubelet/images/types.go and pkg/kubelet/kuberuntime.
+_NO_IMAGE = frozenset(
+    [
+        "ErrImagePull",
+        "ImagePullBackOff",
+        "InvalidImageName",
+        "ErrImageNeverPull",
+        "RegistryUnavailable",
+        "ImageInspectError",
+        "SignatureValidationFailed",
+    ]
+)
+_NO_START = frozenset(
+    [
+        "CreateContainerConfigError",
+        "CreateContainerError",
+        "RunContainerError",
+        "PreCreateHookError",
+        "PostStartHookError",
+        "CrashLoopBackOff",
+    ]
+)
+_NO_PROGRAM = ("StartError", "ContainerCannotRun")
+
+
+class PodWatch:
+    """One pod, by name. `last` is its last state that was seen; {} before the first and when it is gone."""
+
+    def __init__(self, api: Api, namespace: str, name: str, pod: Object | None = None) -> None:
+        self._api = api
+        self.name, self.namespace = name, namespace
+        self._list = f"/api/v1/namespaces/{namespace}/pods"
+        self.path = f"{self._list}/{name}"
+        self.last = pod or {}
+
+    def states(self, seconds: float) -> Iterator[Object]:
+        """The pod's state now, and each one that follows, at most for `seconds`; {} as soon as it is gone."""
+        deadline = time.monotonic() + seconds
+        while (left := deadline - time.monotonic()) > 0:
+            yield self.last or self.refresh()
+            if not self.last:
+                return
+            version = str((self.last.get("metadata") or {}).get("resourceVersion", ""))
+            selector = f"metadata.name={self.name}"
+            for event in self._api.watch(self._list, int(left) + 1, fieldSelector=selector, resourceVersion=version):
+                kind, pod = event.get("type"), event.get("object") or {}
+                if kind == "ERROR":  # the version is too old, for one: begin again with what there is now
+                    break
+                self.last = {} if kind == "DELETED" else pod
+                yield self.last
+                if not self.last or time.monotonic() > deadline:
+                    return
+            self.refresh()
+
+    def refresh(self) -> Object:
+        """The pod's state now, {} if there is no such pod."""
+        try:
+            self.last = self._api.get(self.path)
+        except NotFound:
+            self.last = {}
+        return self.last
+
+    def wait_running(self, seconds: float) -> None:
+        """Returns when the container runs.
+
+        Raises NoImage, PodDidNotStart, or the error that the recorder ended with.
+        """
+        for pod in self.states(seconds):
+            if not pod:
+                raise PodDidNotStart(f"the recorder's pod {self._name()} was deleted while it started")
+            state = container_state(pod)
+            if "running" in state:
+                return
+            if "terminated" in state:
+                raise self.recorder_error()
+            if error := self._stuck(pod, state):
+                raise error
+        reason = printable(str((container_state(self.last).get("waiting") or {}).get("reason", "no state")))
+        raise PodDidNotStart(
+            f"the recorder's pod {self._name()} did not run within {seconds:.0f} s ({reason}): "
+            f"look at node {self._node()} and its kubelet"
+        )
+
+    def wait_gone(self, seconds: float) -> bool:
+        """Whether the pod is gone from the API within that time."""
+        return any(not pod for pod in self.states(seconds))
+
+    def recorder_error(self) -> AuditError:
+        """Why the recorder's container has ended, by its exit code and its own words."""
+        if not self.last:
+            return PodDidNotStart(f"the recorder's pod {self._name()} was deleted by somebody else")
+        ended = container_state(self.last).get("terminated") or {}
+        status = self.last.get("status") or {}
+        if status.get("reason"):  # Evicted, DeadlineExceeded, NodeLost …
+            message = f"{status['reason']}: {status.get('message', '')}"
+            return PodDidNotStart(f"the recorder's pod {self._name()} was ended by its node: {printable(message)}")
+        if ended.get("reason") in _NO_PROGRAM:
+            return PodDidNotStart(f"the image {self._image()} is no recorder: {printable(ended.get('message'))}")
+        if ended.get("exitCode") == 0:
+            return AuditError(f"the recorder on node {self._node()} ended before its log was fetched")
+        text = str(ended.get("message") or "")
+        if "error: " not in text:
+            text = self._log() or text
+        if ended.get("reason") == "OOMKilled":
+            return AuditError(f"the recorder on {self._node()} used more memory than it may and was ended")
+        return of_recorder(ended.get("exitCode"), text, f"on node {self._node()}")
+
+    def _log(self) -> str:
+        try:
+            return self._api.text(f"{self.path}/log", container=CONTAINER, tailLines="50", limitBytes="65536")
+        except (ApiError, AuditError):
+            return ""
+
+    def _stuck(self, pod: Object, state: Object) -> AuditError | None:
+        """What the pod has failed with before its container ran, if it has."""
+        status = pod.get("status") or {}
+        if status.get("phase") == "Failed":
+            reason = printable(f"{status.get('reason', 'Failed')}: {status.get('message', 'no reason given')}")
+            return PodDidNotStart(f"node {self._node()} refused the recorder's pod: {reason}")
+        waiting = state.get("waiting") or {}
+        reason, message = str(waiting.get("reason", "")), printable(str(waiting.get("message", "")))
+        if reason in _NO_IMAGE:
+            return NoImage(
+                f"the image {self._image()} cannot be pulled on node {self._node()}: {reason}: {message}; "
+                "name one that the node can reach with --image"
+            )
+        if reason in _NO_START:
+            return PodDidNotStart(f"the recorder's container cannot start on {self._node()}: {reason}: {message}")
+        return None
+
+    def _name(self) -> str:
+        return f"{printable(self.namespace)}/{self.name}"
+
+    def _image(self) -> str:
+        containers = (self.last.get("spec") or {}).get("containers") or [{}]
+        return printable(str(containers[0].get("image", "")))
+
+    def _node(self) -> str:
+        return printable(str((self.last.get("spec") or {}).get("nodeName", "?")))
+
+
+def container_state(pod: Object) -> Object:
+    """The state of the recorder's container: {"running": …} and so on, {} before there is one."""
+    for status in (pod.get("status") or {}).get("containerStatuses") or []:
+        if status.get("name") == CONTAINER:
+            state: Object = status.get("state") or {}
+            return state
+    return {}
+
+
+def ended(pod: Object) -> bool:
+    """Whether the recorder's container has ended, or its pod is gone."""
+    return not pod or "terminated" in container_state(pod)

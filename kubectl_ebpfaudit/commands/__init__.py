@@ -1,0 +1,1 @@
+"""One module a verb: its options, help and examples. What it does lies elsewhere."""

@@ -1,0 +1,28 @@
+"""`version`: which program this is, and which logs it reads."""
+
+import platform
+from typing import Any
+
+from kubectl_ebpfaudit import __version__
+from kubectl_ebpfaudit.options import Output, Verbose
+from kubectl_ebpfaudit.printing import as_data, emit
+from recorder.log.format import VERSION
+
+
+def version(output: Output = None, verbose: Verbose = False) -> None:
+    """Print the version of this program and of the log format.
+
+    \b
+    Example:
+      kubectl ebpfaudit version -o json
+    """
+    log_format = "{}.{}".format(*VERSION)
+    if output:
+        shown: dict[str, Any] = {
+            "version": __version__,
+            "log_format": log_format,
+            "python": platform.python_version(),
+        }
+        emit(as_data(shown, output.value))
+    else:
+        emit(f"kubectl ebpfaudit {__version__}, log format {log_format}\n")

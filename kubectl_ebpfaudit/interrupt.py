@@ -1,0 +1,70 @@
+"""Ctrl-C and its kin while a recording is made: the first asks it to end, the second gives it up."""
+
+import contextlib
+import os
+import signal
+from collections.abc import Iterator
+from types import FrameType, TracebackType
+from typing import Any
+
+from recorder.log.errors import AuditError
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class Interrupted(AuditError):
+    """The user ended the program before anything was recorded."""
+
+    def __init__(self) -> None:
+        super().__init__("interrupted before the recording began: nothing was recorded")
+
+
+class Signals:
+    """Catches SIGINT, SIGTERM and SIGHUP (the terminal was closed) between `with` and its end.
+
+    They do nothing but count, and make `fd` readable: so that what must not be cut short, removing a
+    privileged pod above all, never is. Within `interruptible()` they raise Interrupted.
+    """
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._may_raise = False
+
+    def __enter__(self) -> "Signals":
+        self.fd, self._write = os.pipe()
+        os.set_blocking(self.fd, False)
+        os.set_blocking(self._write, False)
+        self._before: list[tuple[int, Any]] = [(n, signal.signal(n, self._caught)) for n in _SIGNALS]
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for number, handler in self._before:
+            signal.signal(number, handler)
+        os.close(self.fd)
+        os.close(self._write)
+
+    def _caught(self, number: int, frame: FrameType | None) -> None:
+        self.count += 1
+        with contextlib.suppress(BlockingIOError):
+            os.write(self._write, b"\0")
+        if self._may_raise:
+            self._may_raise = False
+            raise Interrupted
+
+    def drain(self) -> None:
+        """Makes `fd` not readable until the next signal."""
+        with contextlib.suppress(BlockingIOError):
+            os.read(self.fd, 1 << 10)
+
+    @contextlib.contextmanager
+    def interruptible(self) -> Iterator[None]:
+        """Raises Interrupted at once if a signal came before, or when one comes."""
+        self._may_raise = True
+        try:
+            if self.count:
+                raise Interrupted
+            yield
+        finally:
+            self._may_raise = False

@@ -1,0 +1,74 @@
+"""The file that a recording is written to. Only whole objects of the log get into it."""
+
+import contextlib
+import os
+import secrets
+import stat
+from pathlib import Path
+
+from recorder.log.errors import CannotWrite
+from replay.escape import printable
+
+
+class LogFile:
+    """A new file, mode 0600. Raises CannotWrite if it exists already, or cannot be made.
+
+    With `force` an existing file is replaced, but only when the recording has begun: `append` was called.
+    What is no regular file (/dev/full, a FIFO) is then written to instead.
+    """
+
+    def __init__(self, path: Path, force: bool = False) -> None:
+        self.path = path
+        self.size = 0
+        self._made: Path | None = path
+        self._replace = force and os.path.lexists(path)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+        if self._replace:
+            path = Path(os.path.realpath(path))
+            if path.exists() and not stat.S_ISREG(path.stat().st_mode):
+                flags, self._made, self._replace = os.O_WRONLY, None, False
+            else:
+                self._final = path
+                path = self._made = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+        try:
+            self._fd = os.open(path, flags | os.O_CLOEXEC, 0o600)
+        except FileExistsError as error:
+            raise CannotWrite(
+                f"{printable(str(path))} exists already: name another with -w, or replace it with --force"
+            ) from error
+        except OSError as error:
+            raise CannotWrite(f"{printable(str(path))} cannot be written: {error.strerror}") from error
+
+    def append(self, data: bytes) -> None:
+        """Writes one whole object.
+
+        Raises CannotWrite if there is no room for it; the file is then as long as it was before.
+        """
+        try:
+            if self._replace and self._made:
+                os.replace(self._made, self._final)
+                self._replace = False
+            rest = memoryview(data)
+            while rest:
+                rest = rest[os.write(self._fd, rest) :]
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                os.ftruncate(self._fd, self.size)
+            kept = (
+                f"the {self.size} bytes before are kept and can be read" if self.size else "nothing was kept"
+            )
+            raise CannotWrite(
+                f"{printable(str(self.path))} cannot be written: {error.strerror}; {kept}"
+            ) from error
+        self.size += len(data)
+
+    def close(self) -> None:
+        """Closes the file, and removes it if nothing was written."""
+        if self._fd < 0:
+            return
+        with contextlib.suppress(OSError):  # not every file system and device can
+            os.fsync(self._fd)
+        os.close(self._fd)
+        self._fd = -1
+        if not self.size and self._made:
+            self._made.unlink(missing_ok=True)

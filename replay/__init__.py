@@ -1,0 +1,1 @@
+"""Reads recordings: timeline, screen, player, search, exports. Needs neither a cluster nor BPF."""

@@ -1,0 +1,73 @@
+"""What `export` writes: the bytes of a terminal, or every event as a line of JSON."""
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from recorder.log.reader import Event, Log
+from replay.clock import Clock, rfc3339
+from replay.escape import json_line, text
+from replay.fields import Enums, number
+from replay.stream import HIDDEN, Piece, ordered
+from replay.values import argument_list, plain, strings
+
+_ENUMS = {
+    ("gap", "reason"): "gap_reason",
+    ("gap", "direction"): "tty_direction",
+    ("target_end", "reason"): "target_end_reason",
+}
+_FLAGS = {("exec", "flags"): "exec_flag", ("session_start", "flags"): "session_flag"}
+
+
+def raw(log: Log, session: int, tty: int, direction: str, missing: Callable[[Piece], None]) -> Iterator[bytes]:
+    """The bytes of one terminal in one direction; each hole is handed to `missing` where it lies."""
+    for piece in ordered(log.events(session=session), tty, direction):
+        if piece.missing:
+            missing(piece)
+        elif piece.data:
+            yield piece.data
+
+
+def hole_note(piece: Piece, enums: Enums) -> str:
+    """What is missing in a stream, where and why."""
+    if piece.reason == HIDDEN:
+        return f"{piece.missing:,} bytes typed with echo off are not kept, at byte {piece.offset}"
+    reason = piece.reason if isinstance(piece.reason, str) else enums.name("gap_reason", piece.reason)
+    return f"{piece.missing:,} bytes are missing at byte {piece.offset} ({text(reason).replace('_', ' ')})"
+
+
+def json_lines(log: Log, session: int | None = None) -> Iterator[str]:
+    """Every event, of one session if asked for, as one JSON object a line, in order of time.
+
+    `time` is RFC 3339; bytes are text as `replay.values` describes, argv is a list, enums are named.
+    """
+    clock, enums = Clock(log.header), Enums(log.header)
+    for event in log.events():
+        clock.feed(event)
+        if session in (None, event.session):
+            line = json.dumps(_object(event, clock, enums), ensure_ascii=False, separators=(",", ":"))
+            yield json_line(line) + "\n"
+
+
+def _object(event: Event, clock: Clock, enums: Enums) -> dict[str, Any]:
+    shown: dict[str, Any] = {
+        "time": rfc3339(clock.wall(event.time)),
+        "type": text(event.type),
+        "seq": event.seq,
+        "target": event.target,
+        "session": event.session,
+        "pid": event.pid,
+    }
+    for name, value in event.fields.items():
+        key = (event.type, name)
+        if key in _ENUMS:
+            shown[name] = enums.name(_ENUMS[key], number(event, name))
+        elif key in _FLAGS:
+            shown[name] = enums.flags(_FLAGS[key], number(event, name))
+        elif key == ("exec", "argv") and isinstance(value, bytes):
+            shown |= argument_list(name, tuple(value.removesuffix(b"\0").split(b"\0")) if value else ())
+        elif isinstance(value, bytes):
+            shown |= strings(text(name), value)
+        else:
+            shown[text(name)] = plain(value)
+    return shown

@@ -1,0 +1,164 @@
+"""What a recording tells, as objects. Times are ns since 1970-01-01 UTC; what was recorded stays bytes."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from recorder.log.format import End, Header, Target
+from recorder.log.reader import Damage
+
+SESSION_UNDER_WAY = 1
+
+
+@dataclass(slots=True, eq=False)
+class Exec:
+    """One program that a process of a session ran, until it ended or ran another one."""
+
+    time: int
+    session: int
+    host_pid: int
+    host_ppid: int
+    pid: int
+    ppid: int
+    filename: bytes
+    interpreter: bytes
+    cwd: bytes
+    argv_bytes: bytes
+    argv_total: int
+    uid: int
+    gid: int
+    tty: int
+    flags: int
+    parent: "Exec | None" = None
+    ended: int | None = None
+    exit_code: int | None = None
+    signal: int = 0
+
+    @property
+    def argv(self) -> tuple[bytes, ...]:
+        """The arguments; the last may be cut short if `argv_missing`."""
+        data = self.argv_bytes
+        return tuple(data.removesuffix(b"\0").split(b"\0")) if data else ()
+
+    @property
+    def argv_missing(self) -> int:
+        """Bytes of argv that are not in the recording."""
+        return max(self.argv_total - len(self.argv_bytes), 0)
+
+
+@dataclass(slots=True)
+class FailedExec:
+    """A program that a process could not run; `error` is the errno."""
+
+    time: int
+    host_pid: int
+    pid: int
+    filename: bytes
+    error: int
+
+
+@dataclass(slots=True)
+class Gap:
+    """Something is missing; `tty` and `direction` ("out", "in") are of the stream, 0 and "" for events."""
+
+    time: int
+    reason: str
+    events: int
+    bytes: int
+    offset: int
+    tty: int
+    direction: str
+
+
+@dataclass(slots=True)
+class Terminal:
+    """A terminal of a session, /dev/pts/`index`; its size is that when it was first seen, 0 if unknown."""
+
+    number: int
+    index: int = 0
+    rows: int = 0
+    cols: int = 0
+
+
+@dataclass(slots=True)
+class Session:
+    """One entry from outside into a container. Byte counts are of what the recording holds."""
+
+    number: int
+    target: int
+    host_pid: int
+    pid: int
+    started: int
+    began: int
+    """Time of its first event, ns of CLOCK_MONOTONIC."""
+    under_way: bool = False
+    ended: int | None = None
+    exit_code: int | None = None
+    signal: int = 0
+    terminals: list[Terminal] = field(default_factory=list)
+    execs: list[Exec] = field(default_factory=list)
+    failed: list[FailedExec] = field(default_factory=list)
+    gaps: list[Gap] = field(default_factory=list)
+    output_bytes: int = 0
+    input_bytes: int = 0
+    hidden_bytes: int = 0
+
+    @property
+    def kind(self) -> str:
+        """How it came in, in kubectl's words."""
+        return "exec -it" if self.terminals else "exec"
+
+    @property
+    def argv(self) -> tuple[bytes, ...]:
+        """That of the first program it ran."""
+        return self.execs[0].argv if self.execs else ()
+
+    @property
+    def lost_events(self) -> int:
+        return sum(gap.events for gap in self.gaps)
+
+    @property
+    def lost_bytes(self) -> int:
+        return sum(gap.bytes for gap in self.gaps)
+
+
+@dataclass
+class Timeline:
+    """All of a recording but the bytes of its terminals. `gaps` are those that belong to no session."""
+
+    path: Path
+    header: Header
+    end: End | None
+    damage: Damage | None
+    sessions: list[Session]
+    gaps: list[Gap]
+    started: int
+    last: int
+    """Time of the last event."""
+    ended: int | None
+    events: int
+    """How many could be read."""
+
+    @property
+    def state(self) -> str:
+        """complete | unfinished (cut off, or being written) | damaged"""
+        return state_of(self.end, self.damage)
+
+    @property
+    def lost_events(self) -> int:
+        return sum(g.events for g in self.gaps) + sum(s.lost_events for s in self.sessions)
+
+    @property
+    def lost_bytes(self) -> int:
+        return sum(g.bytes for g in self.gaps) + sum(s.lost_bytes for s in self.sessions)
+
+    def target(self, number: int) -> Target | None:
+        """The target with this number."""
+        targets = self.header.targets
+        return targets[number - 1] if 0 < number <= len(targets) else None
+
+
+def state_of(end: End | None, damage: Damage | None) -> str:
+    """complete | unfinished | damaged"""
+    if damage and not damage.cut:
+        return "damaged"
+    return "complete" if end and not damage else "unfinished"

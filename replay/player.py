@@ -1,0 +1,64 @@
+"""Plays a session's output: when each piece is due, and the loop that shows them."""
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple
+
+from replay.clock import SECOND
+from replay.stream import Piece
+
+MAX = 0.0
+"""The speed at which nothing waits."""
+
+
+class Due(NamedTuple):
+    """A piece and when to show it, in ns since playing began."""
+
+    at: int
+    piece: Piece
+
+
+def since_start(pieces: Iterable[Piece], start: int) -> Iterator[Due]:
+    """When each piece came, in ns since `start` (CLOCK_MONOTONIC), never earlier than the one before it."""
+    at = 0
+    for piece in pieces:
+        at = max(at, piece.time - start)
+        yield Due(at, piece)
+
+
+def until(dues: Iterable[Due], end: int) -> Iterator[Due]:
+    """Those that are due up to `end` ns, all of them at once."""
+    for due in dues:
+        if due.at > end:
+            return
+        yield Due(0, due.piece)
+
+
+def limit_idle(dues: Iterable[Due], limit: int) -> Iterator[Due]:
+    """The same with no pause longer than `limit` ns."""
+    before = taken_off = 0
+    for due in dues:
+        taken_off += max(due.at - before - limit, 0)
+        before = due.at
+        yield Due(due.at - taken_off, due.piece)
+
+
+def accelerate(dues: Iterable[Due], speed: float) -> Iterator[Due]:
+    """The same `speed` times as fast; MAX: without a wait."""
+    for due in dues:
+        yield Due(int(due.at / speed) if speed else 0, due.piece)
+
+
+def play(
+    dues: Iterable[Due],
+    show: Callable[[Piece], None],
+    clock: Callable[[], int] = time.monotonic_ns,
+    sleep: Callable[[float], object] = time.sleep,
+) -> None:
+    """Shows each piece when it is due. `clock` gives ns, `sleep` takes seconds."""
+    began = clock()
+    for due in dues:
+        wait = due.at - (clock() - began)
+        if wait > 0:
+            sleep(wait / SECOND)
+        show(due.piece)

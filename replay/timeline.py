@@ -1,0 +1,291 @@
+"""Builds the timeline of a recording from the events of its log."""
+
+from dataclasses import dataclass
+
+from recorder.log.errors import BadLog
+from recorder.log.reader import Damage, Event, Log
+from replay import stream
+from replay.clock import Clock
+from replay.coverage import Coverage
+from replay.fields import Enums, data, number
+from replay.model import SESSION_UNDER_WAY, Exec, FailedExec, Gap, Session, Terminal, Timeline
+
+_MAX_WEIGHT = 1 << 30
+_WEIGHT = 1 << 10
+"""Bytes that an event which is kept may weigh in memory, and what a log may make a reader keep in all."""
+
+_MAX_ARGV = 8 << 20
+"""Bytes; Linux takes no more than 6 MiB (fs/exec.c, three quarters of _STK_LIM)."""
+
+_DIRECTIONS = {1: stream.OUT, 2: stream.IN}
+
+
+@dataclass(slots=True)
+class _Process:
+    start_time: int
+    parent: "_Process | None"
+    exec: Exec | None = None
+    ns_pid: int = 0
+
+    def nearest_exec(self) -> Exec | None:
+        """The program that it runs, or that the nearest ancestor which ran one runs."""
+        process: _Process | None = self
+        while process and not process.exec:
+            process = process.parent
+        return process.exec if process else None
+
+
+class _Builder:
+    def __init__(self, log: Log) -> None:
+        self.path = log.path
+        self.clock = Clock(log.header)
+        self.enums = Enums(log.header)
+        self.sessions: dict[int, Session] = {}
+        self.gaps: list[Gap] = []
+        self.last = self.events = 0
+        self._processes: dict[int, _Process] = {}
+        self._last_exec: dict[tuple[int, int], Exec] = {}
+        self._terminals: dict[int, Terminal] = {}
+        self._sequences: dict[int, Coverage] = {}
+        self._streams: dict[tuple[int, str], tuple[Coverage, int]] = {}
+        self._weight = 0
+        self._handlers = {
+            "session_start": self._session_start,
+            "session_end": self._session_end,
+            "fork": self._fork,
+            "exec": self._exec,
+            "exec_argv": self._exec_argv,
+            "exec_failed": self._exec_failed,
+            "exit": self._exit,
+            "tty_open": self._tty_open,
+            "tty_out": self._tty_bytes,
+            "tty_in": self._tty_bytes,
+            "tty_close": self._tty_close,
+            "gap": self._gap,
+        }
+
+    def take(self, event: Event) -> None:
+        self.events += 1
+        self.last = max(self.last, event.time)
+        if event.seq is not None:
+            self._sequence(event.target).add(event.seq, 1, event.time)
+        self.clock.feed(event)
+        handler = self._handlers.get(event.type)
+        if handler and (event.session > 0 or event.type == "gap"):
+            handler(event)
+
+    def _keep(self, more: int = 0) -> None:
+        self._weight += _WEIGHT + more
+        if self._weight > _MAX_WEIGHT:
+            raise BadLog(f"{self.path}: holds more than fits into memory: read it with `export --format jsonl` instead")
+
+    def _sequence(self, target: int) -> Coverage:
+        return self._sequences.setdefault(target, Coverage())
+
+    def _session(self, event: Event) -> Session:
+        session = self.sessions.get(event.session)
+        if not session:
+            self._keep()
+            start = self.clock.wall(event.time)
+            session = Session(event.session, event.target, event.pid, 0, start, event.time)
+            self.sessions[event.session] = session
+        return session
+
+    def _session_start(self, event: Event) -> None:
+        session = self._session(event)
+        session.host_pid, session.pid = event.pid, number(event, "ns_pid")
+        if number(event, "flags") & SESSION_UNDER_WAY:
+            session.under_way = True
+            if created := number(event, "start_time"):
+                session.started = self.clock.wall(created)
+
+    def _session_end(self, event: Event) -> None:
+        session = self._session(event)
+        session.ended = self.clock.wall(event.time)
+        session.exit_code, session.signal = _status(event)
+
+    def _fork(self, event: Event) -> None:
+        self._keep()
+        child = _Process(number(event, "child_start_time"), self._processes.get(event.pid))
+        child.ns_pid = number(event, "child_ns_pid")
+        self._processes[number(event, "child")] = child
+
+    def _exec(self, event: Event) -> None:
+        session = self._session(event)
+        argv = data(event, "argv")[:_MAX_ARGV]
+        self._keep(len(argv) + len(data(event, "filename")) + len(data(event, "cwd")))
+        ran = Exec(
+            time=self.clock.wall(event.time),
+            session=event.session,
+            host_pid=event.pid,
+            host_ppid=number(event, "ppid"),
+            pid=number(event, "ns_pid"),
+            ppid=number(event, "ns_ppid"),
+            filename=data(event, "filename"),
+            interpreter=data(event, "interpreter"),
+            cwd=data(event, "cwd"),
+            argv_bytes=argv,
+            argv_total=number(event, "argv_total"),
+            uid=number(event, "uid"),
+            gid=number(event, "gid"),
+            tty=number(event, "tty"),
+            flags=number(event, "flags"),
+        )
+        process = self._process(event.pid, number(event, "start_time"), ran.host_ppid)
+        before = process.exec
+        if before:
+            before.ended = ran.time
+            ran.parent = before.parent
+        elif process.parent:
+            ran.parent = process.parent.nearest_exec()
+        process.exec = ran
+        self._last_exec[event.session, event.pid] = ran
+        session.execs.append(ran)
+
+    def _process(self, pid: int, start_time: int, ppid: int) -> _Process:
+        process = self._processes.get(pid)
+        if not process or (process.start_time and start_time and process.start_time != start_time):
+            process = self._processes[pid] = _Process(start_time, self._processes.get(ppid))
+        return process
+
+    def _exec_argv(self, event: Event) -> None:
+        ran = self._last_exec.get((event.session, event.pid))
+        more = data(event, "argv")
+        if ran and number(event, "offset") == len(ran.argv_bytes) and len(ran.argv_bytes) < _MAX_ARGV:
+            self._keep(len(more))
+            ran.argv_bytes += more
+
+    def _exec_failed(self, event: Event) -> None:
+        self._keep(len(data(event, "filename")))
+        process = self._processes.get(event.pid)
+        pid = process.exec.pid if process and process.exec else process.ns_pid if process else 0
+        self._session(event).failed.append(
+            FailedExec(self.clock.wall(event.time), event.pid, pid, data(event, "filename"), number(event, "error"))
+        )
+
+    def _exit(self, event: Event) -> None:
+        process = self._processes.pop(event.pid, None)
+        started = number(event, "start_time")
+        same = process and not (process.start_time and started and process.start_time != started)
+        if process and same and process.exec:
+            process.exec.ended = self.clock.wall(event.time)
+            process.exec.exit_code, process.exec.signal = _status(event)
+        session = self.sessions.get(event.session)
+        if session and session.host_pid == event.pid and session.exit_code is None:
+            session.exit_code, session.signal = _status(event)
+
+    def _tty_open(self, event: Event) -> None:
+        terminal = self._terminal(event)
+        terminal.index = number(event, "index")
+        terminal.rows, terminal.cols = number(event, "rows"), number(event, "cols")
+
+    def _terminal(self, event: Event) -> Terminal:
+        tty = number(event, "tty")
+        terminal = self._terminals.get(tty)
+        if not terminal:
+            self._keep()
+            terminal = self._terminals[tty] = Terminal(tty)
+            self._session(event).terminals.append(terminal)
+        return terminal
+
+    def _stream(self, tty: int, direction: str, session: int) -> Coverage:
+        return self._streams.setdefault((tty, direction), (Coverage(), session))[0]
+
+    def _tty_bytes(self, event: Event) -> None:
+        direction = stream.OUT if event.type == "tty_out" else stream.IN
+        piece = stream.piece_of(event, direction)
+        if not piece:
+            return
+        session = self._session(event)
+        self._terminal(event)
+        self._stream(number(event, "tty"), direction, event.session).add(piece.offset, piece.size, event.time)
+        if direction == stream.OUT:
+            session.output_bytes += len(piece.data)
+        else:
+            session.input_bytes += len(piece.data)
+            session.hidden_bytes += piece.missing
+
+    def _tty_close(self, event: Event) -> None:
+        tty = number(event, "tty")
+        for direction, total in ((stream.OUT, "out_bytes"), (stream.IN, "in_bytes")):
+            count = number(event, total)
+            covered = self._stream(tty, direction, event.session)
+            if count > covered.end:
+                self._missing(event.session, tty, direction, covered.end, count - covered.end, event.time)
+
+    def _gap(self, event: Event) -> None:
+        direction = _DIRECTIONS.get(number(event, "direction"), "")
+        events, lost = max(number(event, "events"), 0), max(number(event, "bytes"), 0)
+        offset, tty = number(event, "offset"), number(event, "tty")
+        first = event.fields.get("first_seq")
+        if first.__class__ is int:
+            self._sequence(event.target).add(first, events, event.time)
+        if direction:
+            self._stream(tty, direction, event.session).add(offset, lost, event.time)
+        reason = self.enums.name("gap_reason", number(event, "reason"))
+        self._keep()
+        self._gaps(event.session).append(Gap(self.clock.wall(event.time), reason, events, lost, offset, tty, direction))
+
+    def _gaps(self, session: int) -> list[Gap]:
+        found = self.sessions.get(session)
+        return found.gaps if found else self.gaps
+
+    def _missing(self, session: int, tty: int, direction: str, offset: int, size: int, time: int) -> None:
+        self._keep()
+        when = self.clock.wall(time)
+        self._gaps(session).append(Gap(when, stream.UNEXPLAINED, 0, size, offset, tty, direction))
+
+    def close(self) -> None:
+        """Adds the gaps that no event speaks of."""
+        for (tty, direction), (covered, session) in self._streams.items():
+            for start, end, time in covered.holes():
+                self._missing(session, tty, direction, start, end - start, time)
+        for covered in self._sequences.values():
+            for start, end, time in covered.holes():
+                self._keep()
+                self.gaps.append(Gap(self.clock.wall(time), stream.UNEXPLAINED, end - start, 0, 0, 0, ""))
+        for gaps in (self.gaps, *(s.gaps for s in self.sessions.values())):
+            gaps.sort(key=lambda gap: gap.time)
+
+
+def _status(event: Event) -> tuple[int, int]:
+    """(exit code as a shell shows it: 128 + N after signal N; the signal or 0)."""
+    signal = number(event, "signal")
+    return (128 + signal, signal) if signal else (number(event, "exit_code"), 0)
+
+
+def build(log: Log, lane: str | None = None) -> Timeline:
+    """The timeline of `log`, as far as it can be read: a block that cannot be decoded ends it with a Damage.
+
+    With a lane, only of the events in that one: quicker, but nothing then can be said of what is missing.
+
+    Raises BadLog if it holds more than memory should.
+    """
+    builder = _Builder(log)
+    started = builder.clock.wall(log.header.monotonic)
+    damage = log.damage
+    events = log.events(lane)
+    while True:
+        try:
+            event = next(events, None)
+        except BadLog as error:
+            damage = Damage(log.size, str(error), cut=False)
+            break
+        if event is None:
+            break
+        builder.take(event)
+    if lane is None:
+        builder.close()
+    last = builder.clock.wall(builder.last or log.header.monotonic)
+    return Timeline(
+        path=log.path,
+        header=log.header,
+        end=log.end,
+        damage=damage,
+        sessions=sorted(builder.sessions.values(), key=lambda session: session.number),
+        gaps=builder.gaps,
+        started=started,
+        last=last,
+        ended=builder.clock.wall(log.end.time) if log.end else None,
+        events=builder.events,
+    )

@@ -1,0 +1,62 @@
+"""Checks a log: that nothing was changed in it, that it is whole, and that it holds all that happened."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from recorder.log.reader import Log
+from replay.model import Gap, Timeline
+from replay.report import count, gap_note
+from replay.stream import UNEXPLAINED
+from replay.timeline import build
+
+DAMAGED, UNFINISHED, LOSSY, COMPLETE = "damaged", "unfinished", "lossy", "complete"
+
+
+@dataclass
+class Verdict:
+    """`state` is the worst that was found; `findings` say where and why, worst first."""
+
+    timeline: Timeline
+    findings: list[tuple[str, str]] = field(default_factory=list)
+
+    @property
+    def state(self) -> str:
+        found = {kind for kind, _ in self.findings}
+        return next((state for state in (DAMAGED, UNFINISHED, LOSSY) if state in found), COMPLETE)
+
+
+def verify(log: Log) -> Verdict:
+    """Reads all of `log`. Raises BadLog only if it holds more than memory should."""
+    timeline = build(log)
+    verdict = Verdict(timeline)
+    damage, end = timeline.damage, timeline.end
+    if damage:
+        kind = UNFINISHED if damage.cut else DAMAGED
+        lost = log.size - damage.offset
+        rest = f"; {count(lost, 'byte')} from byte {damage.offset} on cannot be relied on" if lost else ""
+        verdict.findings.append((kind, damage.reason + rest))
+    if end and not damage:
+        verdict.findings += [(DAMAGED, text) for text in _contradictions(timeline, end.totals)]
+    gaps = [("", gap) for gap in timeline.gaps]
+    gaps += [(f"session {s.number}: ", gap) for s in timeline.sessions for gap in s.gaps]
+    verdict.findings += [(LOSSY, where + _gap(gap)) for where, gap in gaps if gap.events or gap.bytes]
+    if end and end.lost and not gaps:
+        events, lost_bytes = end.totals.get("lost_events", 0), end.totals.get("lost_bytes", 0)
+        verdict.findings.append(
+            (LOSSY, f"the end record speaks of {count(events, 'event')} and {count(lost_bytes, 'byte')} lost")
+        )
+    return verdict
+
+
+def _contradictions(timeline: Timeline, totals: dict[str, Any]) -> list[str]:
+    said = totals.get("events")
+    if said is not None and said != timeline.events:
+        return [f"the end record speaks of {count(said, 'event')}, the blocks hold {timeline.events:,}"]
+    return []
+
+
+def _gap(gap: Gap) -> str:
+    note = gap_note(gap).removeprefix("!! ")
+    where = f" at byte {gap.offset} of terminal {gap.tty}" if gap.direction else ""
+    hint = ": no gap event speaks of it" if gap.reason == UNEXPLAINED else ""
+    return f"{note}{where}{hint}"

@@ -1,0 +1,1 @@
+"""Commands of the test-suite run as root under a real kernel, in a QEMU guest on this machine's files."""

@@ -1,0 +1,473 @@
+"""The client's side of the Kubernetes API, against a small server that says what a real one would."""
+
+import json
+import re
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kubectl_ebpfaudit.carrier import Order
+from kubectl_ebpfaudit.cluster import pod as pods
+from kubectl_ebpfaudit.cluster.api import Access, Api, connect
+from kubectl_ebpfaudit.cluster.carrier import PodCarrier
+from kubectl_ebpfaudit.cluster.errors import (
+    ApiError,
+    Forbidden,
+    NoContext,
+    NoImage,
+    NotFound,
+    PodDidNotStart,
+    TargetNotRunning,
+    Unreachable,
+    of_response,
+)
+from kubectl_ebpfaudit.cluster.state import PodWatch
+from kubectl_ebpfaudit.cluster.target import find
+from kubectl_ebpfaudit.failures import NoBtf
+from kubectl_ebpfaudit.interrupt import Signals
+from recorder.log.errors import AuditError
+
+Object = dict[str, Any]
+PODS = "/api/v1/namespaces/ebpfaudit/pods"
+
+
+class Server(ThreadingHTTPServer):
+    """Answers each request with what `answers` has for "METHOD /path", else 404; keeps the requests."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.answers: dict[str, tuple[int, Any] | Callable[[Object], tuple[int, Any]]] = {}
+        self.requests: list[tuple[str, Object, dict[str, str]]] = []
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: Server
+    protocol_version = "HTTP/1.1"
+
+    def _answer(self) -> None:
+        size = int(self.headers.get("Content-Length") or 0)
+        body = json.loads(self.rfile.read(size) or b"{}")
+        path, _, query = self.path.partition("?")
+        key = f"{self.command} {path}" + ("?watch" if "watch=true" in query else "")
+        self.server.requests.append((key, body, dict(self.headers)))
+        answer = self.server.answers.get(key, (404, {"message": "not found", "details": {}}))
+        status, value = answer(body) if callable(answer) else answer
+        data = value if isinstance(value, bytes) else json.dumps(value).encode()
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    do_GET = do_POST = do_DELETE = _answer
+
+    def log_message(self, format: str, *args: Any) -> None:
+        pass
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    with Server() as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            yield server
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def _kubeconfig(folder: Path, host: str, **changes: Any) -> Path:
+    config = {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "clusters": [{"name": "c", "cluster": {"server": host}}],
+        "users": [{"name": "u", "user": {"token": "secret"}}],
+        "contexts": [
+            {"name": "one", "context": {"cluster": "c", "user": "u", "namespace": "team"}},
+            {"name": "two", "context": {"cluster": "c", "user": "u"}},
+        ],
+        "current-context": "one",
+        **changes,
+    }
+    path = folder / "config"
+    path.write_text(json.dumps(config))
+    return path
+
+
+@pytest.fixture
+def api(server: Server, tmp_path: Path) -> Api:
+    path = _kubeconfig(tmp_path, f"http://127.0.0.1:{server.server_port}")
+    return connect(Access(str(path), as_user="ann", as_groups=["dev", "ops"], timeout=5))
+
+
+# kubeconfig
+
+
+def test_context_gives_server_namespace_and_credentials(api: Api, server: Server) -> None:
+    server.answers["GET /x"] = (200, {"a": 1})
+    assert api.namespace == "team"
+    assert api.get("/x") == {"a": 1}
+    [(_, _, headers)] = server.requests
+    assert headers["authorization"] == "Bearer secret"
+    assert headers["Impersonate-User"] == "ann"
+    assert ("Impersonate-Group", "dev") in api.headers()
+    assert ("Impersonate-Group", "ops") in api.headers()
+
+
+def test_context_may_be_chosen_and_has_a_default_namespace(tmp_path: Path) -> None:
+    path = _kubeconfig(tmp_path, "http://127.0.0.1:1")
+    assert connect(Access(str(path), "two")).namespace == "default"
+
+
+def test_kubeconfig_is_taken_from_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = _kubeconfig(tmp_path, "http://127.0.0.1:1")
+    monkeypatch.setenv("KUBECONFIG", f"{tmp_path}/nowhere:{path}")
+    assert connect(Access()).namespace == "team"
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        ("", "cannot be used"),
+        ("a: [", "cannot be used"),
+        ("\x00", "cannot be used"),
+        ("[]", "cannot be used"),
+        ("just text", "cannot be used"),
+        ('{"contexts": 5, "clusters": [], "users": []}', "cannot be used"),
+        ('{"current-context": "x", "contexts": [], "clusters": [], "users": []}', "cannot be used"),
+    ],
+)
+def test_kubeconfig_that_is_none_is_one_clear_error(tmp_path: Path, content: str, says: str) -> None:
+    (tmp_path / "config").write_text(content)
+    with pytest.raises(NoContext, match=says) as caught:
+        connect(Access(str(tmp_path / "config")))
+    assert str(caught.value).isprintable()
+
+
+def test_unknown_context_names_those_there_are(tmp_path: Path) -> None:
+    path = _kubeconfig(tmp_path, "http://127.0.0.1:1")
+    with pytest.raises(NoContext, match=r"there is no context three\\n in .*; there is: one, two$"):
+        connect(Access(str(path), "three\n"))
+
+
+def test_context_of_an_unknown_cluster_is_no_context(tmp_path: Path) -> None:
+    path = _kubeconfig(tmp_path, "http://127.0.0.1:1", clusters=[{"name": "other", "cluster": {}}])
+    with pytest.raises(NoContext, match="cannot be used"):
+        connect(Access(str(path)))
+
+
+# errors
+
+
+def test_unreachable_server_is_named_with_the_reason(tmp_path: Path) -> None:
+    with pytest.raises(Unreachable, match=r"http://127\.0\.0\.1:1 cannot be reached: Connection refused; check"):
+        connect(Access(str(_kubeconfig(tmp_path, "http://127.0.0.1:1")))).get("/x")
+
+
+def test_name_that_is_in_no_dns_is_unreachable(tmp_path: Path) -> None:
+    path = _kubeconfig(tmp_path, "https://nowhere.invalid")
+    with pytest.raises(Unreachable, match=r"https://nowhere\.invalid cannot be reached: "):
+        connect(Access(str(path), timeout=5)).get("/x")
+
+
+def test_server_that_speaks_no_json_is_no_kubernetes(api: Api, server: Server) -> None:
+    server.answers["GET /x"] = (200, b"<html>")
+    with pytest.raises(Unreachable, match="no Kubernetes API server"):
+        api.get("/x")
+
+
+def test_tls_to_a_plain_server_is_unreachable(server: Server, tmp_path: Path) -> None:
+    path = _kubeconfig(tmp_path, f"https://127.0.0.1:{server.server_port}")
+    with pytest.raises(Unreachable, match="cannot be reached: TLS: "):
+        connect(Access(str(path), timeout=5)).get("/x")
+
+
+def _status(code: int, message: str, **details: str) -> bytes:
+    return json.dumps({"kind": "Status", "code": code, "message": message, "details": details}).encode()
+
+
+def test_refusal_names_user_verb_resource_namespace_and_what_to_do() -> None:
+    what = 'create resource "pods/exec" in API group "" in the namespace "x"'
+    message = f'pods is forbidden: User "al\u202eice" cannot {what}'
+    error = of_response(403, _status(403, message))
+    assert isinstance(error, Forbidden)
+    assert str(error).startswith(
+        r'forbidden: user "al\u202eice" may not create pods/exec in namespace "x": ask a cluster administrator '
+        'for the verb "create" on "pods/exec"'
+    )
+
+
+def test_refusal_for_the_whole_cluster_says_so() -> None:
+    what = 'create resource "namespaces" in API group "" at the cluster scope'
+    message = f'namespaces is forbidden: User "a" cannot {what}'
+    assert "may not create namespaces in the whole cluster" in str(of_response(403, _status(403, message)))
+
+
+def test_pod_security_refusal_names_the_label() -> None:
+    error = of_response(403, _status(403, 'pods "x" is forbidden: violates PodSecurity "baseline:latest": privileged'))
+    assert "pod-security.kubernetes.io/enforce=privileged" in str(error)
+
+
+@pytest.mark.parametrize("body", [b"", b"\xff\x1b[31m", b"[1]", b'{"details": 5}', b'{"message": null}'])
+@pytest.mark.parametrize("status", [401, 403, 404, 409, 500, 503])
+def test_answer_of_any_kind_becomes_one_printable_line(status: int, body: bytes) -> None:
+    error = of_response(status, body)
+    assert error.status == status
+    assert str(error).isprintable()
+
+
+# the container to record
+
+
+def _pod(**changes: Any) -> Object:
+    return {
+        "metadata": {"uid": "u1", "labels": {"app": "x"}, "annotations": {}},
+        "spec": {
+            "nodeName": "n1",
+            "containers": [{"name": "app", "image": "i:1"}, {"name": "side", "image": "i:2"}],
+            "initContainers": [{"name": "setup"}],
+        },
+        "status": {
+            "phase": "Running",
+            "containerStatuses": [
+                {"name": n, "containerID": f"containerd://{n}id", "imageID": "sha", "state": {"running": {}}}
+                for n in ("side", "app")
+            ],
+            "initContainerStatuses": [
+                {
+                    "name": "setup",
+                    "containerID": "containerd://s",
+                    "state": {"terminated": {"reason": "Completed"}},
+                }
+            ],
+        },
+        **changes,
+    }
+
+
+def _serve_pod(server: Server, pod: Object) -> None:
+    server.answers["GET /api/v1/namespaces/team/pods/victim"] = (200, pod)
+
+
+def test_first_container_is_recorded_unless_another_one_is_asked_for(api: Api, server: Server) -> None:
+    _serve_pod(server, _pod())
+    found = find(api, "team", "victim", None)
+    assert found.node == "n1"
+    assert found.target["container"] == "app"
+    assert found.target["container_id"] == "appid"
+    assert found.target["labels"] == {"app": "x"}
+    assert find(api, "team", "victim", "side").target["container_id"] == "sideid"
+
+
+def test_annotation_names_the_default_container(api: Api, server: Server) -> None:
+    annotations = {"kubectl.kubernetes.io/default-container": "side"}
+    _serve_pod(server, _pod(metadata={"annotations": annotations}))
+    assert find(api, "team", "victim", None).target["container"] == "side"
+
+
+def test_unknown_container_names_those_there_are(api: Api, server: Server) -> None:
+    _serve_pod(server, _pod())
+    with pytest.raises(NotFound, match="no container x in pod team/victim; there is: app, side, setup"):
+        find(api, "team", "victim", "x")
+
+
+def test_container_that_has_ended_is_not_running(api: Api, server: Server) -> None:
+    _serve_pod(server, _pod())
+    with pytest.raises(TargetNotRunning, match="phase Running, terminated: Completed"):
+        find(api, "team", "victim", "setup")
+
+
+def test_pod_that_waits_for_a_node_is_not_running(api: Api, server: Server) -> None:
+    _serve_pod(server, _pod(status={"phase": "Pending"}))
+    with pytest.raises(TargetNotRunning, match="container app of pod team/victim is not running"):
+        find(api, "team", "victim", None)
+
+
+def test_missing_pod_and_missing_namespace_are_told_apart(api: Api, server: Server) -> None:
+    with pytest.raises(NotFound, match="there is no namespace team"):
+        find(api, "team", "victim", None)
+    server.answers["GET /api/v1/namespaces/team"] = (200, {})
+    with pytest.raises(NotFound, match="there is no pod victim in namespace team"):
+        find(api, "team", "victim", None)
+
+
+# the recorder's pod
+
+
+ORDER = Order([{"namespace": "team", "pod": "victim", "container": "$(HOME)"}], duration=60)
+
+
+def test_manifest_survives_what_kubernetes_expands() -> None:
+    [container] = pods.manifest("p", pods.Place("n1"), ORDER)["spec"]["containers"]
+    config = container["args"][-1]
+    assert "$" not in config
+    assert json.loads(config)["targets"][0]["container"] == "$(HOME)"
+    assert json.loads(config)["sysfs"] == "/host/sys"
+
+
+def test_pod_ends_by_itself_some_time_after_the_recording() -> None:
+    spec = pods.manifest("p", pods.Place("n1"), ORDER)["spec"]
+    assert 60 < spec["activeDeadlineSeconds"] < 1000
+    assert re.fullmatch(r"ebpfaudit-[0-9a-f]{8}", pods.new_name())
+
+
+def _recorder(state: Object, **status: Any) -> Object:
+    return {
+        "metadata": {"resourceVersion": "1"},
+        "spec": {"nodeName": "n1", "containers": [{"image": "rec:1"}]},
+        "status": {**status, "containerStatuses": [{"name": "recorder", "state": state}]},
+    }
+
+
+def _watch(*states: Object) -> tuple[int, bytes]:
+    events = ({"type": "MODIFIED", "object": state} for state in states)
+    return 200, b"".join(json.dumps(event).encode() + b"\n" for event in events)
+
+
+WAITING = _recorder({"waiting": {"reason": "ContainerCreating"}})
+
+
+@pytest.mark.parametrize(
+    ("state", "kind", "says"),
+    [
+        (
+            _recorder({"waiting": {"reason": "ErrImagePull", "message": "x\ny"}}),
+            NoImage,
+            r"ErrImagePull: x\\ny",
+        ),
+        (
+            _recorder({"waiting": {"reason": "InvalidImageName"}}),
+            NoImage,
+            "image rec:1 cannot be pulled on node n1",
+        ),
+        (_recorder({"waiting": {"reason": "CreateContainerError"}}), PodDidNotStart, "cannot start on n1"),
+        (
+            _recorder({}, phase="Failed", reason="OutOfmemory", message="no"),
+            PodDidNotStart,
+            "OutOfmemory: no",
+        ),
+        (
+            _recorder({"terminated": {"reason": "StartError", "exitCode": 128, "message": "no such file"}}),
+            PodDidNotStart,
+            "the image rec:1 is no recorder: no such file",
+        ),
+        (
+            _recorder({"terminated": {"exitCode": 12, "message": "error: no BTF here\n"}}),
+            NoBtf,
+            "^no BTF here$",
+        ),
+    ],
+)
+def test_pod_that_does_not_start_says_why(
+    api: Api, server: Server, state: Object, kind: type[Exception], says: str
+) -> None:
+    server.answers[f"GET {PODS}?watch"] = _watch(WAITING, state)
+    with pytest.raises(kind, match=says):
+        PodWatch(api, "ebpfaudit", "p", WAITING).wait_running(5)
+
+
+def test_recorder_without_a_message_is_asked_for_its_log(api: Api, server: Server) -> None:
+    server.answers[f"GET {PODS}?watch"] = _watch(_recorder({"terminated": {"exitCode": 12, "message": "cut"}}))
+    server.answers[f"GET {PODS}/p/log"] = (200, b"error: no BTF\nmore\n")
+    with pytest.raises(NoBtf, match="no BTF") as caught:
+        PodWatch(api, "ebpfaudit", "p", WAITING).wait_running(5)
+    assert caught.value.details == "more"
+
+
+def test_pod_that_never_runs_is_given_up(api: Api, server: Server) -> None:
+    server.answers[f"GET {PODS}?watch"] = _watch()
+    server.answers[f"GET {PODS}/p"] = (200, WAITING)
+    with pytest.raises(PodDidNotStart, match=r"did not run within 0 s \(ContainerCreating\)"):
+        PodWatch(api, "ebpfaudit", "p", WAITING).wait_running(0.05)
+
+
+def test_pod_that_is_deleted_while_it_starts_is_told(api: Api, server: Server) -> None:
+    event = json.dumps({"type": "DELETED", "object": {}}).encode() + b"\n"
+    server.answers[f"GET {PODS}?watch"] = (200, event)
+    with pytest.raises(PodDidNotStart, match="was deleted"):
+        PodWatch(api, "ebpfaudit", "p", WAITING).wait_running(5)
+
+
+def test_watch_that_is_too_old_begins_again(api: Api, server: Server) -> None:
+    event = json.dumps({"type": "ERROR", "object": {"code": 410}}).encode() + b"\n"
+    server.answers[f"GET {PODS}?watch"] = (200, event)
+    server.answers[f"GET {PODS}/p"] = (200, _recorder({"running": {}}))
+    PodWatch(api, "ebpfaudit", "p", WAITING).wait_running(5)
+
+
+# the carrier, up to the exec session
+
+
+def _start(api: Api) -> tuple[PodCarrier, AuditError]:
+    carrier = PodCarrier(api, pods.Place("n1"), ORDER)
+    with Signals() as signals, pytest.raises((ApiError, PodDidNotStart, NoImage, Unreachable)) as caught:
+        carrier.start(signals.interruptible)
+    return carrier, caught.value
+
+
+def _deletions(server: Server) -> list[str]:
+    return [key for key, _, _ in server.requests if key.startswith("DELETE")]
+
+
+def test_missing_namespace_is_made_and_admits_privileged_pods(api: Api, server: Server) -> None:
+    made: list[Object] = []
+
+    def create_pod(body: Object) -> tuple[int, Any]:
+        if not made:
+            return 404, json.loads(_status(404, 'namespaces "ebpfaudit" not found', kind="namespaces"))
+        return 201, {**body, "status": {"phase": "Failed", "reason": "Stop"}}
+
+    def create_namespace(body: Object) -> tuple[int, Any]:
+        made.append(body)
+        return 409, {"message": "already exists"}
+
+    server.answers[f"POST {PODS}"] = create_pod
+    server.answers["POST /api/v1/namespaces"] = create_namespace
+    carrier, error = _start(api)
+    assert "Stop" in str(error)
+    assert made[0]["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] == "privileged"
+    assert carrier.close(whole=False) == ""
+    assert len(_deletions(server)) == 1
+
+
+def test_pod_that_was_refused_is_not_deleted(api: Api, server: Server) -> None:
+    server.answers[f"POST {PODS}"] = (403, {"message": "no"})
+    carrier, error = _start(api)
+    assert isinstance(error, Forbidden)
+    assert carrier.close(whole=False) == ""
+    assert not _deletions(server)
+
+
+def test_pod_that_fails_to_start_is_deleted_and_waited_for(api: Api, server: Server) -> None:
+    server.answers[f"POST {PODS}"] = lambda body: (
+        201,
+        {**body, **_recorder({"waiting": {"reason": "ErrImagePull"}})},
+    )
+    carrier, error = _start(api)
+    assert isinstance(error, NoImage)
+    assert carrier.close(whole=False) == ""
+    assert carrier.close(whole=False) == ""
+    [deletion] = _deletions(server)
+    [body] = [body for key, body, _ in server.requests if key == deletion]
+    assert body == {"gracePeriodSeconds": 0}
+
+
+def test_pod_that_cannot_be_deleted_is_told_with_the_command_that_does(api: Api, server: Server) -> None:
+    name = ""
+
+    def create_pod(body: Object) -> tuple[int, Any]:
+        nonlocal name
+        name = body["metadata"]["name"]
+        server.answers[f"DELETE {PODS}/{name}"] = (500, {"message": "etcd is away"})
+        return 201, {**body, **_recorder({"waiting": {"reason": "ErrImagePull"}})}
+
+    server.answers[f"POST {PODS}"] = create_pod
+    carrier, _ = _start(api)
+    assert carrier.close(whole=False) == (
+        f"pod ebpfaudit/{name} could not be deleted: the API server answered: etcd is away; "
+        f"run kubectl -n ebpfaudit delete pod {name}"
+    )

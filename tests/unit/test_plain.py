@@ -1,0 +1,41 @@
+"""Terminal output as plain text."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from replay.plain import PlainText
+
+
+def plain(*pieces: bytes) -> str:
+    text = PlainText()
+    return "".join(map(text.feed, pieces)) + text.flush()
+
+
+@pytest.mark.parametrize(
+    ("recorded", "shown"),
+    [
+        (b"one\r\ntwo\r\n", "one\ntwo\n"),
+        (b"no newline", "no newline"),
+        (b"\x1b[1;31mred\x1b[0m\r\n", "red\n"),
+        (b"lx\b\x1b[Ks\r\n", "ls\n"),
+        (b"10%\r100%\r\n", "100%\n"),
+        (b"abc\b\b\x1b[1P\r\n", "ac\n"),
+        (b"ac\b\x1b[1@b\r\n", "abc\n"),
+        (b"\x1b]0;title\x07$ \x1b[?2004hls\r\n", "$ ls\n"),
+        (b"\x1b[2J\x1b[1;1Htop\x1b[2;1Hbottom\r\n", "top\nbottom\n"),
+        ("grüße\r\n".encode(), "grüße\n"),
+    ],
+)
+def test_a_line_reads_as_it_stood_when_it_was_left(recorded: bytes, shown: str) -> None:
+    assert plain(recorded) == shown
+
+
+@given(st.lists(st.sampled_from([b"\x1b[", b"\x1b]", b"1", b"K", b"a", b"\n", b"\r", b"\b"]) | st.binary(max_size=5)))
+def test_no_control_sequence_ever_comes_out(pieces: list[bytes]) -> None:
+    assert all(c in "\n\t" or (c >= " " and not "\x7f" <= c < "\xa0") for c in plain(*pieces))
+
+
+def test_a_line_without_end_comes_out_in_parts() -> None:
+    text = PlainText()
+    assert sum(len(text.feed(b"x" * 1000)) for _ in range(200)) > 100_000

@@ -1,0 +1,86 @@
+"""When pieces are due, and what plays them."""
+
+from replay.clock import SECOND
+from replay.player import MAX, Due, accelerate, limit_idle, play, since_start, until
+from replay.stream import Piece
+from replay.terminal import Restorer
+
+PIECES = [Piece(10 * SECOND, 0, b"a"), Piece(11 * SECOND, 1, b"b"), Piece(15 * SECOND, 2, b"c")]
+
+
+def dues() -> list[Due]:
+    return list(since_start(PIECES, 10 * SECOND))
+
+
+def test_pieces_are_due_when_they_came() -> None:
+    assert [due.at for due in dues()] == [0, SECOND, 5 * SECOND]
+
+
+def test_a_piece_is_never_due_before_the_one_before_it() -> None:
+    late = [Piece(12, 0, b"a"), Piece(11, 1, b"b")]
+    assert [due.at for due in since_start(late, 10)] == [2, 2]
+
+
+def test_long_pauses_are_cut() -> None:
+    assert [due.at for due in limit_idle(dues(), 2 * SECOND)] == [0, SECOND, 3 * SECOND]
+
+
+def test_a_pause_before_the_first_piece_is_cut_too() -> None:
+    assert [due.at for due in limit_idle(since_start(PIECES, 0), SECOND)] == [SECOND, 2 * SECOND, 3 * SECOND]
+
+
+def test_twice_as_fast_is_due_in_half_the_time() -> None:
+    assert [due.at for due in accelerate(dues(), 2.0)] == [0, SECOND // 2, 5 * SECOND // 2]
+
+
+def test_at_full_speed_nothing_waits() -> None:
+    assert [due.at for due in accelerate(dues(), MAX)] == [0, 0, 0]
+
+
+def test_up_to_a_time_all_comes_at_once() -> None:
+    assert [(due.at, due.piece.data) for due in until(dues(), SECOND)] == [(0, b"a"), (0, b"b")]
+
+
+def test_playing_sleeps_until_each_piece_is_due() -> None:
+    now, log = 100, list[object]()
+
+    def sleep(seconds: float) -> None:
+        nonlocal now
+        now += int(seconds * SECOND)
+        log.append(seconds)
+
+    play(dues(), lambda piece: log.append(piece.data), lambda: now, sleep)
+    assert log == [b"a", 1.0, b"b", 4.0, b"c"]
+
+
+def test_playing_that_lags_does_not_wait() -> None:
+    times = iter([0, 10 * SECOND, 10 * SECOND, 10 * SECOND])
+    shown = list[bytes]()
+
+    def sleep(seconds: float) -> None:
+        raise AssertionError(f"slept {seconds}")
+
+    play(dues(), lambda piece: shown.append(piece.data), lambda: next(times), sleep)
+    assert shown == [b"a", b"b", b"c"]
+
+
+def test_the_alternate_screen_is_left_only_if_it_was_entered() -> None:
+    restorer = Restorer()
+    assert b"1049l" not in restorer.restore(raw=False)
+    restorer.feed(b"\x1b[?1049;25h")
+    assert restorer.alternate
+    assert restorer.restore(raw=False).startswith(b"\x1b[?1049l")
+    restorer.feed(b"\x1b[?1049l")
+    assert not restorer.alternate
+
+
+def test_a_sequence_cut_in_two_is_noticed() -> None:
+    restorer = Restorer()
+    restorer.feed(b"x\x1b[?10")
+    restorer.feed(b"49h")
+    assert restorer.alternate
+
+
+def test_after_raw_playing_mouse_and_paste_modes_are_turned_off() -> None:
+    assert b"2004l" in Restorer().restore(raw=True)
+    assert b"2004l" not in Restorer().restore(raw=False)

@@ -1,0 +1,70 @@
+"""The file of a recording: never an accident to an existing one."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from kubectl_ebpfaudit.output import LogFile
+from recorder.log.errors import CannotWrite
+
+
+def test_existing_file_is_not_touched_without_force(tmp_path: Path) -> None:
+    path = tmp_path / "x"
+    path.write_bytes(b"precious")
+    with pytest.raises(CannotWrite, match="exists already"):
+        LogFile(path)
+    assert path.read_bytes() == b"precious"
+
+
+def test_dangling_link_counts_as_existing(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(CannotWrite, match="exists already"):
+        LogFile(tmp_path / "link")
+    assert not (tmp_path / "elsewhere").exists()
+
+
+def test_force_replaces_only_when_the_recording_begins(tmp_path: Path) -> None:
+    path = tmp_path / "x"
+    path.write_bytes(b"precious")
+    file = LogFile(path, force=True)
+    assert path.read_bytes() == b"precious"
+    file.close()
+    assert path.read_bytes() == b"precious"
+    assert os.listdir(tmp_path) == ["x"]
+
+    file = LogFile(path, force=True)
+    file.append(b"new")
+    file.close()
+    file.close()
+    assert path.read_bytes() == b"new"
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert os.listdir(tmp_path) == ["x"]
+
+
+def test_force_follows_a_link_to_a_file(tmp_path: Path) -> None:
+    (tmp_path / "real").write_bytes(b"old")
+    (tmp_path / "link").symlink_to("real")
+    file = LogFile(tmp_path / "link", force=True)
+    file.append(b"new")
+    file.close()
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "real").read_bytes() == b"new"
+
+
+def test_device_is_written_to_and_never_replaced() -> None:
+    file = LogFile(Path("/dev/full"), force=True)
+    with pytest.raises(CannotWrite, match="No space left on device; nothing was kept"):
+        file.append(b"x")
+    file.close()
+    assert Path("/dev/full").is_char_device()
+
+
+def test_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(CannotWrite, match="/nowhere/x cannot be written: No such file or directory"):
+        LogFile(tmp_path / "nowhere" / "x")
+
+
+def test_hostile_name_is_escaped_in_the_message(tmp_path: Path) -> None:
+    with pytest.raises(CannotWrite, match=r"\\x1b\[31m"):
+        LogFile(tmp_path / "\x1b[31m" / "x")
