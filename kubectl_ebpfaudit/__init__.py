@@ -1,3 +1,5 @@
-"""The kubectl plugin: records, lists, searches and replays what `kubectl exec` did in a container."""
+"""The kubectl plugin: one module a verb. Reads recordings through `replay`, makes them with the help of `recorder`."""
 
-__version__ = "0.1.0"
+from recorder.log import __version__
+
+__all__ = ["__version__"]

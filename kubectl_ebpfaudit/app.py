@@ -52,6 +52,9 @@ def main() -> None:
         command_line(_wanted(sys.argv[1:]))(prog_name=NAME)
     except AuditError as error:
         sys.exit(_report(error))
+    except OSError as error:  # such as a disk that fails while a recording is read
+        what = f"{error.filename}: " if error.filename else ""
+        sys.exit(_report(AuditError(f"{what}{error.strerror}")))
 
 
 def _report(error: AuditError) -> int:

@@ -15,6 +15,9 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 class Interrupted(AuditError):
     """The user ended the program before anything was recorded."""
 
+    exit_code = 130
+    meaning = "interrupted with ctrl-C (128 + the number of the signal that ended it)"
+
     def __init__(self) -> None:
         super().__init__("interrupted before the recording began: nothing was recorded")
 

@@ -9,9 +9,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-import recorder
 from kubectl_ebpfaudit.carrier import Interruptible, Order
 from kubectl_ebpfaudit.failures import NoBcc, NotRoot, of_recorder
+from recorder import log as recorder_log
 from recorder.log.errors import AuditError
 
 PYTHON = Path("/usr/bin/python3")
@@ -38,7 +38,7 @@ class LocalCarrier:
 
     def __init__(self, order: Order, command: list[str] | None = None) -> None:
         self._order = order
-        parent = Path(recorder.__file__).resolve().parent.parent
+        parent = Path(recorder_log.__file__).resolve().parents[2]
         self._command = command or [str(PYTHON), "-I", "-c", _MAIN.format(str(parent))]
         self._folder: Path | None = None
         self._agent: subprocess.Popen[bytes] | None = None

@@ -15,6 +15,7 @@ from recorder.config import Config
 from recorder.control import Control
 from recorder.errors import NotRoot
 from recorder.events import Event
+from recorder.log import __version__
 from recorder.log.errors import CannotWrite
 from recorder.log.format import BYTE_LANE, PROCESS_LANE
 from recorder.log.writer import LogWriter
@@ -79,6 +80,7 @@ class Agent:
         self._sessions = Sessions()
         self._missed = 0
         self._gone: set[int] = set()
+        self._all_gone_since = 0.0
         self._taken_until = 0
         self._lingering_since: dict[int, float] = {}
         self._log = os.open(spool / LOG, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
@@ -105,7 +107,7 @@ class Agent:
         return {
             "recording": self._config.recording,
             "clock": {"monotonic": now, "realtime": now + self._realtime_offset},
-            "recorder": {"python": platform.python_version()},
+            "recorder": {"version": __version__, "python": platform.python_version()},
             "node": {
                 "name": uname.nodename,
                 "kernel": uname.release,
@@ -182,19 +184,22 @@ class Agent:
 
     def _tick(self) -> None:
         now = monotonic()
+        own: list[Event] = []
         self._close_terminals()
         for number, target in enumerate(self._scope.targets, 1):
             if number not in self._gone and not target.populated():
                 self._gone.add(number)
-                self._put(PROCESS_LANE, [[_TYPES["target_end"], now, None, number, 0, 0, _TARGET_EXITED]])
+                self._all_gone_since = time.monotonic()
+                own.append([_TYPES["target_end"], now, None, number, 0, 0, _TARGET_EXITED])
         offset = time.time_ns() - monotonic()
         if abs(offset - self._realtime_offset) > CLOCK_STEP_NS:
             self._realtime_offset = offset
-            self._put(PROCESS_LANE, [[_TYPES["clock"], now, None, 0, 0, 0, now + offset]])
+            own.append([_TYPES["clock"], now, None, 0, 0, 0, now + offset])
         missed = sum(map(bpf.missed_runs, self._probes.programs))
         if missed > self._missed:
-            self._put(PROCESS_LANE, [loss.gap(now, 0, "GAP_PROBE_MISSED", count=missed - self._missed)])
+            own.append(loss.gap(now, 0, "GAP_PROBE_MISSED", count=missed - self._missed))
             self._missed = missed
+        self._lanes[PROCESS].take(own)
 
     def _close_terminals(self) -> None:
         """Ends the terminals of ended sessions whose owner has closed its end without reading to the end."""
@@ -210,14 +215,12 @@ class Agent:
             held = holds_master(terminal.owner, terminal.index) if terminal.owner else now - since < OWNERLESS_SECONDS
             if held or not self._scope.forget(terminal):
                 continue
-            # What the owner has read is in the ring by now, since it has closed its end.
-            self._take()
-            self._take()
+            # What the owner has read is in the ring by now, since it has closed its end, and is older.
             close = [
                 _TYPES["tty_close"], monotonic(), None, terminal.target, terminal.session, 0,
                 terminal.out_bytes, terminal.in_bytes, terminal.number,
             ]  # fmt: skip
-            self._put(BYTE_LANE, self._streams.check([close]))
+            self._lanes[BYTES].take([close])
 
     def _over(self, elapsed: float) -> str | None:
         """Why the recording is over, or None."""
@@ -230,17 +233,21 @@ class Agent:
             return "sessions"
         if config.duration is not None and elapsed >= config.duration:
             return "duration"
-        if len(self._gone) == len(self._scope.targets):
+        if len(self._gone) == len(self._scope.targets) and self._said_all():
             return "target gone"
         if config.idle_client_seconds is not None and self._control.idle_seconds >= config.idle_client_seconds:
             return "no client"
         return None
 
+    def _said_all(self) -> bool:
+        """Whether what the last sessions of ended targets have printed was read by those who show it."""
+        return not self._sessions.open or time.monotonic() - self._all_gone_since >= OWNERLESS_SECONDS
+
     def _end(self, reason: str) -> None:
         for link in self._probes.links:
             os.close(link)
         self._take()
-        self._release(0, final=True)
+        self._release(monotonic(), final=True)
         now = monotonic()
         for target in range(1, len(self._scope.targets) + 1):
             state = self._scope.state(target)

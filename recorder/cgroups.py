@@ -64,7 +64,7 @@ class Cgroups:
             path = self._by_path(str(wanted["cgroup"]))
         else:
             path = self._by_pid(int(wanted["pid"]))
-        if path == self.root:
+        if path.samefile(self.root):
             raise NoSuchTarget("the root cgroup is the whole machine: name a container's cgroup")
         about = {k: v for k, v in wanted.items() if k not in ("cgroup", "pid")}
         name = "/" + str(path.relative_to(self.root))

@@ -28,6 +28,10 @@ class Config:
     ways: tuple[str, ...] = ()
 
 
+def _seconds(value: Any) -> float | None:
+    return None if value is None else float(value)
+
+
 def parse(text: str) -> Config:
     """The configuration in a JSON text. Raises BadConfig."""
     try:
@@ -35,11 +39,11 @@ def parse(text: str) -> Config:
         config = Config(
             recording=str(raw["recording"]),
             targets=tuple(dict(t) for t in raw["targets"]),
-            duration=None if raw.get("duration") is None else float(raw["duration"]),
+            duration=_seconds(raw.get("duration")),
             sessions=None if raw.get("sessions") is None else int(raw["sessions"]),
             keep_input=bool(raw.get("input", True)),
             sysfs=Path(raw.get("sysfs", "/sys")),
-            idle_client_seconds=raw.get("idle_client_seconds", 60.0),
+            idle_client_seconds=_seconds(raw.get("idle_client_seconds", 60.0)),
             node=dict(raw.get("node", {})),
             ways=tuple(raw.get("tty_ways", ())),
         )

@@ -80,6 +80,9 @@ class Lane:
     def release(self, until: int, final: bool = False) -> list[Event]:
         """The events up to `until` (ns), in order of time, with a gap event in each hole.
 
+        Events without a number, made by the recorder, only take their place in time. One that comes
+        after it was declared missing is given all the same: a gap may say too much, never too little.
+
         A hole is one when the kernel says that it lost so many events, or after PATIENCE_NS: before
         that the missing event may be on its way, and all are held back. `final`: nothing comes any more.
         """
@@ -90,8 +93,11 @@ class Lane:
         ready, later = self._pending[:cut], self._pending[cut:]
         counts: dict[int, int] = {}
         tops: dict[int, int] = {}
+        expected = self._next.get
         for event in ready:
             target, seq = event[3], event[2]
+            if seq is None or seq < expected(target, 0):
+                continue
             counts[target] = counts.get(target, 0) + 1
             if seq > tops.get(target, -1):
                 tops[target] = seq
@@ -124,7 +130,7 @@ class Lane:
         before = {target: _runs(missing) for target, missing in holes.items()}
         for event in ready:
             runs = before.get(event[3])
-            while runs and runs[0][0] < event[2]:
+            while runs and event[2] is not None and runs[0][0] < event[2]:
                 first, count = runs.pop(0)
                 yield gap(event[1], event[3], "GAP_RING_FULL", first_seq=first, count=count)
             yield event
@@ -180,7 +186,7 @@ class Streams:
             if expected.get(key, 0) != offset:
                 self._hole(out, event, key, offset)
             out.append(event)
-            expected[key] = offset + size
+            expected[key] = max(offset + size, expected.get(key, 0))
         return out
 
     def _hole(self, out: list[Event], event: Event, key: tuple[int, int], offset: int) -> None:

@@ -6,6 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+MAX_ARGV_BYTES = 1 << 20
+"""As much of argv is kept, as in bpf/exec.c: a process may say that its argv is terabytes of its memory."""
+
 _TICK_NS = 1_000_000_000 // os.sysconf("SC_CLK_TCK")
 
 
@@ -22,6 +25,7 @@ class Process:
     filename: bytes
     cwd: bytes
     argv: bytes
+    argv_total: int
 
 
 def _link(path: str) -> bytes:
@@ -37,7 +41,8 @@ def read(pid: int) -> Process | None:
     try:
         stat = (base / "stat").read_bytes()
         status = (base / "status").read_text(errors="replace")
-        argv = (base / "cmdline").read_bytes()
+        with (base / "cmdline").open("rb") as cmdline:
+            argv = cmdline.read(MAX_ARGV_BYTES)
     except (FileNotFoundError, ProcessLookupError):
         return None
     fields = stat[stat.rindex(b")") + 2 :].split()
@@ -55,6 +60,7 @@ def read(pid: int) -> Process | None:
         filename=_link(f"/proc/{pid}/exe"),
         cwd=_link(f"/proc/{pid}/cwd"),
         argv=argv,
+        argv_total=max(len(argv), int(fields[46]) - int(fields[45])) if len(argv) == MAX_ARGV_BYTES else len(argv),
     )
 
 

@@ -9,7 +9,7 @@ from recorder import bpf, events
 from recorder.cgroups import Target
 from recorder.events import Event
 from recorder.probes import Probes
-from recorder.processes import Process, trees
+from recorder.processes import Process, read, trees
 
 # Values of the maps in bpf/common.c; tests/kernel/test_layout.py holds them against the compiler.
 _STATE = struct.Struct("=QQQQ")
@@ -95,11 +95,16 @@ class Scope:
     def _adopt(self, target: int, session: int, tree: list[Process], known: dict[int, int], now: int) -> list[Event]:
         told: list[Event] = []
         for process in tree:
-            if process.pid in known or self._processes.lookup(_U32.pack(process.pid)):
+            key = _U32.pack(process.pid)
+            if process.pid in known or self._processes.lookup(key):
                 continue
-            if session and tree[0].pid not in known:
+            self._processes.update(key, _PROCESS.pack(target, session))
+            if not read(process.pid):
+                # Ended before the probes knew it: they would take its ID's next holder for it.
+                self._processes.delete(key)
+                continue
+            if session and session not in known.values():
                 told.append(_session_start(process, target, session, now))
-            self._processes.update(_U32.pack(process.pid), _PROCESS.pack(target, session))
             known[process.pid] = session
             if session:
                 told.append(_exec(process, target, session, now))
@@ -136,8 +141,10 @@ def _session_start(root: Process, target: int, session: int, now: int) -> Event:
 
 def _exec(process: Process, target: int, session: int, now: int) -> Event:
     flags = _FLAGS["exec_flag"]["EXEC_UNDER_WAY"]
+    if process.argv_total > len(process.argv):
+        flags |= _FLAGS["exec_flag"]["EXEC_ARGV_CUT"]
     return [
-        _TYPES["exec"], now, None, target, session, process.pid, process.start_time, 0, len(process.argv),
+        _TYPES["exec"], now, None, target, session, process.pid, process.start_time, 0, process.argv_total,
         process.ppid, process.ns_pids[-1], 0, process.uid, process.gid, 0, flags,
         process.filename, b"", process.cwd, process.argv,
     ]  # fmt: skip

@@ -19,6 +19,7 @@ class Coverage:
         self._starts: list[int] = []
         self._ends: list[int] = []
         self._times: list[int] = []
+        self._closed = (0, 0)
 
     def add(self, start: int, count: int, time: int) -> None:
         """Marks `count` numbers from `start` on as seen, at `time`. What was seen before does no harm."""
@@ -43,13 +44,17 @@ class Coverage:
         ends[first:last] = [max(end, ends[last - 1])]
         self._times[first:last] = [time]
 
+    def close(self, total: int, time: int) -> None:
+        """Says at `time` that there are `total` numbers in all."""
+        self._closed = max(self._closed, (total, time))
+
     @property
     def end(self) -> int:
         """One more than the largest number seen."""
         return self._ends[-1] if self._ends else 0
 
     def holes(self) -> list[Hole]:
-        """What is missing before the largest number seen, in order."""
-        befores = [0, *self._ends[:-1]]
-        spans = zip(befores, self._starts, self._times, strict=True) if self._starts else ()
+        """What is missing before the largest number seen or the total, in order."""
+        total, closed = self._closed
+        spans = zip([0, *self._ends], [*self._starts, total], [*self._times, closed], strict=True)
         return [Hole(before, start, time) for before, start, time in spans if before < start]

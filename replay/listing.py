@@ -1,5 +1,6 @@
 """One line for each recording of a store, from its header and end record alone: nothing else is checked."""
 
+import stat
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,7 +63,10 @@ def entry(path: Path) -> Entry:
     """What the file at `path` is; never an error."""
     size = 0
     try:
-        size = path.stat().st_size
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
+            return Entry(path, 0, None, None, "not a regular file")
+        size = status.st_size
         return Entry(path, size, *read_ends(path))
     except (BadLog, NewerLog) as error:
         return Entry(path, size, None, None, str(error).removeprefix(f"{path}: "))

@@ -62,11 +62,11 @@ class Gap:
 
     time: int
     reason: str
-    events: int
-    bytes: int
-    offset: int
-    tty: int
-    direction: str
+    events: int = 0
+    bytes: int = 0
+    offset: int = 0
+    tty: int = 0
+    direction: str = ""
 
 
 @dataclass(slots=True)

@@ -32,11 +32,13 @@ _UTF8_UNFINISHED = rb"""(?: [\xc2-\xf4]
 
 # Groups: 1 text, 2 and 3 CSI, 4 the end of an OSC, 5 that of other strings, 6 and 7 other sequences,
 # 8 a character that the end of the piece cuts off, 9 bad bytes.
+# What is most common (text, colours, erasing the rest of a line) passes in runs: a call for each would be slow.
 _TOKEN = re.compile(
     rb"( (?: [\x20-\x7e\b-\r\x0e\x0f]+ |"
     + _UTF8
     + rb"| \x1b\[ [0-9]{0,3} (?: ;[0-9]{1,3}){0,6} m | \x1b\[ [0-2]? K )+"
     + rb""")
+  | \x1b+ (?=\x1b)
   | \x1b\[ ([\x20-\x3f]*) ([\x40-\x7e]?)
   | \x1b\] [^\x07\x18\x1a\x1b]* ([\x07\x18\x1a]?)
   | \x1b[PX^_] [^\x18\x1a\x1b]* ([\x18\x1a]?)

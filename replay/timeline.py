@@ -1,38 +1,39 @@
 """Builds the timeline of a recording from the events of its log."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from recorder.log.errors import BadLog
 from recorder.log.reader import Damage, Event, Log
 from replay import stream
 from replay.clock import Clock
-from replay.coverage import Coverage
 from replay.fields import Enums, data, number
+from replay.loss import DIRECTIONS, Ledger
 from replay.model import SESSION_UNDER_WAY, Exec, FailedExec, Gap, Session, Terminal, Timeline
 
-_MAX_WEIGHT = 1 << 30
 _WEIGHT = 1 << 10
-"""Bytes that an event which is kept may weigh in memory, and what a log may make a reader keep in all."""
+"""Bytes of memory that an event which is kept takes, roughly, without its argv."""
+
+_MAX_WEIGHT = 1 << 30
+"""Bytes of memory that a log may make a reader take."""
 
 _MAX_ARGV = 8 << 20
 """Bytes; Linux takes no more than 6 MiB (fs/exec.c, three quarters of _STK_LIM)."""
 
-_DIRECTIONS = {1: stream.OUT, 2: stream.IN}
-
 
 @dataclass(slots=True)
 class _Process:
+    """A process that lives; `inherited` is the program that its parent ran when it started this one."""
+
     start_time: int
-    parent: "_Process | None"
+    inherited: Exec | None
     exec: Exec | None = None
     ns_pid: int = 0
 
-    def nearest_exec(self) -> Exec | None:
-        """The program that it runs, or that the nearest ancestor which ran one runs."""
-        process: _Process | None = self
-        while process and not process.exec:
-            process = process.parent
-        return process.exec if process else None
+    @property
+    def program(self) -> Exec | None:
+        """What it runs."""
+        return self.exec or self.inherited
 
 
 class _Builder:
@@ -46,8 +47,7 @@ class _Builder:
         self._processes: dict[int, _Process] = {}
         self._last_exec: dict[tuple[int, int], Exec] = {}
         self._terminals: dict[int, Terminal] = {}
-        self._sequences: dict[int, Coverage] = {}
-        self._streams: dict[tuple[int, str], tuple[Coverage, int]] = {}
+        self._ledger = Ledger()
         self._weight = 0
         self._handlers = {
             "session_start": self._session_start,
@@ -60,15 +60,13 @@ class _Builder:
             "tty_open": self._tty_open,
             "tty_out": self._tty_bytes,
             "tty_in": self._tty_bytes,
-            "tty_close": self._tty_close,
             "gap": self._gap,
         }
 
     def take(self, event: Event) -> None:
         self.events += 1
         self.last = max(self.last, event.time)
-        if event.seq is not None:
-            self._sequence(event.target).add(event.seq, 1, event.time)
+        self._ledger.take(event)
         self.clock.feed(event)
         handler = self._handlers.get(event.type)
         if handler and (event.session > 0 or event.type == "gap"):
@@ -78,9 +76,6 @@ class _Builder:
         self._weight += _WEIGHT + more
         if self._weight > _MAX_WEIGHT:
             raise BadLog(f"{self.path}: holds more than fits into memory: read it with `export --format jsonl` instead")
-
-    def _sequence(self, target: int) -> Coverage:
-        return self._sequences.setdefault(target, Coverage())
 
     def _session(self, event: Event) -> Session:
         session = self.sessions.get(event.session)
@@ -106,7 +101,7 @@ class _Builder:
 
     def _fork(self, event: Event) -> None:
         self._keep()
-        child = _Process(number(event, "child_start_time"), self._processes.get(event.pid))
+        child = _Process(number(event, "child_start_time"), self._program(event.pid))
         child.ns_pid = number(event, "child_ns_pid")
         self._processes[number(event, "child")] = child
 
@@ -136,8 +131,8 @@ class _Builder:
         if before:
             before.ended = ran.time
             ran.parent = before.parent
-        elif process.parent:
-            ran.parent = process.parent.nearest_exec()
+        else:
+            ran.parent = process.inherited
         process.exec = ran
         self._last_exec[event.session, event.pid] = ran
         session.execs.append(ran)
@@ -145,8 +140,12 @@ class _Builder:
     def _process(self, pid: int, start_time: int, ppid: int) -> _Process:
         process = self._processes.get(pid)
         if not process or (process.start_time and start_time and process.start_time != start_time):
-            process = self._processes[pid] = _Process(start_time, self._processes.get(ppid))
+            process = self._processes[pid] = _Process(start_time, self._program(ppid))
         return process
+
+    def _program(self, pid: int) -> Exec | None:
+        process = self._processes.get(pid)
+        return process.program if process else None
 
     def _exec_argv(self, event: Event) -> None:
         ran = self._last_exec.get((event.session, event.pid))
@@ -188,9 +187,6 @@ class _Builder:
             self._session(event).terminals.append(terminal)
         return terminal
 
-    def _stream(self, tty: int, direction: str, session: int) -> Coverage:
-        return self._streams.setdefault((tty, direction), (Coverage(), session))[0]
-
     def _tty_bytes(self, event: Event) -> None:
         direction = stream.OUT if event.type == "tty_out" else stream.IN
         piece = stream.piece_of(event, direction)
@@ -198,52 +194,36 @@ class _Builder:
             return
         session = self._session(event)
         self._terminal(event)
-        self._stream(number(event, "tty"), direction, event.session).add(piece.offset, piece.size, event.time)
         if direction == stream.OUT:
             session.output_bytes += len(piece.data)
         else:
             session.input_bytes += len(piece.data)
             session.hidden_bytes += piece.missing
 
-    def _tty_close(self, event: Event) -> None:
-        tty = number(event, "tty")
-        for direction, total in ((stream.OUT, "out_bytes"), (stream.IN, "in_bytes")):
-            count = number(event, total)
-            covered = self._stream(tty, direction, event.session)
-            if count > covered.end:
-                self._missing(event.session, tty, direction, covered.end, count - covered.end, event.time)
-
     def _gap(self, event: Event) -> None:
-        direction = _DIRECTIONS.get(number(event, "direction"), "")
-        events, lost = max(number(event, "events"), 0), max(number(event, "bytes"), 0)
-        offset, tty = number(event, "offset"), number(event, "tty")
-        first = event.fields.get("first_seq")
-        if first.__class__ is int:
-            self._sequence(event.target).add(first, events, event.time)
-        if direction:
-            self._stream(tty, direction, event.session).add(offset, lost, event.time)
-        reason = self.enums.name("gap_reason", number(event, "reason"))
-        self._keep()
-        self._gaps(event.session).append(Gap(self.clock.wall(event.time), reason, events, lost, offset, tty, direction))
+        self._add_gap(
+            event.session,
+            event.time,
+            reason=self.enums.name("gap_reason", number(event, "reason")),
+            events=max(number(event, "events"), 0),
+            bytes=max(number(event, "bytes"), 0),
+            offset=number(event, "offset"),
+            tty=number(event, "tty"),
+            direction=DIRECTIONS.get(number(event, "direction"), ""),
+        )
 
-    def _gaps(self, session: int) -> list[Gap]:
-        found = self.sessions.get(session)
-        return found.gaps if found else self.gaps
-
-    def _missing(self, session: int, tty: int, direction: str, offset: int, size: int, time: int) -> None:
+    def _add_gap(self, session: int, time: int, **fields: Any) -> None:
         self._keep()
-        when = self.clock.wall(time)
-        self._gaps(session).append(Gap(when, stream.UNEXPLAINED, 0, size, offset, tty, direction))
+        known = self.sessions.get(session)
+        (known.gaps if known else self.gaps).append(Gap(self.clock.wall(time), **fields))
 
     def close(self) -> None:
         """Adds the gaps that no event speaks of."""
-        for (tty, direction), (covered, session) in self._streams.items():
-            for start, end, time in covered.holes():
-                self._missing(session, tty, direction, start, end - start, time)
-        for covered in self._sequences.values():
-            for start, end, time in covered.holes():
-                self._keep()
-                self.gaps.append(Gap(self.clock.wall(time), stream.UNEXPLAINED, end - start, 0, 0, 0, ""))
+        for session, tty, direction, (start, end, time) in self._ledger.missing_bytes():
+            where = {"offset": start, "tty": tty, "direction": direction}
+            self._add_gap(session, time, reason=stream.UNEXPLAINED, bytes=end - start, **where)
+        for start, end, time in self._ledger.missing_events():
+            self._add_gap(0, time, reason=stream.UNEXPLAINED, events=end - start)
         for gaps in (self.gaps, *(s.gaps for s in self.sessions.values())):
             gaps.sort(key=lambda gap: gap.time)
 

@@ -6,14 +6,16 @@ import time
 from kubectl_ebpfaudit.carrier import IDLE_CLIENT_SECONDS, Interruptible, Order
 from kubectl_ebpfaudit.cluster import pod as pods
 from kubectl_ebpfaudit.cluster.api import Api
-from kubectl_ebpfaudit.cluster.errors import ApiError, NotFound, Unreachable
-from kubectl_ebpfaudit.cluster.exec import STDOUT, Dropped, ExecStream
+from kubectl_ebpfaudit.cluster.errors import ApiError, Forbidden, NotFound, Unreachable
+from kubectl_ebpfaudit.cluster.exec import STDERR, STDOUT, Dropped, ExecStream
+from kubectl_ebpfaudit.cluster.retry import Retry
 from kubectl_ebpfaudit.cluster.state import PodWatch, ended
+from kubectl_ebpfaudit.failures import of_recorder
 from recorder.log.errors import AuditError
 from replay.escape import printable
 
-_FIRST_PAUSE, _LAST_PAUSE = 0.25, 5.0
-_ENDED_SECONDS = 5.0
+_STOP = b"stop\n"
+_STDERR_BYTES = 4096
 _GONE_SECONDS = 20.0
 
 
@@ -26,10 +28,11 @@ class PodCarrier:
         self._created = False
         self._stream: ExecStream | None = None
         self._received = 0
-        self._stopping = self._whole = False
+        self._stopping = False
         self._failure: AuditError | None = None
-        self._away_since: float | None = None
-        self._pause, self._next_try = _FIRST_PAUSE, 0.0
+        self._retry = Retry(IDLE_CLIENT_SECONDS)
+        self._connected_at = 0.0
+        self._stderr = b""
 
     def start(self, interruptible: Interruptible) -> None:
         with interruptible():
@@ -37,7 +40,17 @@ class PodCarrier:
         self._create()
         with interruptible():
             self._pod.wait_running(pods.START_SECONDS)
+            self._connect_first()
+
+    def _connect_first(self) -> None:
+        """As any other attempt, but that what is forbidden will stay so. Raises Forbidden."""
+        self._retry.attempt()
+        try:
             self._connect()
+        except Forbidden:
+            raise
+        except (Unreachable, ApiError):
+            self._drop()
 
     def _create(self) -> None:
         manifest = pods.manifest(self._pod.name, self._place, self._order)
@@ -66,8 +79,9 @@ class PodCarrier:
         """Raises AuditError if it cannot."""
         command = [pods.PROGRAM, "serve", "--spool", pods.SPOOL, "--from", str(self._received)]
         self._stream = ExecStream(self._api, self._place.namespace, self._pod.name, pods.CONTAINER, command)
+        self._connected_at = time.monotonic()
         if self._stopping:
-            self._stream.send(b"stop\n")
+            self._stream.send(_STOP)
 
     def read(self, wake: int, seconds: float) -> bytes | None:
         deadline = time.monotonic() + seconds
@@ -92,8 +106,10 @@ class PodCarrier:
         channel, data = self._stream.receive()
         if channel == STDOUT:
             self._received += len(data)
-            self._away_since, self._pause = None, _FIRST_PAUSE
+            self._retry.works()
             return data
+        if channel == STDERR:
+            self._stderr = (self._stderr + data)[-_STDERR_BYTES:]
         return b""
 
     def _drop(self) -> None:
@@ -101,28 +117,27 @@ class PodCarrier:
         if self._stream:
             self._stream.close()
             self._stream = None
-        now = time.monotonic()
-        self._away_since = self._away_since or now
-        self._next_try = now
+            self._retry.dropped(time.monotonic() - self._connected_at)
 
     def _reconnect(self, wake: int, seconds: float) -> bool:
         """Tries once it is time; False if `wake` is readable, or it was not time within `seconds`."""
-        now = time.monotonic()
+        due_in = self._retry.due_in
         poll = select.poll()
         poll.register(wake, select.POLLIN)
-        if poll.poll(1000 * max(0.0, min(seconds, self._next_try - now))):
+        if poll.poll(1000 * min(seconds, due_in)) or due_in > seconds:
             return False
-        if time.monotonic() < self._next_try:
-            return False
-        self._next_try = time.monotonic() + self._pause
-        self._pause = min(self._pause * 2, _LAST_PAUSE)
+        expired = self._retry.expired
+        self._retry.attempt()
         try:
             if ended(self._pod.refresh()):
                 self._failure = self._pod.recorder_error()
+            elif expired:
+                text = self._stderr.decode(errors="replace")
+                self._failure = of_recorder(None, text, f"on node {printable(self._place.node)}")
             else:
                 self._connect()
-        except (Unreachable, ApiError, Dropped) as error:
-            if time.monotonic() - (self._away_since or now) > IDLE_CLIENT_SECONDS:
+        except (Unreachable, ApiError) as error:
+            if expired:
                 self._failure = error
         return True
 
@@ -130,7 +145,7 @@ class PodCarrier:
         self._stopping = True
         if self._stream:
             try:
-                self._stream.send(b"stop\n")
+                self._stream.send(_STOP)
             except Dropped:
                 self._drop()
 

@@ -80,7 +80,7 @@ def export(
 
 @contextmanager
 def _sink(write: Path | None, force: bool) -> Iterator[Write]:
-    if write is None:
+    if write is None or write == Path("-"):
         yield emit
         return
     with closing(LogFile(write, force)) as file:
@@ -98,8 +98,12 @@ def _raw(log: Log, session: int | None, direction: Direction, put: Write) -> int
         if piece.reason != HIDDEN:
             missing += piece.missing
 
+    empty = True
     for data in raw(log, found.number, tty.number, direction.value, tell):
         put(data)
+        empty = False
+    if empty:
+        note(f"note: session {found.number} has no {direction.value}put: nothing is exported")
     return missing
 
 

@@ -16,7 +16,8 @@ from replay.timeline import build
 def show(recording: RecordingOrSession, output: Output = None, verbose: Verbose = False) -> None:
     """Show the sessions of a recording and every command that ran in them.
 
-    Commands are indented below the one that started them. What is missing is shown where it is missing.
+    Commands are indented below the one that started them. What is missing is shown where it is missing. In
+    JSON and YAML, bytes that are not UTF-8 appear as \\xNN, and KEY_base64 then has the very bytes of KEY.
 
     \b
     Examples:

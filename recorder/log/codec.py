@@ -3,7 +3,8 @@
 A log is one msgpack object after another (https://github.com/msgpack/msgpack/blob/master/spec.md).
 Text is `str`, everything taken from the target is `bin`. `use_list=False` is for speed; a `str` that is not
 UTF-8 is kept with surrogate escapes instead of ending the read. Every length has a bound, so that a
-log of a few bytes cannot ask for gigabytes; msgpack itself bounds the nesting.
+log of a few bytes cannot ask for gigabytes; msgpack itself bounds the nesting. Maps are counted, since an
+empty one is a byte in a log and 64 in memory.
 """
 
 from collections.abc import Iterator
@@ -11,10 +12,11 @@ from typing import Any, BinaryIO
 
 import msgpack
 
-MAX_OBJECT_BYTES = 64 << 20
-MAX_BIN_BYTES = 32 << 20
+MAX_OBJECT_BYTES = 8 << 20
+MAX_BIN_BYTES = 4 << 20
 MAX_STR_BYTES = 1 << 20
-MAX_ITEMS = 1 << 20
+MAX_ITEMS = 1 << 16
+MAX_MAPS = 10_000
 
 FormatError = (ValueError, TypeError, msgpack.UnpackException)
 """What reading bytes that are no msgpack, or exceed a limit, raises (OutOfData means: cut off).
@@ -35,6 +37,21 @@ def packer() -> Any:
     return msgpack.Packer(autoreset=False)
 
 
+class _CountMaps:
+    """Ends the read of an object with more maps than any of a log has."""
+
+    def __init__(self) -> None:
+        self._count = 0
+
+    def __call__(self, value: dict[Any, Any]) -> dict[Any, Any]:
+        self._count += 1
+        if self._count > MAX_MAPS:
+            raise ValueError(f"more than {MAX_MAPS} maps")
+        if "sha256" in value:  # the map around all others: the next one counts anew
+            self._count = 0
+        return value
+
+
 def unpacker(file: BinaryIO | None = None) -> Any:
     """An Unpacker under this module's limits, for `file` or to be fed."""
     return msgpack.Unpacker(
@@ -44,6 +61,7 @@ def unpacker(file: BinaryIO | None = None) -> Any:
         raw=False,
         strict_map_key=False,
         unicode_errors="surrogateescape",
+        object_hook=_CountMaps(),
         max_buffer_size=MAX_OBJECT_BYTES,
         max_str_len=MAX_STR_BYTES,
         max_bin_len=MAX_BIN_BYTES,

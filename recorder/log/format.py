@@ -23,7 +23,7 @@ BYTE_LANE = "bytes"
 CODEC_NONE = "none"
 CODEC_ZSTD = "zstd"
 
-MAX_BLOCK_BYTES = 16 << 20
+MAX_BLOCK_BYTES = 4 << 20
 """Uncompressed bytes of a block that a reader accepts. A writer ends a block at 256 KiB."""
 
 _SEAL_BYTES = 1 + len("sha256") + 2 + 32  # fixstr, bin 8 of 32 bytes

@@ -37,7 +37,7 @@ def lossy() -> LogBuilder:
     log.add("tty_open", 0, tty=1, rows=24, cols=80)
     log.add("gap", MS, tty=1, direction=1, reason=5, seq=None)
     log.add("tty_out", SECOND, data=b"before ")
-    log.lose(4).add("gap", 2 * SECOND, session=0, first_seq=4, events=4, reason=1, seq=None)
+    log.lose(4).add("gap", 2 * SECOND, session=0, first_seq=2, events=4, reason=1, seq=None)
     log.add("gap", 2 * SECOND, tty=1, direction=1, offset=7, bytes=100, reason=1, seq=None)
     log.add("tty_out", 3 * SECOND, data=b"after\r\n", offset=107)
     log.add("tty_out", 4 * SECOND, data=b"unexplained\r\n", offset=120)

@@ -52,7 +52,7 @@ class LogBuilder:
             "sessions": 0, "execs": 0, "output_bytes": 0, "input_bytes": 0, "lost_events": 0, "lost_bytes": 0
         }  # fmt: skip
         self._lanes: dict[str, list[list[Any]]] = {PROCESS_LANE: [], BYTE_LANE: []}
-        self._seq = 0
+        self._seq = {PROCESS_LANE: 0, BYTE_LANE: 0}
         self._offsets: dict[tuple[int, str], int] = {}
         self.last = 0
 
@@ -63,25 +63,23 @@ class LogBuilder:
         unknown = fields.keys() - own.keys() - {"seq", "target"}
         if unknown:
             raise TypeError(f"{name} has no field {', '.join(sorted(unknown))}")
-        if "seq" in fields:
-            seq = fields["seq"]
-        else:
-            seq, self._seq = self._seq, self._seq + 1
+        lane = BYTE_LANE if name.startswith("tty_") or own.get("direction") or fields.get("direction") else PROCESS_LANE
+        seq = fields["seq"] if "seq" in fields else self._seq[lane]
+        self._seq[lane] += "seq" not in fields
         own |= {k: v for k, v in fields.items() if k in own}
         if name in ("tty_out", "tty_in"):
             self._stream(name, own, fields)
         if name == "exec" and not fields.get("argv_total"):
             own["argv_total"] = len(own["argv"])
         self._count(name, own)
-        lane = BYTE_LANE if name in ("tty_out", "tty_in") or own.get("direction") else PROCESS_LANE
         event = [layout.type, MONOTONIC + at, seq, fields.get("target", 1), session, pid, *own.values()]
         self._lanes[lane].append(event)
         self.last = max(self.last, at)
         return self
 
-    def lose(self, events: int) -> "LogBuilder":
-        """Leaves out sequence numbers, as if events were lost."""
-        self._seq += events
+    def lose(self, events: int, lane: str = PROCESS_LANE) -> "LogBuilder":
+        """Leaves out sequence numbers of a lane, as if events were lost."""
+        self._seq[lane] += events
         return self
 
     def _stream(self, name: str, own: dict[str, Any], given: dict[str, Any]) -> None:

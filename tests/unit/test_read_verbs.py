@@ -1,5 +1,6 @@
 """The verbs that read recordings, from the command line in to the bytes and exit codes out."""
 
+import errno
 import json
 import os
 import pty
@@ -106,6 +107,13 @@ def test_export_to_a_file_is_for_its_owner_alone_and_replaces_nothing(cli: Cli, 
     assert out.read_bytes() == OUTPUT
 
 
+def test_export_of_nothing_says_so(cli: Cli, tmp_path: Path) -> None:
+    log = start_shell(LogBuilder()).save(tmp_path / "s.ebpfaudit")
+    ran = cli("export", log, "--format", "raw", "-w", "-")
+    assert (ran.code, ran.out) == (0, b"")
+    assert "session 1 has no output" in ran.err
+
+
 def test_replay_into_a_pipe_is_plain_text(cli: Cli, log: Path) -> None:
     ran = cli("replay", log)
     assert (ran.code, ran.text) == (0, "root@victim:~# ls -la\ntotal 0\nbin  café\nexit\n")
@@ -182,11 +190,14 @@ def test_list_goes_on_after_a_broken_file(cli: Cli, log: Path) -> None:
     in_store(cli, "empty", b"")
     in_store(cli, "noise\x1b[2J", b"\xc1\xff noise")
     in_store(cli, "folder", b"").unlink()
-    (Path(os.environ["EBPFAUDIT_HOME"]) / "recordings" / "folder.ebpfaudit").mkdir()
+    in_store(cli, "fifo", b"").unlink()
+    store = Path(os.environ["EBPFAUDIT_HOME"]) / "recordings"
+    (store / "folder.ebpfaudit").mkdir()
+    os.mkfifo(store / "fifo.ebpfaudit")
     ran = cli("list", "-o", "wide")
     assert ran.code == 0
     assert {row.split()[0]: row.split()[8] for row in ran.text.splitlines()[1:]} == {
-        "good": "complete", "empty": "broken", "noise\\x1b[2J": "broken", "folder": "broken"
+        "good": "complete", "empty": "broken", "noise\\x1b[2J": "broken", "folder": "broken", "fifo": "broken"
     }  # fmt: skip
     assert "the file is empty" in ran.text
     assert "not a log of kubectl ebpfaudit" in ran.text
@@ -423,3 +434,30 @@ def test_a_replay_that_is_ended_restores_the_terminal(tmp_path: Path, number: in
     assert termios.tcgetattr(slave) == before
     os.close(slave)
     os.close(master)
+
+
+def test_a_full_screen_shown_at_a_time_stays_until_enter(tmp_path: Path) -> None:
+    log = start_shell(LogBuilder())
+    log.add("tty_out", SECOND, data=b"\x1b[?1049h\x1b[Hscreen")
+    log.add("tty_out", 2 * SECOND, data=b"later")
+    process, master, slave = on_terminal("replay", log.save(tmp_path / "s.ebpfaudit"), "--at", "1.5")
+    shown = read_all(master, b"Enter leaves this screen \x1b[0m\x1b8")
+    assert b"screen" in shown
+    assert b"later" not in shown
+    os.write(master, b"\n")
+    read_all(master, b"\x1b[?1049l")
+    assert process.wait(60) == 0
+    os.close(slave)
+    os.close(master)
+
+
+def test_a_disk_that_fails_while_a_log_is_read_is_one_error(
+    cli: Cli, log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*arguments: object) -> bytes:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(os, "pread", fail)
+    ran = cli("show", log)
+    assert (ran.code, ran.err.count("\n")) == (1, 1)
+    assert "Input/output error" in ran.err

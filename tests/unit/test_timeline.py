@@ -68,6 +68,16 @@ def test_a_daemon_belongs_to_who_started_it(tmp_path: Path) -> None:
     assert session.execs[1].ppid == 1
 
 
+def test_a_child_belongs_to_what_its_parent_ran_when_it_was_started(tmp_path: Path) -> None:
+    log = start_shell(LogBuilder())
+    run(log, SECOND, 101, "sh")
+    log.add("fork", 2 * SECOND, pid=101, child=102, child_ns_pid=12, child_start_time=MONOTONIC + 2 * SECOND)
+    log.add("exec", 3 * SECOND, pid=101, argv=argv("sleep"), start_time=MONOTONIC + SECOND)
+    log.add("exec", 4 * SECOND, pid=102, argv=argv("ls"), start_time=MONOTONIC + 2 * SECOND)
+    _, sh, _, ls = timeline_of(log, tmp_path).sessions[0].execs
+    assert ls.parent is sh
+
+
 def test_a_process_id_that_is_used_again_is_another_process(tmp_path: Path) -> None:
     log = start_shell(LogBuilder())
     run(log, SECOND, 101, "first")
@@ -114,7 +124,7 @@ def test_empty_arguments_are_kept(tmp_path: Path) -> None:
 
 def test_a_gap_is_shown_where_it_is(tmp_path: Path) -> None:
     log = start_shell(LogBuilder())
-    log.lose(3).add("gap", SECOND, first_seq=3, events=3, reason=1, seq=None)
+    log.lose(3).add("gap", SECOND, first_seq=2, events=3, reason=1, seq=None)
     log.add("tty_out", 2 * SECOND, data=b"ab")
     log.add("gap", 3 * SECOND, tty=1, direction=1, offset=2, bytes=10, reason=1, seq=None)
     run(log, 4 * SECOND, 101, "ls")
@@ -127,7 +137,7 @@ def test_a_gap_is_shown_where_it_is(tmp_path: Path) -> None:
 
 
 def test_a_hole_in_the_sequence_that_no_gap_speaks_of_is_loss(tmp_path: Path) -> None:
-    log = start_shell(LogBuilder()).lose(2).add("tty_out", SECOND, data=b"x")
+    log = start_shell(LogBuilder()).lose(2).add("fork", SECOND)
     timeline = timeline_of(log, tmp_path)
     assert timeline.lost_events == 2
     assert [gap.reason for gap in timeline.gaps] == ["unexplained"]
