@@ -54,12 +54,8 @@ class LogFile:
         except OSError as error:
             with contextlib.suppress(OSError):
                 os.ftruncate(self._fd, self.size)
-            kept = (
-                f"the {self.size} bytes before are kept and can be read" if self.size else "nothing was kept"
-            )
-            raise CannotWrite(
-                f"{printable(str(self.path))} cannot be written: {error.strerror}; {kept}"
-            ) from error
+            kept = f"the {self.size} bytes before are kept and can be read" if self.size else "nothing was kept"
+            raise CannotWrite(f"{printable(str(self.path))} cannot be written: {error.strerror}; {kept}") from error
         self.size += len(data)
 
     def close(self) -> None:

@@ -93,9 +93,7 @@ class PodOptions:
         from kubectl_ebpfaudit.cluster import api, carrier, target
         from kubectl_ebpfaudit.cluster import pod as recorder_pod
 
-        connection = api.connect(
-            api.Access(self.kubeconfig, self.context, self.as_user, list(self.as_group), timeout)
-        )
+        connection = api.connect(api.Access(self.kubeconfig, self.context, self.as_user, list(self.as_group), timeout))
         found = target.find(connection, self.namespace or connection.namespace, name, container)
         place = recorder_pod.Place(
             found.node,

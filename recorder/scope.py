@@ -76,39 +76,52 @@ class Scope:
         """
         told: list[Event] = []
         known: dict[int, int] = {}
-        sessions = 0
+        self._numbers.update(_U32.pack(0), _NUMBERS.pack(1, 1))
         for again in (False, True):
             for number, target in enumerate(self.targets, 1):
                 for i, tree in enumerate(trees(target.pids())):
-                    root = tree[0]
-                    session = known.get(root.pid)
-                    if session is None:
-                        workload = i == 0 and not again
-                        session = 0 if workload else sessions + 1
-                        sessions = max(sessions, session)
+                    session = known.get(tree[0].pid)
+                    if session is None and not again and i == 0:
+                        session = 0  # the container's own workload
                     told += self._adopt(number, session, tree, known, now)
             if not again:
-                self._numbers.update(_U32.pack(0), _NUMBERS.pack(sessions + 1, 1))
                 self._watch()
         return told
 
-    def _adopt(self, target: int, session: int, tree: list[Process], known: dict[int, int], now: int) -> list[Event]:
+    def _adopt(
+        self, target: int, session: int | None, tree: list[Process], known: dict[int, int], now: int
+    ) -> list[Event]:
+        """Takes the processes of a tree that nobody knows into the session; None: into a new one."""
         told: list[Event] = []
         for process in tree:
             key = _U32.pack(process.pid)
-            if process.pid in known or self._processes.lookup(key):
+            if process.pid in known:
                 continue
+            if found := self._processes.lookup(key):  # by the kernel, meanwhile
+                if session is None:
+                    session = _PROCESS.unpack(found)[1]
+                continue
+            starts = session is None
+            if session is None:
+                session = self._new_session()
             self._processes.update(key, _PROCESS.pack(target, session))
             if not read(process.pid):
                 # Ended before the probes knew it: they would take its ID's next holder for it.
                 self._processes.delete(key)
+                session = None if starts else session
                 continue
-            if session and session not in known.values():
+            if starts:
                 told.append(_session_start(process, target, session, now))
             known[process.pid] = session
             if session:
                 told.append(_exec(process, target, session, now))
         return told
+
+    def _new_session(self) -> int:
+        """The next session number. The kernel may take one at the same moment, in the second look only."""
+        session, tty = _NUMBERS.unpack(self._numbers.lookup(_U32.pack(0)) or _NUMBERS.pack(1, 1))
+        self._numbers.update(_U32.pack(0), _NUMBERS.pack(session + 1, tty))
+        return int(session)
 
     def _watch(self) -> None:
         for number, target in enumerate(self.targets, 1):

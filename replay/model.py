@@ -71,12 +71,24 @@ class Gap:
 
 @dataclass(slots=True)
 class Terminal:
-    """A terminal of a session, /dev/pts/`index`; its size is that when it was first seen, 0 if unknown."""
+    """A terminal of a session, /dev/pts/`index`.
+
+    `rows` and `cols` are its first size that is known, `last_rows` and `last_cols` its last; else 0. A
+    `kubectl exec -it` begins with a size of 0 and tells the true one right afterwards.
+    """
 
     number: int
     index: int = 0
     rows: int = 0
     cols: int = 0
+    last_rows: int = 0
+    last_cols: int = 0
+
+    def resize(self, rows: int, cols: int) -> None:
+        """Takes note of a size."""
+        if not (self.rows and self.cols):
+            self.rows, self.cols = rows, cols
+        self.last_rows, self.last_cols = rows, cols
 
 
 @dataclass(slots=True)

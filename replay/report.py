@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from replay.clock import duration, time_of_day, to_second
 from replay.escape import printable, shell_line
-from replay.model import Exec, FailedExec, Gap, Session, Timeline
+from replay.model import Exec, FailedExec, Gap, Session, Terminal, Timeline
 from replay.table import columns
 
 _MAX_COMMAND_BYTES = 1000
@@ -97,7 +97,7 @@ def _session_summary(timeline: Timeline, session: Session) -> str:
         status = _status(session.exit_code, session.signal)
         ended = f"{to_second(session.ended)} after {lasted}, exit code {status}"
     hidden = f" and {count(session.hidden_bytes, 'byte')} unseen, with echo off" if session.hidden_bytes else ""
-    sizes = (f"pts/{t.index}, {t.cols}x{t.rows}" for t in session.terminals)
+    sizes = map(_size, session.terminals)
     return _pairs(
         [
             ("Session", f"{session.number}, {session.kind} in {name}"),
@@ -129,6 +129,11 @@ def gap_note(gap: Gap) -> str:
     what = lost(gap.events, gap.bytes)
     missing = "an unknown amount" if what == "nothing" else what
     return f"!! missing: {missing}{stream} ({printable(gap.reason).replace('_', ' ')})"
+
+
+def _size(terminal: Terminal) -> str:
+    first, last = (f"{terminal.cols}x{terminal.rows}", f"{terminal.last_cols}x{terminal.last_rows}")
+    return f"pts/{terminal.index}, {first}" + (f", {last} in the end" if last != first else "")
 
 
 def _rows(session: Session, day: int) -> Iterator[tuple[int, tuple[str, ...]]]:

@@ -58,6 +58,7 @@ class _Builder:
             "exec_failed": self._exec_failed,
             "exit": self._exit,
             "tty_open": self._tty_open,
+            "tty_resize": self._tty_resize,
             "tty_out": self._tty_bytes,
             "tty_in": self._tty_bytes,
             "gap": self._gap,
@@ -176,7 +177,10 @@ class _Builder:
     def _tty_open(self, event: Event) -> None:
         terminal = self._terminal(event)
         terminal.index = number(event, "index")
-        terminal.rows, terminal.cols = number(event, "rows"), number(event, "cols")
+        terminal.resize(number(event, "rows"), number(event, "cols"))
+
+    def _tty_resize(self, event: Event) -> None:
+        self._terminal(event).resize(number(event, "rows"), number(event, "cols"))
 
     def _terminal(self, event: Event) -> Terminal:
         tty = number(event, "tty")

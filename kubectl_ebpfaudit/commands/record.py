@@ -26,9 +26,7 @@ def record(
     ] = None,
     namespace: Annotated[
         str | None,
-        typer.Option(
-            "-n", "--namespace", help="The pod's namespace; else the context's.", show_default=False
-        ),
+        typer.Option("-n", "--namespace", help="The pod's namespace; else the context's.", show_default=False),
     ] = None,
     container: Annotated[
         str | None,
@@ -41,19 +39,13 @@ def record(
     ] = None,
     write: Annotated[
         Path | None,
-        typer.Option(
-            "-w", "--write", metavar="FILE", help="Write to FILE, not to the store.", show_default=False
-        ),
+        typer.Option("-w", "--write", metavar="FILE", help="Write to FILE, not to the store.", show_default=False),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace FILE if it exists.")] = False,
-    duration: Annotated[
-        str, typer.Option("--duration", metavar="DURATION", help="End after 90s, 30m, 1h30m.")
-    ] = "30m",
+    duration: Annotated[str, typer.Option("--duration", metavar="DURATION", help="End after 90s, 30m, 1h30m.")] = "30m",
     sessions: Annotated[
         int | None,
-        typer.Option(
-            "--sessions", min=1, metavar="N", help="End when N sessions have ended.", show_default=False
-        ),
+        typer.Option("--sessions", min=1, metavar="N", help="End when N sessions have ended.", show_default=False),
     ] = None,
     no_input: Annotated[bool, typer.Option("--no-input", help="Do not keep what is typed.")] = False,
     quiet: Annotated[
@@ -64,17 +56,13 @@ def record(
     ] = False,
     cgroup: Annotated[
         str | None,
-        typer.Option(
-            "--cgroup", metavar="PATH", help="With --local: the container's cgroup.", show_default=False
-        ),
+        typer.Option("--cgroup", metavar="PATH", help="With --local: the container's cgroup.", show_default=False),
     ] = None,
     pid: Annotated[
         int | None,
         typer.Option("--pid", min=1, help="With --local: a process of the container.", show_default=False),
     ] = None,
-    image: Annotated[
-        str | None, typer.Option("--image", help="The recorder's image.", show_default=False)
-    ] = None,
+    image: Annotated[str | None, typer.Option("--image", help="The recorder's image.", show_default=False)] = None,
     image_pull_policy: Annotated[
         str | None,
         typer.Option("--image-pull-policy", help="Always, IfNotPresent or Never.", show_default=False),

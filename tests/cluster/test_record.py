@@ -150,7 +150,7 @@ def test_session_is_recorded_byte_for_byte(node: Node, victim: Victim, tmp_path:
     assert shown["targets"][0]["pod"] == victim.pod
 
 
-def test_live_within_four_seconds(node: Node, victim: Victim, tmp_path: Path) -> None:
+def test_recording_is_live_without_waiting_for_a_timeout(node: Node, victim: Victim, tmp_path: Path) -> None:
     with Record(node, victim.pod, "-n", victim.namespace, "-w", str(tmp_path / "x")) as record:
         record.expect(b"^Recording .*\n")
         seconds = time.monotonic() - record.started
