@@ -30,8 +30,8 @@ class Order:
     node: dict[str, Any] = field(default_factory=dict)
     recording: str = field(default_factory=lambda: str(uuid.uuid4()))
 
-    def config(self, sysfs: str) -> str:
-        """The recorder's --config; `sysfs` is where it finds the node's /sys."""
+    def config(self, sysfs: str, max_log_bytes: int | None = None) -> str:
+        """The recorder's --config; `sysfs` is where it finds the node's /sys, `max_log_bytes` ends the log."""
         config = {
             "recording": self.recording,
             "targets": self.targets,
@@ -40,6 +40,7 @@ class Order:
             "input": self.input,
             "sysfs": sysfs,
             "idle_client_seconds": IDLE_CLIENT_SECONDS,
+            "max_log_bytes": max_log_bytes,
             "node": self.node,
         }
         return json.dumps(config)

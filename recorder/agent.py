@@ -58,16 +58,17 @@ class Agent:
             raise NotRoot("recording needs root: run it with sudo")
         self._config = config
         self._control = Control(spool)
-        self._terminated = False
+        self._terminations = 0
         signal.signal(signal.SIGTERM, self._on_term)
         signal.signal(signal.SIGINT, self._on_term)
         cgroups = Cgroups(config.sysfs)
         targets = [cgroups.find(t) for t in config.targets]
-        self._probes = probes.load(config.keep_input, config.ways or probes.TTY_WAYS)
+        rings = (config.process_ring_bytes, config.byte_ring_bytes)
+        self._probes = probes.load(config.keep_input, config.ways or probes.TTY_WAYS, rings)
         self._scope = Scope(self._probes, targets)
         self._rings = (
-            Ring(self._probes.maps["process_ring"], probes.PROCESS_RING_BYTES),
-            Ring(self._probes.maps["byte_ring"], probes.BYTE_RING_BYTES),
+            Ring(self._probes.maps["process_ring"], rings[PROCESS]),
+            Ring(self._probes.maps["byte_ring"], rings[BYTES]),
         )
         for ring in self._rings:
             self._control.watch(ring.fd)
@@ -79,6 +80,7 @@ class Agent:
         self._streams = loss.Streams()
         self._sessions = Sessions()
         self._missed = 0
+        self._log_bytes = 0
         self._gone: set[int] = set()
         self._all_gone_since = 0.0
         self._taken_until = 0
@@ -92,10 +94,11 @@ class Agent:
         self._writer.flush()
 
     def _on_term(self, _signal: int, _frame: object) -> None:
-        self._terminated = True
+        self._terminations += 1
 
     def _write(self, data: bytes) -> None:
         view = memoryview(data)
+        self._log_bytes += len(data)
         try:
             while view:
                 view = view[os.write(self._log, view) :]
@@ -225,7 +228,7 @@ class Agent:
     def _over(self, elapsed: float) -> str | None:
         """Why the recording is over, or None."""
         config = self._config
-        if self._terminated:
+        if self._terminations:
             return "terminated"
         if self._control.stop_asked:
             return "stopped"
@@ -233,6 +236,8 @@ class Agent:
             return "sessions"
         if config.duration is not None and elapsed >= config.duration:
             return "duration"
+        if config.max_log_bytes is not None and self._log_bytes >= config.max_log_bytes:
+            return "log full"
         if len(self._gone) == len(self._scope.targets) and self._said_all():
             return "target gone"
         if config.idle_client_seconds is not None and self._control.idle_seconds >= config.idle_client_seconds:
@@ -254,14 +259,16 @@ class Agent:
             self._put(PROCESS_LANE, self._lanes[PROCESS].tail(target, state[PROCESS], now))
             self._put(BYTE_LANE, self._lanes[BYTES].tail(target, state[BYTES], now))
         self._writer.end(reason, self._sessions.totals)
-        size = os.fstat(self._log).st_size
         os.close(self._log)
-        self._control.announce_end(size)
+        self._control.announce_end(self._log_bytes)
 
     def _linger(self) -> None:
-        """Waits for the clients to have the whole log, or for one to come back for it."""
+        """Waits for the clients to have the whole log, or for one to come back for it; a signal ends that."""
         limit = self._config.idle_client_seconds
+        before = self._terminations
         while not (self._control.served and not self._control.clients):
+            if self._terminations > before:
+                return
             if limit is not None and self._control.idle_seconds >= limit:
                 return
             with contextlib.suppress(InterruptedError):

@@ -141,8 +141,11 @@ TTY_NAMES = {
 }
 
 
-def definitions(btf: Btf, keep_input: bool) -> list[str]:
-    """The -D flags that the sources need. Raises NoBtf if the kernel lacks a struct or field."""
+def definitions(btf: Btf, keep_input: bool, rings: tuple[int, int]) -> list[str]:
+    """The -D flags that the sources need, with the sizes of process ring and byte ring in bytes.
+
+    Raises NoBtf if the kernel lacks a struct or field.
+    """
     flags = [f"-DSIZE_upid={btf.size('upid')}"]
     for field, places in _FIELDS.items():
         found = next((o for o in map(btf.offset, places or (field,)) if o is not None), None)
@@ -158,8 +161,8 @@ def definitions(btf: Btf, keep_input: bool) -> list[str]:
     return [
         *flags,
         f"-DPAGE_SIZE={resource.getpagesize()}UL",
-        f"-DPROCESS_RING_BYTES={PROCESS_RING_BYTES}",
-        f"-DBYTE_RING_BYTES={BYTE_RING_BYTES}",
+        f"-DPROCESS_RING_BYTES={rings[0]}",
+        f"-DBYTE_RING_BYTES={rings[1]}",
         f"-DNO_INPUT={int(not keep_input)}",
         f"-I{BPF_DIR}",
         "-Wno-everything",
@@ -255,11 +258,11 @@ class _Programs:
         self.links.append(next(fds[name] for fds in self.module.kprobe_fds.values() if name in fds))
 
 
-def _climb(ways: Sequence[str], keep_input: bool) -> tuple[str, _Programs]:
+def _climb(ways: Sequence[str], keep_input: bool, rings: tuple[int, int]) -> tuple[str, _Programs]:
     """The best way that this kernel takes, with its programs attached."""
     os.environ["BCC_KERNEL_SOURCE"] = str(BPF_DIR)
     btf = Btf()
-    flags = definitions(btf, keep_input)
+    flags = definitions(btf, keep_input, rings)
     refused = []
     for way in ways:
         if not possible(btf, way):
@@ -274,8 +277,8 @@ def _climb(ways: Sequence[str], keep_input: bool) -> tuple[str, _Programs]:
     raise KernelRefused(f"the kernel refuses the probes ({'; '.join(refused)}); -v shows what its verifier said")
 
 
-def _child(channel: socket.socket, keep_input: bool, ways: Sequence[str]) -> None:
-    way, programs = _climb(ways, keep_input)
+def _child(channel: socket.socket, keep_input: bool, ways: Sequence[str], rings: tuple[int, int]) -> None:
+    way, programs = _climb(ways, keep_input, rings)
     taken = {
         "exec": "raw tracepoint sched_process_exec",
         "fork": "raw tracepoint sched_process_fork",
@@ -322,7 +325,11 @@ class Probes:
     taken: dict[str, str]
 
 
-def load(keep_input: bool = True, ways: Sequence[str] = TTY_WAYS) -> Probes:
+def load(
+    keep_input: bool = True,
+    ways: Sequence[str] = TTY_WAYS,
+    rings: tuple[int, int] = (PROCESS_RING_BYTES, BYTE_RING_BYTES),
+) -> Probes:
     """Compiles, loads and attaches the probes in a child process that has ended afterwards.
 
     Raises NoBcc, NoBtf or KernelRefused; what compiler and verifier said is in `details`.
@@ -332,7 +339,7 @@ def load(keep_input: bool = True, ways: Sequence[str] = TTY_WAYS) -> Probes:
         pid = os.fork()
         if pid == 0:
             ours.close()
-            _run_child(theirs, log.fileno(), lambda: _child(theirs, keep_input, ways))
+            _run_child(theirs, log.fileno(), lambda: _child(theirs, keep_input, ways, rings))
         theirs.close()
         data, fds, _, _ = socket.recv_fds(ours, 1 << 16, 64)
         os.waitpid(pid, 0)

@@ -16,6 +16,9 @@ PROGRAM = "/usr/bin/ebpfaudit-recorder"
 SPOOL = "/spool"
 HOST_SYS = "/host/sys"
 
+MAX_LOG_BYTES = 1 << 30
+"""Size of a log at which the recorder ends it: the node evicts a pod that fills its spool."""
+
 START_SECONDS = 120
 """How long the pod may take to run, its image included."""
 
@@ -69,7 +72,7 @@ def manifest(name: str, place: Place, order: Order) -> Object:
             "containers": [_container(place, order)],
             "volumes": [
                 {"name": "sys", "hostPath": {"path": "/sys", "type": "Directory"}},
-                {"name": "spool", "emptyDir": {"sizeLimit": "2Gi"}},
+                {"name": "spool", "emptyDir": {"sizeLimit": f"{2 * MAX_LOG_BYTES >> 20}Mi"}},
                 {"name": "tmp", "emptyDir": {"sizeLimit": "64Mi"}},
             ],
         },
@@ -82,7 +85,7 @@ def _target(target: Object) -> str:
 
 def _container(place: Place, order: Order) -> Object:
     # Kubernetes expands $(NAME) in arguments; as JSON's own escape the sign stays what it is.
-    config = order.config(HOST_SYS).replace("$", "\\u0024")
+    config = order.config(HOST_SYS, MAX_LOG_BYTES).replace("$", "\\u0024")
     return {
         "name": CONTAINER,
         "image": place.image,

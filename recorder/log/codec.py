@@ -75,6 +75,9 @@ def unpack_all(data: bytes) -> Iterator[Any]:
     """The objects in `data`. Raises FormatError for bytes that are none, or a cut one."""
     source = unpacker()
     source.feed(data)
-    yield from source
-    if source.tell() != len(data):
+    end = 0
+    for value in source:
+        end = source.tell()  # later it counts what it has seen of a cut object, too
+        yield value
+    if end != len(data):
         raise ValueError("ends within an object")

@@ -15,7 +15,9 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.bench import cluster
 from tests.bench.session import CLI, Seen, cli, cpu_seconds, record, run, status
+from tests.cluster.node import Missing, requirements
 from tests.support.container import Container, container
 
 FLOOD = "base64 /dev/urandom | head -c {bytes}"
@@ -155,7 +157,10 @@ def start_up(folder: Path) -> list[Row]:
     (home / "recordings").mkdir(parents=True)
     golden = next(Path(__file__).parents[1].glob("golden/*.ebpfaudit"))
     probe = subprocess.run(
-        [str(CLI), "list", "-o", "name"], env={**os.environ, "EBPFAUDIT_HOME": str(home)}, capture_output=True, check=True
+        [str(CLI), "list", "-o", "name"],
+        env={**os.environ, "EBPFAUDIT_HOME": str(home)},
+        capture_output=True,
+        check=True,
     )
     assert not probe.stdout
     for i in range(100):
@@ -179,11 +184,39 @@ def start_up(folder: Path) -> list[Row]:
     return rows
 
 
+def on_a_cluster(folder: Path, size: int) -> list[Row]:
+    try:
+        requirements.check()
+    except Missing as missing:
+        print(f"left out: the cluster ({missing})", file=sys.stderr)
+        return []
+    times = []
+    with cluster.node() as node:
+        for i in range(ROUNDS):
+            with cluster.Record(node, folder / f"live{i}.ebpfaudit") as live:
+                times.append(live.seconds_to_live)
+        log = folder / "pod.ebpfaudit"
+        with cluster.Record(node, log):
+            seen = cluster.flood(node, size)
+            peak = cluster.pod_peak(node)
+    seconds, totals, same = statistics.median(times), _totals(log), _same(log, "1", seen)
+    mb = seen.bytes / 1e6
+    rows = [
+        Row("record POD: live after, median of 3", f"{seconds:.2f} s", "<= 4 s", seconds <= 4),
+        Row(f"kubectl exec -it, {mb:.0f} MB: raw export equals what kubectl printed", str(same), "True", same),
+        Row("the same: events and bytes lost", f"{totals['lost_events']}, {totals['lost_bytes']}", "0, 0",
+            not totals["lost_events"] and not totals["lost_bytes"]),
+    ]  # fmt: skip
+    if peak is not None:
+        rows.append(Row("recorder pod: peak memory", f"{peak >> 20} MB", "<= 200 MB", peak >> 20 <= 200))
+    return rows
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument("--flood-mb", type=int, default=100)
     parser.add_argument("--commands", type=int, default=10_000)
-    parser.add_argument("--only", choices=("start", "rest", "flood", "seq", "commands", "both"))
+    parser.add_argument("--only", choices=("start", "rest", "flood", "seq", "commands", "both", "cluster"))
     wanted = parser.parse_args()
     size = wanted.flood_mb * 1_000_000
     rows: list[Row] = []
@@ -195,6 +228,7 @@ def main() -> int:
             "seq": lambda: sequence(victim, folder),
             "commands": lambda: commands(victim, folder, wanted.commands),
             "both": lambda: commands_in_a_flood(victim, folder, wanted.commands, size),
+            "cluster": lambda: on_a_cluster(folder, size),
         }
         for part, measure in parts.items():
             if wanted.only in (None, part):

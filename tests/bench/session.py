@@ -8,7 +8,7 @@ import subprocess
 import termios
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,7 +28,7 @@ class Seen:
     seconds: float
 
 
-def run(argv: Sequence[str]) -> Seen:
+def run(argv: Sequence[str], env: Mapping[str, str] = os.environ) -> Seen:
     """Runs a session under a terminal and reads all that it prints, keeping none of it."""
     started = time.monotonic()
     pid, fd = pty.fork()
@@ -36,7 +36,7 @@ def run(argv: Sequence[str]) -> Seen:
         attributes = termios.tcgetattr(0)
         attributes[1] &= ~(termios.OPOST | termios.ONLCR)
         termios.tcsetattr(0, termios.TCSANOW, attributes)
-        os.execvp(argv[0], argv)
+        os.execvpe(argv[0], list(argv), env)
     digest, count = hashlib.sha256(), 0
     while True:
         try:

@@ -27,7 +27,7 @@ class Terminal:
     def __init__(
         self, argv: Sequence[str], *, env: Mapping[str, str] | None = None, rows: int = 24, cols: int = 80
     ) -> None:
-        self.output = b""
+        self._output = bytearray()
         self.sent = b""
         self._seen = 0
         self._hung_up = False
@@ -52,6 +52,11 @@ class Terminal:
         self._ended = os.pidfd_open(self._program.pid)
 
     @property
+    def output(self) -> bytes:
+        """Every byte that the program has printed so far."""
+        return bytes(self._output)
+
+    @property
     def pid(self) -> int:
         return self._program.pid
 
@@ -72,7 +77,7 @@ class Terminal:
         """Reads until `pattern` comes, after the previous match; TimeoutError and EOFError tell what came."""
         wanted = re.compile(re.escape(pattern)) if isinstance(pattern, bytes) else pattern
         deadline = _Deadline(timeout)
-        while not (match := wanted.search(self.output, self._seen)):
+        while not (match := wanted.search(self._output, self._seen)):
             if self._hung_up:
                 raise EOFError(f"the program ended without {wanted.pattern!r}, after {self._news()!r}")
             self._wait(select.POLLIN, deadline, f"waiting for {wanted.pattern!r}")
@@ -133,8 +138,12 @@ class Terminal:
         if ready.get(self._master, 0) & (select.POLLIN | select.POLLHUP):
             self._read()
         elif not self._hung_up and self._ended in ready and not ready.get(self._master):
-            # All is read and the program is gone; who else holds the terminal open is none of ours.
-            self._hung_up = True
+            # The program is gone. What it wrote between the poll of the terminal and its end is read first; who
+            # else holds the terminal open is none of ours.
+            if _events(self._master, select.POLLIN, 0):
+                self._read()
+            else:
+                self._hung_up = True
 
     def _read(self) -> None:
         try:
@@ -144,10 +153,10 @@ class Terminal:
                 raise
             data = b""
         self._hung_up = not data
-        self.output += data
+        self._output += data
 
     def _news(self) -> bytes:
-        return self.output[self._seen :][-2000:]
+        return bytes(self._output[self._seen :][-2000:])
 
 
 class _Deadline:

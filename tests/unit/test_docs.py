@@ -1,0 +1,79 @@
+"""The documentation, against the code and against itself."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from recorder.log import codec, format
+from recorder.log.writer import BLOCK_BYTES
+
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
+PAGES = sorted([*DOCS.rglob("*.md"), ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md"])
+LINK = re.compile(r"\]\((?!https?:)([^)#\s]*)(?:#([^)\s]*))?\)")
+
+
+def generate(*arguments: str | Path) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, ROOT / "scripts/generate-docs", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def anchors(page: Path) -> set[str]:
+    """What GitHub makes of a page's headings."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(), re.M)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_the_tables_of_the_log_format_are_those_of_event_h() -> None:
+    done = generate("--check")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_a_table_that_differs_is_shown_and_then_written_anew(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    good = (DOCS / "log-format.md").read_text()
+    page.write_text(good.replace("| `ns_pid` |", "| `nspid` |"))
+    done = generate("--check", page)
+    assert done.returncode == 1
+    assert "-| `nspid` |" in done.stdout
+    assert "+| `ns_pid` |" in done.stdout
+    assert generate(page).returncode == 0
+    assert page.read_text() == good
+
+
+def test_a_page_without_its_tables_is_refused(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("# No table\n")
+    assert "has the blocks []" in generate("--check", page).stderr
+
+
+def test_the_log_format_names_the_version_and_the_limits_of_the_code() -> None:
+    text = (DOCS / "log-format.md").read_text()
+    assert text.startswith("# The log format, version {}.{}\n".format(*format.VERSION))
+    for what, size in (
+        ("an object", codec.MAX_OBJECT_BYTES),
+        ("a `bin`", codec.MAX_BIN_BYTES),
+        ("a block's `size`", format.MAX_BLOCK_BYTES),
+        ("a `str`", codec.MAX_STR_BYTES),
+    ):
+        assert f"| {what} | {size >> 20} MiB |" in text
+    assert f"| elements of an array or map | {codec.MAX_ITEMS:,} |" in text
+    assert f"| maps in one object | {codec.MAX_MAPS:,} |" in text
+    assert f"about {BLOCK_BYTES >> 10} KiB are collected" in text
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_link_leads_somewhere(page: Path) -> None:
+    for target, anchor in LINK.findall(page.read_text()):
+        there = (page.parent / target).resolve() if target else page
+        assert there.exists(), target
+        if anchor:
+            assert anchor in anchors(there), f"{target}#{anchor}"
+
+
+def test_the_index_names_every_page() -> None:
+    named = {(DOCS / target).resolve() for target, _ in LINK.findall((DOCS / "README.md").read_text())}
+    assert set(DOCS.rglob("*.md")) - named == {DOCS / "README.md"}
