@@ -17,7 +17,9 @@ _CODES = {"__u8": "B", "__u16": "H", "__u32": "I", "__u64": "Q"}
 _STRUCT = re.compile(r"^struct (\w+) \{\n(.*?)^\};", re.M | re.S)
 _ENUM = re.compile(r"^enum (\w+) \{\n(.*?)^\};", re.M | re.S)
 _CONSTANT = re.compile(r"^\t(\w+) = (\d+), /\* (.*) \*/$")
-_FIELD = re.compile(r"^\t(?:struct (?P<struct>\w+)|(?P<type>__u\d+)) (?P<name>\w+);(?: /\* (?P<about>.*) \*/)?$")
+_FIELD = re.compile(
+    r"^\t(?:struct (?P<struct>\w+)|(?P<type>__u(?:8|16|32|64))) (?P<name>\w+);(?: /\* (?P<about>.*) \*/)?$"
+)
 _TAIL = re.compile(r"^\tTAIL\((?P<name>\w+)\); /\* (?P<about>.*) \*/$")
 
 HEADER_FIELDS = ("time", "seq", "target", "session", "pid")
@@ -94,18 +96,29 @@ class Layout:
 def _parse_struct(body: str, name: str) -> tuple[list[Field], list[Field]]:
     plain: list[Field] = []
     tails: list[Field] = []
-    for line in body.splitlines():
+    lines = body.splitlines()
+    if name != "event_header" and lines.pop(0) != "\tstruct event_header h;":
+        raise ValueError(f"{EVENT_H}: struct {name} does not begin with the header")
+    at = 0
+    for line in lines:
         if tail := _TAIL.match(line):
             tails.append(Field(tail["name"], "bytes", tail["about"]))
-        elif field := _FIELD.match(line):
-            if field["struct"]:
-                continue
+            size = 4
+        elif (field := _FIELD.match(line)) and field["type"] and field["about"]:
             if field["name"] != "reserved":
-                plain.append(Field(field["name"], field["type"], field["about"] or ""))
-            if tails and field["name"] != "reserved":
-                raise ValueError(f"{EVENT_H}: struct {name}: {field['name']} comes after a TAIL")
+                plain.append(Field(field["name"], field["type"], field["about"]))
+                if tails:
+                    raise ValueError(f"{EVENT_H}: struct {name}: {field['name']} comes after a TAIL")
+            elif line != lines[-1]:
+                raise ValueError(f"{EVENT_H}: struct {name}: reserved is not the last")
+            size = struct.calcsize(_CODES[field["type"]])
         else:
             raise ValueError(f"{EVENT_H}: struct {name}: cannot read {line!r}")
+        if at % size:
+            raise ValueError(f"{EVENT_H}: struct {name}: {line!r} is not aligned")
+        at += size
+    if at % 8:
+        raise ValueError(f"{EVENT_H}: struct {name}: its size is no multiple of 8")
     return plain, tails
 
 
@@ -127,6 +140,8 @@ def parse(text: str) -> dict[int, Layout]:
     found = {}
     for constant, (value, about) in parse_enums(text)["event_type"].items():
         name = constant.removeprefix("EVENT_").lower()
+        if f"{name}_event" not in structs:
+            raise ValueError(f"{EVENT_H}: {constant} has no struct {name}_event")
         own, tails = structs[f"{name}_event"]
         found[value] = Layout(name, value, about, header, tuple(own), tuple(tails))
     return found

@@ -14,7 +14,6 @@ from recorder.events import Event
 
 _BUSY, _DISCARD, _LENGTH = 1 << 31, 1 << 30, (1 << 30) - 1
 _TYPE_AT = 8 + 16  # header of the record, then time and seq of struct event_header
-_u64 = struct.Struct("=Q")
 _u32 = struct.Struct("=I").unpack_from
 
 Decoders = Mapping[int, Callable[[bytes, int], Event]]
@@ -27,8 +26,12 @@ class Ring:
         page = mmap.PAGESIZE
         self.fd = fd
         self._size = size
-        self._consumer = mmap.mmap(fd, page, mmap.MAP_SHARED, mmap.PROT_READ | mmap.PROT_WRITE, offset=0)
+        consumer = mmap.mmap(fd, page, mmap.MAP_SHARED, mmap.PROT_READ | mmap.PROT_WRITE, offset=0)
         self._shared = mmap.mmap(fd, page + size, mmap.MAP_SHARED, mmap.PROT_READ, offset=page)
+        # Through views of native words, which are read and written whole: struct with a byte order goes byte by
+        # byte, and the kernel takes a position that it sees half written for a full ring.
+        self._consumed = memoryview(consumer).cast("Q")
+        self._produced = memoryview(self._shared).cast("Q")
         self._page = page
 
     def drain(self, decoders: Decoders, events: list[Event], limit: int = 1 << 20) -> bool:
@@ -36,8 +39,7 @@ class Ring:
 
         What is decoded is given back to the kernel.
         """
-        (start,) = _u64.unpack_from(self._consumer, 0)
-        (end,) = _u64.unpack_from(self._shared, 0)
+        start, end = self._consumed[0], self._produced[0]
         if start == end:
             return False
         data = self._copy(start, min(end - start, limit + (1 << 16)))
@@ -52,7 +54,7 @@ class Ring:
             if not length & _DISCARD:
                 events.append(decoders[_u32(data, at + _TYPE_AT)[0]](data, at + 8))
             at = after
-        _u64.pack_into(self._consumer, 0, start + at)
+        self._consumed[0] = start + at
         return start + at < end and at > 0
 
     def _copy(self, start: int, count: int) -> bytes:

@@ -46,12 +46,13 @@ class Scope:
     def __init__(self, probes: Probes, targets: Sequence[Target]) -> None:
         self.targets = targets
         maps = probes.maps
-        self._states = mmap.mmap(
+        states = mmap.mmap(
             maps["target_states"],
             -(-_STATE.size * MAX_TARGETS // mmap.PAGESIZE) * mmap.PAGESIZE,
             mmap.MAP_SHARED,
             mmap.PROT_READ,
         )
+        self._states = memoryview(states).cast("Q")  # whole words, see recorder/ring.py
         self._targets = bpf.Map(maps["targets"], _U32.size)
         self._levels = bpf.Map(maps["levels"], _U32.size)
         self._numbers = bpf.Map(maps["numbers"], _NUMBERS.size)
@@ -60,8 +61,8 @@ class Scope:
 
     def state(self, target: int) -> tuple[int, int, int, int]:
         """(next number of the process lane, of the byte lane, events lost of each), as of now."""
-        state: tuple[int, int, int, int] = _STATE.unpack_from(self._states, target * _STATE.size)
-        return state
+        process, byte, lost_process, lost_byte = self._states[4 * target : 4 * target + 4]
+        return process, byte, lost_process, lost_byte
 
     def lost(self, target: int, lane: int) -> int:
         """Events of a lane that found no room in its ring so far."""
