@@ -142,6 +142,16 @@ static __always_inline void put_byte_event(struct target_state *state, void *eve
 		__sync_fetch_and_add(&state->lost[LANE_BYTES], 1);
 }
 
+/* Takes a number for an event that cannot be made, since the map of processes is full: a hole, so it is told. */
+static __always_inline void lose_process_event(struct process *p, u32 pid)
+{
+	struct event_header h;
+	struct target_state *state = begin_process_event(&h, EVENT_EXEC, p->target, p->session, pid);
+
+	if (state)
+		__sync_fetch_and_add(&state->lost[LANE_PROCESS], 1);
+}
+
 /* Process ID of a struct pid in the initial namespace. */
 static __always_inline u32 pid_on_host(void *pid)
 {

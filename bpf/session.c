@@ -72,7 +72,11 @@ int raw_exec_session(u64 *ctx)
 		if (!p.session)
 			return 0;
 	}
-	processes.update(&pid, &p);
+	if (processes.update(&pid, &p)) {
+		if (p.session)
+			lose_process_event(&p, pid);
+		return 0;
+	}
 	if (p.session)
 		current_terminal(task, &p);
 	return 0;

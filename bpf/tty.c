@@ -56,6 +56,7 @@ static __always_inline u32 add_terminal(void *tty, struct process *p, u32 leader
 	struct numbers *n;
 	u64 key = (u64)tty;
 	int zero = 0;
+	long failed;
 
 	n = numbers.lookup(&zero);
 	if (!n)
@@ -67,10 +68,15 @@ static __always_inline u32 add_terminal(void *tty, struct process *p, u32 leader
 	READ(t.index, tty, OFF_tty_struct_index);
 	READ(t.rows, tty, OFF_tty_struct_winsize);
 	READ(t.cols, tty, OFF_tty_struct_winsize + 2);
-	terminals.update(&key, &t);
+	failed = terminals.update(&key, &t);
 	state = begin_byte_event(&e.h, EVENT_TTY_OPEN, p->target, p->session, pid);
 	if (!state)
 		return 0;
+	if (failed) {
+		/* The map is full: a hole in the numbers, so that the terminal is known to be missing. */
+		__sync_fetch_and_add(&state->lost[LANE_BYTES], 1);
+		return 0;
+	}
 	e.tty = t.number;
 	e.index = t.index;
 	e.rows = t.rows;

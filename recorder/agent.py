@@ -25,7 +25,7 @@ from recorder.serve import LOG
 from recorder.sessions import Sessions
 from recorder.terminals import holds_master
 
-GATHER_SECONDS = 0.002  # how long events may gather in a ring before they are taken out together
+GATHER_SECONDS = 0.01  # how long events may gather in a ring before they are taken out together
 TICK_SECONDS = 0.1
 PROCESS_FLUSH_SECONDS = 0.25  # for who looks on
 FLUSH_SECONDS = 1.0

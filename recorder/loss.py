@@ -19,6 +19,9 @@ _REASON = events.enums()["gap_reason"]
 _DIRECTION = events.enums()["tty_direction"]
 OUT, IN = _DIRECTION["TTY_DIRECTION_OUT"], _DIRECTION["TTY_DIRECTION_IN"]
 
+NO_SEQ = (1 << 64) - 1
+"""`first_seq` of a gap that the kernel made: no event is missing."""
+
 PATIENCE_NS = 1_000_000_000
 """How long a missing number may be one that is still on its way, if the kernel reports no loss."""
 
@@ -177,9 +180,10 @@ class Streams:
                 out.append(event)
                 continue
             elif kind == _GAP:
-                # Made in the kernel, which could not read these bytes.
+                # Made in the kernel, which could not read these bytes, or by a Lane.
                 key, offset, size = (event[10], event[11]), event[8], event[9]
-                event[6] = None
+                if event[6] == NO_SEQ:
+                    event[6] = None
             else:
                 out.append(event)
                 continue

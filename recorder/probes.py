@@ -191,15 +191,15 @@ class _Programs:
 
     def __init__(self, way: str, flags: list[str]) -> None:
         try:
-            import bcc
+            from bcc import BPF
         except ImportError as error:
             raise NoBcc(
                 f"{sys.executable} cannot import bcc ({error}): install the package python3-bpfcc "
                 "(bcc on PyPI is something else)"
             ) from error
-        self._bcc = bcc.BPF
+        self._bcc = BPF
 
-        class Module(bcc.BPF):  # type: ignore[misc]
+        class Module(BPF):  # type: ignore[misc]
             """bcc attaches by a function's name by itself; here each is attached by hand."""
 
             def _trace_autoload(self) -> None:

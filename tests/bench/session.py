@@ -96,7 +96,7 @@ def record(victim: Container, log: Path, *flags: str) -> Iterator[Record]:
     rest.start()
     try:
         yield live
-        if "--sessions" not in flags:
+        if process.poll() is None and "--sessions" not in flags:
             process.terminate()
         process.wait(120)
     finally:

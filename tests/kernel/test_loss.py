@@ -1,0 +1,149 @@
+"""Real loss: a recorder that is stopped while events go on. What is missing is told to the byte."""
+
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from recorder import events
+from recorder.log.format import BYTE_LANE, PROCESS_LANE
+from recorder.log.reader import Event
+from tests.support.container import Container
+from tests.support.recorder import Recording, recording
+from tests.support.terminal import Terminal
+
+RING_FULL = events.enums()["gap_reason"]["GAP_RING_FULL"]
+OUT = events.enums()["tty_direction"]["TTY_DIRECTION_OUT"]
+IN = events.enums()["tty_direction"]["TTY_DIRECTION_IN"]
+
+
+@contextmanager
+def stopped(live: Recording) -> Iterator[None]:
+    """The recorder stands still in here; its probes do not."""
+    live.agent.send_signal(signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        live.agent.send_signal(signal.SIGCONT)
+
+
+def numbers(live: Recording, lane: str) -> list[int]:
+    """Every number of a lane that an event has or a gap declares missing."""
+    found = []
+    for e in live.events:
+        if e.lane != lane:
+            continue
+        if e.seq is not None:
+            found.append(e.seq)
+        elif e.type == "gap" and e.fields["events"]:
+            found += range(e.fields["first_seq"], e.fields["first_seq"] + e.fields["events"])
+    return sorted(found)
+
+
+def gaps(live: Recording, lane: str) -> list[Event]:
+    return [e for e in live.of("gap") if e.lane == lane]
+
+
+def prompt(terminal: Terminal) -> None:
+    terminal.expect(b"# ")
+    terminal.send(b"PS1='@''> '\r")
+    terminal.expect(b"@> ")
+
+
+def assert_tiles(live: Recording, tty: int, session: int, direction: int, kind: str, true: bytes) -> None:
+    """What was recorded of a stream is what it truly was, and its gaps are the rest, in order."""
+    at = 0
+    for e in live.of(kind, "gap", session=session):
+        if e.type == "gap" and (e.fields["tty"], e.fields["direction"]) != (tty, direction):
+            continue
+        assert e.fields["offset"] == at
+        if e.type == "gap":
+            at += e.fields["bytes"]
+        else:
+            data = e.fields["data"]
+            assert data == true[at : at + len(data)]
+            at += len(data)
+    assert at == len(true)
+
+
+def test_a_flood_that_the_recorder_cannot_take_loses_bytes_and_no_command_and_says_which(victim: Container) -> None:
+    argv = victim.exec_argv("/bin/bash", "--norc", "-i")
+    with recording({"container_id": victim.id}, sessions=2, byte_ring_bytes=64 << 10) as live:
+        with Terminal(argv) as flood:
+            prompt(flood)
+            with Terminal(argv) as other:
+                prompt(other)
+                with stopped(live):
+                    flood.send(b"seq 1 100000\r")
+                    flood.expect(b"\n100000\n")
+                    other.send(b"for i in {1..200}; do /bin/true $i; done; echo do''ne\r")
+                    other.expect(b"done\n")
+                flood.expect(b"@> ")
+                flood.send(b"echo aft''er; exit\r")
+                flood.expect(b"after\n")
+                flood.wait()
+                other.send(b"exit\r")
+                other.wait()
+        end = live.end()
+    terminals = {e.fields["tty"]: e.session for e in live.of("tty_open")}
+    shown = dict(zip(sorted(terminals.values()), (flood.output, other.output), strict=True))
+    typed = dict(zip(sorted(terminals.values()), (flood.sent, other.sent), strict=True))
+    assert len(terminals) == 2
+
+    lost = [e for e in gaps(live, BYTE_LANE) if e.fields["bytes"]]
+    assert lost
+    assert {e.fields["reason"] for e in lost} == {RING_FULL}
+    for tty, session in terminals.items():
+        assert_tiles(live, tty, session, OUT, "tty_out", shown[session])
+        assert_tiles(live, tty, session, IN, "tty_in", typed[session])
+    assert b"after\n" in live.output()
+
+    found = [argv for argv in live.commands() if argv[0] == "/bin/true"]
+    assert found == [["/bin/true", str(i)] for i in range(1, 201)]
+    assert not gaps(live, PROCESS_LANE)
+    for lane in (PROCESS_LANE, BYTE_LANE):
+        counted = numbers(live, lane)
+        assert counted == list(range(len(counted)))
+    assert end.totals["lost_bytes"] == sum(e.fields["bytes"] for e in lost)
+    whole = sum(map(len, (*shown.values(), *typed.values())))
+    assert end.totals["output_bytes"] + end.totals["input_bytes"] + end.totals["lost_bytes"] == whole
+    assert end.totals["lost_events"] == sum(e.fields["events"] for e in live.of("gap"))
+    assert end.lost
+
+
+def test_processes_that_the_recorder_cannot_take_are_a_gap_with_their_numbers(victim: Container) -> None:
+    with recording({"container_id": victim.id}, sessions=3, process_ring_bytes=32 << 10) as live:
+        victim.exec("/bin/true", "before")
+        with stopped(live):
+            victim.exec("/bin/bash", "-c", "for i in {1..500}; do /bin/true $i; done")
+        # Its events are in the ring, or lost; the recorder must take them before the next session comes.
+        deadline = time.monotonic() + 20
+        while not gaps(live, PROCESS_LANE) and time.monotonic() < deadline and len(live.of("exec")) < 2:
+            assert live._read()
+        victim.exec("/bin/true", "after")
+        live.stop()
+        end = live.end()
+    (lost,) = gaps(live, PROCESS_LANE)
+    assert lost.fields["reason"] == RING_FULL
+    counted = numbers(live, PROCESS_LANE)
+    assert counted == list(range(len(counted)))
+    assert end.totals["lost_events"] == lost.fields["events"] > 500
+    found = [argv for argv in live.commands() if argv[0] == "/bin/true"]
+    kept = len(found) - 2
+    assert found == [
+        ["/bin/true", "before"],
+        *(["/bin/true", str(i)] for i in range(1, kept + 1)),
+        ["/bin/true", "after"],
+    ]
+    # Where the gap is, in time: after what was kept and before what came later.
+    times = [e.time for e in live.of("exec")]
+    assert times[-2] < lost.time <= times[-1]
+
+
+def test_nothing_is_lost_when_the_recorder_stands_still_for_a_moment(victim: Container) -> None:
+    with recording({"container_id": victim.id}, sessions=1) as live:
+        with stopped(live):
+            victim.exec("/bin/bash", "-c", "for i in {1..500}; do /bin/true $i; done")
+        end = live.end()
+    assert [argv[1] for argv in live.commands()[1:]] == [str(i) for i in range(1, 501)]
+    assert not end.lost
