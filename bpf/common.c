@@ -23,6 +23,7 @@ static long (*read_user_str)(void *to, u32 size, const void *from) = (void *)BPF
 #define MAX_PROCESSES 65536
 #define MAX_TERMINALS 4096
 #define MAX_ANCESTORS 24
+#define CHUNK 4096 /* bytes of argv or of a terminal that one event holds at most */
 
 /*
  * Events go two ways, each with a ring and numbers of its own, so that a flood of output never takes
@@ -59,7 +60,7 @@ struct terminal {
 	u32 index;
 	u16 rows;
 	u16 cols;
-	u32 reserved;
+	u32 closed; /* 1: and the recorder is not told yet, since its ring was full */
 };
 
 BPF_F_TABLE("array", u32, struct target_state, target_states, MAX_TARGETS, BPF_F_MMAPABLE);
@@ -136,10 +137,13 @@ static __always_inline void put_process_event(struct target_state *state, void *
 		__sync_fetch_and_add(&state->lost[LANE_PROCESS], 1);
 }
 
-static __always_inline void put_byte_event(struct target_state *state, void *event, u64 size)
+/* False if there is no room. */
+static __always_inline bool put_byte_event(struct target_state *state, void *event, u64 size)
 {
-	if (byte_ring.ringbuf_output(event, size, 0))
-		__sync_fetch_and_add(&state->lost[LANE_BYTES], 1);
+	if (!byte_ring.ringbuf_output(event, size, 0))
+		return true;
+	__sync_fetch_and_add(&state->lost[LANE_BYTES], 1);
+	return false;
 }
 
 /* Takes a number for an event that cannot be made, since the map of processes is full: a hole, so it is told. */
@@ -195,4 +199,28 @@ static __always_inline u64 start_time(void *task)
 	READ(leader, task, OFF_task_struct_group_leader);
 	READ(time, leader, OFF_task_struct_start_time);
 	return time;
+}
+
+/*
+ * What is left to do of a call. In memory and volatile, of which the verifier remembers nothing:
+ * with a range for each path it would look at 20 times as many instructions.
+ */
+struct pending {
+	volatile u64 from;
+	volatile u64 bytes;
+	volatile u64 offset;
+};
+
+/*
+ * Copies `size` (1 to CHUNK) bytes to `to`; 0, or negative if they cannot be read. `user`: `from`
+ * is an address of the current process. A constant where the mask would make CHUNK a 0.
+ */
+static __always_inline long read_chunk(u8 *to, u64 from, u64 size, bool user)
+{
+	u64 masked = size & (CHUNK - 1);
+
+	asm volatile("%0 &= 4095" : "+r"(masked));
+	if (size == CHUNK)
+		return user ? read_user(to, CHUNK, (void *)from) : read_kernel(to, CHUNK, (void *)from);
+	return user ? read_user(to, masked, (void *)from) : read_kernel(to, masked, (void *)from);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 OR Apache-2.0 */
 /* What a process of a session runs. */
 
-#define EXEC_TAIL 4096 /* argv of this size goes in the exec event itself, in bytes */
+#define EXEC_TAIL CHUNK /* argv of this size goes in the exec event itself, in bytes */
 #define PATH_BYTES 4096 /* PATH_MAX */
 #define MAX_PATH_DEPTH 48
 #define MAX_ARGV (1 << 20)
@@ -20,6 +20,7 @@ struct exec_buffer {
 struct argv_buffer {
 	struct exec_argv_event e;
 	u8 argv[EXEC_TAIL];
+	struct pending left;
 };
 BPF_PERCPU_ARRAY(exec_scratch, struct exec_buffer, 1);
 BPF_PERCPU_ARRAY(argv_scratch, struct argv_buffer, 1);
@@ -173,7 +174,7 @@ int raw_exec_argv(u64 *ctx)
 		return 0;
 
 	void *task = (void *)bpf_get_current_task(), *mm = NULL;
-	u64 from = 0, end = 0, at, n, masked;
+	u64 from = 0, end = 0, size;
 	struct target_state *state;
 	struct argv_buffer *b;
 	int zero = 0;
@@ -183,34 +184,34 @@ int raw_exec_argv(u64 *ctx)
 	READ(from, mm, OFF_mm_struct_arg_start);
 	READ(end, mm, OFF_mm_struct_arg_end);
 	b = argv_scratch.lookup(&zero);
-	if (!b)
+	if (!b || end - from <= EXEC_TAIL)
 		return 0;
+	if (end - from > MAX_ARGV)
+		end = from + MAX_ARGV;
+	b->left.offset = EXEC_TAIL;
+	b->left.from = from + EXEC_TAIL;
+	b->left.bytes = end - from - EXEC_TAIL;
 	for (int i = 1; i < MAX_ARGV / EXEC_TAIL; i++) {
-		at = from + (u64)i * EXEC_TAIL;
-		if (at >= end)
+		size = b->left.bytes;
+		if (!size)
 			return 0;
-		n = end - at;
-		if (n > EXEC_TAIL)
-			n = EXEC_TAIL;
-		masked = n;
-		asm volatile("%0 &= 4095" : "+r"(masked));
-		/* A constant where the mask would make 4096 a 0. */
-		if (n == EXEC_TAIL)
-			failed = read_user(b->argv, EXEC_TAIL, (void *)at);
-		else
-			failed = read_user(b->argv, masked, (void *)at);
+		if (size > EXEC_TAIL)
+			size = EXEC_TAIL;
+		failed = read_chunk(b->argv, b->left.from, size, true);
 		state = begin_process_event(&b->e.h, EVENT_EXEC_ARGV, p->target, p->session, pid);
 		if (!state)
 			return 0;
-		b->e.offset = (u64)i * EXEC_TAIL;
+		b->e.offset = b->left.offset;
 		b->e.reserved = 0;
-		b->e.argv_size = failed ? 0 : n;
-		if (failed)
-			put_process_event(state, b, sizeof(b->e));
-		else if (n == EXEC_TAIL)
-			put_process_event(state, b, sizeof(*b));
-		else
-			put_process_event(state, b, sizeof(b->e) + masked);
+		b->e.argv_size = failed ? 0 : size;
+		b->left.offset += size;
+		b->left.from += size;
+		b->left.bytes -= size;
+		size = b->e.argv_size;
+		asm volatile("%0 &= 8191" : "+r"(size));
+		if (size > EXEC_TAIL)
+			return 0; /* cannot be: for the verifier */
+		put_process_event(state, b, sizeof(b->e) + size);
 	}
 	return 0;
 }

@@ -57,25 +57,26 @@ int raw_exec_session(u64 *ctx)
 	struct process p = {};
 
 	if (known) {
-		if (known->session)
-			current_terminal((void *)bpf_get_current_task(), known);
-		return 0;
+		p = *known;
+	} else {
+		p.target = current_target();
+		if (!p.target)
+			return 0;
 	}
-	p.target = current_target();
-	if (!p.target)
-		return 0;
 
 	void *task = (void *)bpf_get_current_task();
 
-	if (!inherited_session(task, p.target, &p.session)) {
-		p.session = start_session(task, p.target, pid);
-		if (!p.session)
+	if (!known) {
+		if (!inherited_session(task, p.target, &p.session)) {
+			p.session = start_session(task, p.target, pid);
+			if (!p.session)
+				return 0;
+		}
+		if (processes.update(&pid, &p)) {
+			if (p.session)
+				lose_process_event(&p, pid);
 			return 0;
-	}
-	if (processes.update(&pid, &p)) {
-		if (p.session)
-			lose_process_event(&p, pid);
-		return 0;
+		}
 	}
 	if (p.session)
 		current_terminal(task, &p);

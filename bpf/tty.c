@@ -8,43 +8,47 @@
 #define PIDTYPE_SID 3 /* include/linux/pid_types.h */
 #define LFLAG_ICANON 2 /* include/uapi/asm-generic/termbits.h */
 #define LFLAG_ECHO 8
-#define TTY_CHUNK 4096
 #define TTY_CHUNKS 16 /* a write to or read from a pty is at most 64 KiB: the flip buffer's limit */
-
-/*
- * What is left to do of a call. In memory and volatile, of which the verifier remembers nothing:
- * with a range for each path it would look at 20 times as many instructions.
- */
-struct pending {
-	volatile u64 from;
-	volatile u64 bytes;
-	volatile u64 offset;
-};
 
 struct tty_out_buffer {
 	struct tty_out_event e;
-	u8 data[TTY_CHUNK];
+	u8 data[CHUNK];
 	struct pending left;
 };
 struct tty_in_buffer {
 	struct tty_in_event e;
-	u8 data[TTY_CHUNK];
+	u8 data[CHUNK];
 	struct pending left;
 };
 BPF_PERCPU_ARRAY(tty_out_scratch, struct tty_out_buffer, 1);
 BPF_PERCPU_ARRAY(tty_in_scratch, struct tty_in_buffer, 1);
 
-static __always_inline void put_tty_close(struct terminal *t)
+static __always_inline bool put_tty_close(struct terminal *t)
 {
 	struct tty_close_event e = {};
 	struct target_state *state = begin_byte_event(&e.h, EVENT_TTY_CLOSE, t->target, t->session, 0);
 
 	if (!state)
-		return;
+		return true;
 	e.tty = t->number;
 	e.out_bytes = t->out_offset;
 	e.in_bytes = t->in_offset;
-	put_byte_event(state, &e, sizeof(e));
+	return put_byte_event(state, &e, sizeof(e));
+}
+
+/*
+ * Takes a terminal out of the map and tells of it. What it wrote in all is known here alone, so where
+ * the ring has no room it stays in the map for the recorder to find.
+ */
+static __always_inline void close_terminal(u64 key, struct terminal *t)
+{
+	struct terminal copy = *t;
+
+	if (terminals.delete(&key))
+		return;
+	copy.closed = 1;
+	if (!put_tty_close(&copy))
+		terminals.update(&key, &copy);
 }
 
 /* Takes a terminal into the map and tells of it; its number, or 0. */
@@ -140,7 +144,7 @@ static __always_inline struct terminal *terminal_of(void *slave)
 	u32 leader;
 
 	if (t)
-		return t;
+		return t->closed ? NULL : t;
 	READ(sid, slave, OFF_tty_struct_session);
 	if (!sid)
 		return NULL;
@@ -169,25 +173,11 @@ static __always_inline void put_tty_gap(struct terminal *t, u64 offset, u64 byte
 	put_byte_event(state, &e, sizeof(e));
 }
 
-/*
- * Copies `size` (1 to TTY_CHUNK) bytes to `to`; 0, or negative if they cannot be read. `user`: `from`
- * is an address of the current process. A constant where the mask would make TTY_CHUNK a 0.
- */
-static __always_inline long read_chunk(u8 *to, u64 from, u64 size, bool user)
-{
-	u64 masked = size & (TTY_CHUNK - 1);
-
-	asm volatile("%0 &= 4095" : "+r"(masked));
-	if (size == TTY_CHUNK)
-		return user ? read_user(to, TTY_CHUNK, (void *)from) : read_kernel(to, TTY_CHUNK, (void *)from);
-	return user ? read_user(to, masked, (void *)from) : read_kernel(to, masked, (void *)from);
-}
-
-/* Stores an event of `fixed` bytes with a tail of `size` (1 to TTY_CHUNK) bytes. */
+/* Stores an event of `fixed` bytes with a tail of `size` (1 to CHUNK) bytes. */
 static __always_inline void put_chunk(struct target_state *state, void *event, u64 fixed, u64 size)
 {
 	asm volatile("%0 &= 8191" : "+r"(size));
-	if (size > TTY_CHUNK)
+	if (size > CHUNK)
 		return; /* cannot be: for the verifier */
 	put_byte_event(state, event, fixed + size);
 }
@@ -197,6 +187,7 @@ static __always_inline void tty_out(struct terminal *t, char *from, u64 n, bool 
 {
 	struct tty_out_buffer *b;
 	struct target_state *state;
+	u32 reason = GAP_TOO_LONG;
 	u64 size;
 	int zero = 0;
 
@@ -210,25 +201,25 @@ static __always_inline void tty_out(struct terminal *t, char *from, u64 n, bool 
 		size = b->left.bytes;
 		if (!size)
 			return;
-		if (size > TTY_CHUNK)
-			size = TTY_CHUNK;
+		if (size > CHUNK)
+			size = CHUNK;
 		if (read_chunk(b->data, b->left.from, size, user)) {
-			put_tty_gap(t, b->left.offset, size, TTY_DIRECTION_OUT, GAP_UNREADABLE);
-		} else {
-			state = begin_byte_event(&b->e.h, EVENT_TTY_OUT, t->target, t->session, current_tgid());
-			if (!state)
-				return;
-			b->e.offset = b->left.offset;
-			b->e.tty = t->number;
-			b->e.data_size = size;
-			put_chunk(state, b, sizeof(b->e), size);
+			reason = GAP_UNREADABLE;
+			break;
 		}
+		state = begin_byte_event(&b->e.h, EVENT_TTY_OUT, t->target, t->session, current_tgid());
+		if (!state)
+			return;
+		b->e.offset = b->left.offset;
+		b->e.tty = t->number;
+		b->e.data_size = size;
+		put_chunk(state, b, sizeof(b->e), size);
 		b->left.offset += size;
 		b->left.from += size;
 		b->left.bytes -= size;
 	}
 	if (b->left.bytes)
-		put_tty_gap(t, b->left.offset, b->left.bytes, TTY_DIRECTION_OUT, GAP_TOO_LONG);
+		put_tty_gap(t, b->left.offset, b->left.bytes, TTY_DIRECTION_OUT, reason);
 }
 
 /* `n` bytes at `from` were typed. While echo is off in canonical mode that is a password: only counted. */
@@ -236,7 +227,7 @@ static __always_inline void tty_in(struct terminal *t, void *slave, char *from, 
 {
 	struct tty_in_buffer *b;
 	struct target_state *state;
-	u32 lflag = 0;
+	u32 lflag = 0, reason = GAP_TOO_LONG;
 	u64 size;
 	int zero = 0;
 
@@ -264,24 +255,24 @@ static __always_inline void tty_in(struct terminal *t, void *slave, char *from, 
 		size = b->left.bytes;
 		if (!size)
 			return;
-		if (size > TTY_CHUNK)
-			size = TTY_CHUNK;
+		if (size > CHUNK)
+			size = CHUNK;
 		if (read_chunk(b->data, b->left.from, size, user)) {
-			put_tty_gap(t, b->left.offset, size, TTY_DIRECTION_IN, GAP_UNREADABLE);
-		} else {
-			state = begin_byte_event(&b->e.h, EVENT_TTY_IN, t->target, t->session, current_tgid());
-			if (!state)
-				return;
-			b->e.offset = b->left.offset;
-			b->e.data_size = size;
-			put_chunk(state, b, sizeof(b->e), size);
+			reason = GAP_UNREADABLE;
+			break;
 		}
+		state = begin_byte_event(&b->e.h, EVENT_TTY_IN, t->target, t->session, current_tgid());
+		if (!state)
+			return;
+		b->e.offset = b->left.offset;
+		b->e.data_size = size;
+		put_chunk(state, b, sizeof(b->e), size);
 		b->left.offset += size;
 		b->left.from += size;
 		b->left.bytes -= size;
 	}
 	if (b->left.bytes)
-		put_tty_gap(t, b->left.offset, b->left.bytes, TTY_DIRECTION_IN, GAP_TOO_LONG);
+		put_tty_gap(t, b->left.offset, b->left.bytes, TTY_DIRECTION_IN, reason);
 }
 
 static __always_inline void tty_resize(struct terminal *t, u16 rows, u16 cols)

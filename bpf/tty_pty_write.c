@@ -43,7 +43,7 @@ static __always_inline void pty_resized(void *tty, void *winsize)
 /* The owner's end is closed: nothing can be read from the terminal any more. */
 static __always_inline void pty_closed(void *tty)
 {
-	struct terminal *t, copy;
+	struct terminal *t;
 	void *link = NULL;
 	u64 key;
 
@@ -51,9 +51,6 @@ static __always_inline void pty_closed(void *tty)
 		return;
 	key = (u64)link;
 	t = terminals.lookup(&key);
-	if (!t)
-		return;
-	copy = *t;
-	if (!terminals.delete(&key))
-		put_tty_close(&copy);
+	if (t && !t->closed)
+		close_terminal(key, t);
 }

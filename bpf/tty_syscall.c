@@ -10,6 +10,8 @@
 #define TTY_IOCTL_SET_WINSIZE 0x5414 /* TIOCSWINSZ, include/uapi/asm-generic/ioctls.h */
 #define EIO 5
 
+enum tty_call { CALL_READ, CALL_WRITE, CALL_RESIZE };
+
 struct exec_failed_buffer {
 	struct exec_failed_event e;
 	u8 filename[4096];
@@ -39,52 +41,39 @@ static __always_inline void *tty_of_fd(u64 fd, u32 *device)
 	return tty;
 }
 
-static __always_inline void owner_io(u64 fd, char *buffer, long result, bool reads)
+/* A read, write or TIOCSWINSZ that has returned `result`, on whatever `fd` is. */
+static __always_inline void tty_call(u64 fd, char *buffer, long result, enum tty_call call)
 {
-	struct terminal *t, copy;
-	void *master, *slave = NULL;
+	struct terminal *t;
+	void *tty, *slave;
+	u16 rows = 0, cols = 0;
 	u32 device;
-	u64 key;
 
-	master = tty_of_fd(fd, &device);
-	if (!master || device != PTMX_DEVICE)
+	tty = slave = tty_of_fd(fd, &device);
+	if (!tty)
 		return;
-	READ(slave, master, OFF_tty_struct_link);
+	if (device == PTMX_DEVICE)
+		READ(slave, tty, OFF_tty_struct_link);
+	else if (call != CALL_RESIZE)
+		return; /* what programs do at their end comes out at the owner's */
 	t = terminal_of(slave);
 	if (!t)
 		return;
+	if (call == CALL_RESIZE) {
+		READ(rows, slave, OFF_tty_struct_winsize);
+		READ(cols, slave, OFF_tty_struct_winsize + 2);
+		tty_resize(t, rows, cols);
+		return;
+	}
 	t->owner = current_tgid();
 	if (result < 0) {
 		/* EIO: the last process has closed the terminal and all that it wrote was read (n_tty_read()). */
-		key = (u64)slave;
-		copy = *t;
-		if (!terminals.delete(&key))
-			put_tty_close(&copy);
-	} else if (reads) {
+		close_terminal((u64)slave, t);
+	} else if (call == CALL_READ) {
 		tty_out(t, buffer, result, true);
 	} else {
 		tty_in(t, slave, buffer, result, true);
 	}
-}
-
-static __always_inline void window_set(u64 fd)
-{
-	struct terminal *t;
-	void *tty, *link = NULL;
-	u16 rows = 0, cols = 0;
-	u32 device;
-
-	tty = tty_of_fd(fd, &device);
-	if (!tty)
-		return;
-	if (device == PTMX_DEVICE)
-		READ(tty, tty, OFF_tty_struct_link);
-	t = terminal_of(tty);
-	if (!t)
-		return;
-	READ(rows, tty, OFF_tty_struct_winsize);
-	READ(cols, tty, OFF_tty_struct_winsize + 2);
-	tty_resize(t, rows, cols);
 }
 
 static __always_inline void exec_failed(char *filename, long result)
@@ -128,29 +117,23 @@ int raw_sys_exit(u64 *ctx)
 	case SYS_WRITE:
 		if (result <= 0 && (result != -EIO || nr != SYS_READ))
 			return 0;
-		READ(arg0, regs, SYSCALL_ARG0);
-		READ(arg1, regs, SYSCALL_ARG1);
-		owner_io(arg0, (char *)arg1, result, nr == SYS_READ);
-		return 0;
+		break;
 	case SYS_IOCTL:
-		READ(arg1, regs, SYSCALL_ARG1);
-		if (result || (u32)arg1 != TTY_IOCTL_SET_WINSIZE)
-			return 0;
-		READ(arg0, regs, SYSCALL_ARG0);
-		window_set(arg0);
-		return 0;
 	case SYS_EXECVE:
-		if (result >= 0)
-			return 0;
-		READ(arg0, regs, SYSCALL_ARG0);
-		exec_failed((char *)arg0, result);
-		return 0;
 	case SYS_EXECVEAT:
-		if (result >= 0)
-			return 0;
-		READ(arg1, regs, SYSCALL_ARG1);
-		exec_failed((char *)arg1, result);
+		break;
+	default:
 		return 0;
 	}
+	READ(arg0, regs, SYSCALL_ARG0);
+	READ(arg1, regs, SYSCALL_ARG1);
+	if (nr == SYS_EXECVE || nr == SYS_EXECVEAT) {
+		if (result < 0)
+			exec_failed((char *)(nr == SYS_EXECVE ? arg0 : arg1), result);
+		return 0;
+	}
+	if (nr == SYS_IOCTL && (result || (u32)arg1 != TTY_IOCTL_SET_WINSIZE))
+		return 0;
+	tty_call(arg0, (char *)arg1, result, nr == SYS_IOCTL ? CALL_RESIZE : nr == SYS_READ ? CALL_READ : CALL_WRITE);
 	return 0;
 }

@@ -31,6 +31,7 @@ PROCESS_FLUSH_SECONDS = 0.25  # for who looks on
 FLUSH_SECONDS = 1.0
 CLOCK_STEP_NS = 1_000_000
 OWNERLESS_SECONDS = 5.0
+LOST_CLOSE_SECONDS = 2.0  # a terminal that the kernel has forgotten so long ago: its tty_close was lost
 
 _LAYOUTS = events.layouts()
 _TYPES = {layout.name: number for number, layout in _LAYOUTS.items()}
@@ -205,18 +206,29 @@ class Agent:
         self._lanes[PROCESS].take(own)
 
     def _close_terminals(self) -> None:
-        """Ends the terminals of ended sessions whose owner has closed its end without reading to the end."""
-        lingering = {s.number: s for s in self._sessions.lingering()}
-        if not lingering:
+        """Ends terminals whose end the kernel could not tell of, or will not see.
+
+        The latter are those of ended sessions whose owner has closed its end without reading to the end.
+        """
+        if not self._sessions.open:
             self._lingering_since.clear()
             return
+        lingering = {s.number: s for s in self._sessions.lingering()}
         now = time.monotonic()
-        for terminal in self._scope.terminals():
-            if terminal.session not in lingering:
-                continue
-            since = self._lingering_since.setdefault(terminal.number, now)
-            held = holds_master(terminal.owner, terminal.index) if terminal.owner else now - since < OWNERLESS_SECONDS
-            if held or not self._scope.forget(terminal):
+        terminals = self._scope.terminals()
+        known = {terminal.number for terminal in terminals}
+        for session in lingering.values():
+            for number in session.terminals - known:
+                if now - self._lingering_since.setdefault(number, now) >= LOST_CLOSE_SECONDS:
+                    session.terminals.discard(number)
+        for terminal in terminals:
+            if not terminal.closed:
+                if terminal.session not in lingering:
+                    continue
+                waits = now - self._lingering_since.setdefault(terminal.number, now) < OWNERLESS_SECONDS
+                if holds_master(terminal.owner, terminal.index) if terminal.owner else waits:
+                    continue
+            if not self._scope.forget(terminal):
                 continue
             # What the owner has read is in the ring by now, since it has closed its end, and is older.
             close = [

@@ -38,6 +38,8 @@ class Terminal:
     number: int
     owner: int
     index: int
+    closed: bool
+    """Whether the kernel has seen its end and could not tell."""
 
 
 class Scope:
@@ -137,8 +139,8 @@ class Scope:
         for key in self._terminals.keys(_U64.size):
             value = self._terminals.lookup(key)
             if value:
-                out, typed, target, session, number, _, owner, index, *_ = _TERMINAL.unpack(value)
-                found.append(Terminal(key, out, typed, target, session, number, owner, index))
+                out, typed, target, session, number, _, owner, index, _, _, closed = _TERMINAL.unpack(value)
+                found.append(Terminal(key, out, typed, target, session, number, owner, index, bool(closed)))
         return found
 
     def forget(self, terminal: Terminal) -> bool:

@@ -20,7 +20,7 @@ MAP_VALUES = {
     "terminal": (
         (
             "out_offset", "in_offset", "target", "session", "number", "leader", "owner", "index", "rows", "cols",
-            "reserved",
+            "closed",
         ),
         scope._TERMINAL,
     ),
