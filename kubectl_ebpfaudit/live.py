@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import Any, TextIO
 
 from recorder.log.errors import BadLog
+from recorder.log.events import Event, decode_block
 from recorder.log.format import PROCESS_LANE, Block, Header, Target
-from recorder.log.reader import Event, decode_block
 from replay.escape import printable, shell_line
 
 _MAX_COMMAND = 1000

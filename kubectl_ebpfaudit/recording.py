@@ -9,7 +9,7 @@ from kubectl_ebpfaudit.live import Live
 from kubectl_ebpfaudit.output import LogFile
 from recorder.log.errors import AuditError, BadLog
 from recorder.log.format import End
-from recorder.log.reader import Stream
+from recorder.log.stream import Stream
 
 STOP_SECONDS = 30.0
 """How long the end record may take once the recorder was asked to end, from the last bytes of the log."""

@@ -3,8 +3,8 @@
 import re
 from datetime import datetime, timedelta, timezone
 
+from recorder.log.events import Event
 from recorder.log.format import Header
-from recorder.log.reader import Event
 from replay.errors import WrongUsage
 from replay.fields import number
 

@@ -4,7 +4,8 @@ import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from recorder.log.reader import Event, Log
+from recorder.log.events import Event
+from recorder.log.reader import Log
 from replay.clock import Clock, rfc3339
 from replay.escape import json_line, text
 from replay.fields import Enums, number

@@ -1,7 +1,7 @@
 """Reads the fields of an event, which a hostile log may have left out or given another type."""
 
+from recorder.log.events import Event
 from recorder.log.format import Header
-from recorder.log.reader import Event
 
 
 def number(event: Event, name: str) -> int:

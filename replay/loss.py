@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from recorder.log.reader import Event
+from recorder.log.events import Event
 from replay import stream
 from replay.coverage import Coverage, Hole
 from replay.fields import number

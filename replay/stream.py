@@ -4,7 +4,7 @@ import heapq
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from recorder.log.reader import Event
+from recorder.log.events import Event
 from replay.fields import data, number
 
 OUT = "out"

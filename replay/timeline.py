@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from recorder.log.errors import BadLog
-from recorder.log.reader import Damage, Event, Log
+from recorder.log.events import Event
+from recorder.log.reader import Damage, Log
 from replay import stream
 from replay.clock import Clock
 from replay.fields import Enums, data, number

@@ -61,9 +61,7 @@ def test_audit_log_names_who_ran_what(node: Node, victim: Victim) -> None:
 
 
 def test_user_without_rights_gets_no_shell(node: Node, victim: Victim) -> None:
-    done = node.kubectl(
-        "--namespace", victim.namespace, "exec", victim.pod, "--", "true", user="alice", check=False
-    )
+    done = node.kubectl("--namespace", victim.namespace, "exec", victim.pod, "--", "true", user="alice", check=False)
     assert done.returncode == 1
     assert b'"alice" cannot' in done.stderr
 

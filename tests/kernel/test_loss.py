@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from recorder import events
+from recorder.log.events import Event
 from recorder.log.format import BYTE_LANE, PROCESS_LANE
-from recorder.log.reader import Event
 from tests.support.container import Container
 from tests.support.recorder import Recording, recording
 from tests.support.terminal import Terminal

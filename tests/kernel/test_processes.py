@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from recorder import events
-from recorder.log.reader import Event
+from recorder.log.events import Event
 from tests.support.container import Container
 from tests.support.container import container as run_container
 from tests.support.recorder import Recording, recording

@@ -11,8 +11,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from recorder.log.events import Event, decode_block
 from recorder.log.format import Block, End, Header
-from recorder.log.reader import Event, Stream, decode_block
+from recorder.log.stream import Stream
 
 ROOT = Path(__file__).parents[2]
 WAYS = os.environ.get("EBPFAUDIT_TTY_WAYS", "")

@@ -37,9 +37,7 @@ def test_what_is_left_out_is_counted_by_folder_and_reason_at_the_very_end(
     assert last_lines(result) == ["count  what    needs", "    3  .       root", "    1  kernel  BTF"]
 
 
-def test_in_ci_a_left_out_test_fails_the_run(
-    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_in_ci_a_left_out_test_fails_the_run(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
     pytester.makepyfile(SOME_NEED_ROOT)
 
     result = run(pytester, monkeypatch, ci="true")
@@ -49,9 +47,7 @@ def test_in_ci_a_left_out_test_fails_the_run(
     assert last_lines(result) == ["count  what  needs", "    3  .     root"]
 
 
-def test_in_ci_a_run_of_which_nothing_remains_fails(
-    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_in_ci_a_run_of_which_nothing_remains_fails(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
     pytester.makepyfile(MODULE_NEEDS_BTF)
 
     assert run(pytester, monkeypatch, ci="true").ret == pytest.ExitCode.TESTS_FAILED
@@ -97,9 +93,7 @@ def test_a_skipped_module_without_a_need_is_an_error(
     result.stdout.fnmatch_lines(["*a reason must begin with 'needs:'*"])
 
 
-def test_an_expected_failure_is_not_left_out(
-    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_expected_failure_is_not_left_out(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
     pytester.makepyfile("import pytest\n@pytest.mark.xfail(reason='known')\ndef test_it(): assert False")
 
     assert run(pytester, monkeypatch, ci="true").ret == pytest.ExitCode.OK

@@ -17,8 +17,10 @@ from hypothesis import strategies as st
 from recorder import events
 from recorder.log import codec, format
 from recorder.log.errors import BadLog, NewerLog
+from recorder.log.events import Event, decode_block
 from recorder.log.format import BYTE_LANE, PROCESS_LANE, Block, End
-from recorder.log.reader import Event, Log, Stream, decode_block, open_log, read_ends
+from recorder.log.reader import Log, open_log, read_ends
+from recorder.log.stream import Stream
 from recorder.log.writer import LogWriter
 from tests.support.logs import LogBuilder, header, shell_session
 from tests.unit import tiny_reader

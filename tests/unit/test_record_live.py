@@ -9,7 +9,7 @@ import pytest
 
 from kubectl_ebpfaudit.live import Live
 from recorder.log.format import Block
-from recorder.log.reader import Stream
+from recorder.log.stream import Stream
 from tests.support.carried import SECOND, event, exec_of, header, log_objects
 
 

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recorder.log.reader import Event
+from recorder.log.events import Event
 from replay.coverage import Coverage
 from replay.stream import HIDDEN, IN, OUT, UNEXPLAINED, Piece, ordered
 

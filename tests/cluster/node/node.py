@@ -79,9 +79,7 @@ class Node:
     def kubeconfig(self, user: str = "admin") -> Path:
         return config.kubeconfig(self._place.folder, user)
 
-    def command(
-        self, argv: Sequence[str], *, user: str = "admin", env: Mapping[str, str] | None = None
-    ) -> Command:
+    def command(self, argv: Sequence[str], *, user: str = "admin", env: Mapping[str, str] | None = None) -> Command:
         """Any program, run by a user of the cluster: in its network, with its kubectl and an own home.
 
         `env` is added last; a PATH in it comes before the cluster's kubectl.

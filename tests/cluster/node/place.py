@@ -59,8 +59,7 @@ def places() -> list[Place]:
     """The places of all runs, dead ones too."""
     _REGISTRY.mkdir(exist_ok=True)
     return [
-        Place(entry.name, Path(entry.read_text().split("\n", 2)[2]))
-        for entry in sorted(_REGISTRY.glob(f"{_PREFIX}*"))
+        Place(entry.name, Path(entry.read_text().split("\n", 2)[2])) for entry in sorted(_REGISTRY.glob(f"{_PREFIX}*"))
     ]
 
 

@@ -1,0 +1,53 @@
+"""Takes a log that arrives in pieces."""
+
+from collections.abc import Iterator
+
+from recorder.log import codec
+from recorder.log.errors import BadLog
+from recorder.log.format import Block, End, Header
+from recorder.log.objects import Chain, InvalidObject
+
+
+class Stream:
+    """Takes the bytes of a log as they arrive and gives its objects, checked, each with its own bytes.
+
+    Used by who receives a log: only whole objects are worth keeping.
+    """
+
+    def __init__(self) -> None:
+        self._chain = Chain()
+        self._buffer = bytearray()
+
+    @property
+    def header(self) -> Header | None:
+        return self._chain.header
+
+    @property
+    def end(self) -> End | None:
+        return self._chain.end
+
+    @property
+    def pending(self) -> int:
+        """Bytes that arrived of an object that is not whole yet."""
+        return len(self._buffer)
+
+    def feed(self, data: bytes) -> Iterator[tuple[bytes, Header | Block | End | None]]:
+        """The objects that are whole with `data`. Raises BadLog if the bytes are no log."""
+        self._buffer += data
+        if len(self._buffer) > codec.MAX_OBJECT_BYTES:
+            raise BadLog(f"an object of more than {codec.MAX_OBJECT_BYTES} bytes arrived")
+        source = codec.unpacker()
+        source.feed(bytes(self._buffer))
+        start = 0
+        try:
+            for value in source:
+                raw = bytes(self._buffer[start : source.tell()])
+                parsed = self._chain.take(value, raw)
+                start = source.tell()
+                yield raw, parsed
+        except InvalidObject as error:
+            raise BadLog(f"what arrived is damaged: {error}") from error
+        except codec.FormatError as error:
+            raise BadLog(f"what arrived is no log: {error}") from error
+        finally:
+            del self._buffer[:start]
