@@ -3,7 +3,7 @@
  * Maps and helpers that every probe uses. The recorder compiles the .c files of this folder as one
  * text (recorder/probes.py names the order), since bcc rewrites map accesses only in the main text.
  *
- * OFF_x_y are byte offsets of field y in struct x, taken from the running kernel's BTF.
+ * OFF_STRUCT_FIELD and SIZE_STRUCT come from the running kernel's BTF (recorder/definitions.py).
  */
 #include "event.h"
 

@@ -18,6 +18,7 @@ from typing import Any, NoReturn
 
 from recorder import bpf
 from recorder.btf import Btf
+from recorder.definitions import definitions
 from recorder.errors import KernelRefused, NoBcc, NoBtf
 from recorder.log.errors import AuditError
 
@@ -36,95 +37,6 @@ MAPS = (
 PROCESS_RING_BYTES = 4 << 20
 BYTE_RING_BYTES = 8 << 20
 
-# Field -> where it is, the newest kernels' place first.
-_FIELDS = {
-    "task_struct.pid": (),
-    "task_struct.tgid": (),
-    "task_struct.real_parent": (),
-    "task_struct.group_leader": (),
-    "task_struct.thread_pid": (),
-    "task_struct.start_time": (),
-    "task_struct.signal": (),
-    "task_struct.mm": (),
-    "task_struct.fs": (),
-    "task_struct.files": (),
-    "task_struct.cred": (),
-    "task_struct.exit_code": (),
-    "signal_struct.live": (),
-    "signal_struct.flags": (),
-    "signal_struct.group_exit_code": (),
-    "signal_struct.tty": (),
-    "signal_struct.pids": (),
-    "pid.level": (),
-    "pid.numbers": (),
-    "upid.nr": (),
-    "cred.uid": (),
-    "cred.gid": (),
-    "mm_struct.arg_start": (),
-    "mm_struct.arg_end": (),
-    "fs_struct.pwd": (),
-    "fs_struct.root": (),
-    "path.mnt": (),
-    "path.dentry": (),
-    "vfsmount.mnt_root": (),
-    "mount.mnt": (),
-    "mount.mnt_parent": (),
-    "mount.mnt_mountpoint": (),
-    "dentry.d_parent": (),
-    "dentry.d_name": ("dentry.d_name", "dentry.__d_name"),
-    "qstr.name": (),
-    "linux_binprm.filename": (),
-    "linux_binprm.interp": (),
-    "tty_struct.index": (),
-    "tty_struct.driver": (),
-    "tty_struct.link": (),
-    "tty_struct.winsize": (),
-    "tty_struct.termios": (),
-    "tty_struct.session": ("tty_struct.ctrl.session", "tty_struct.session"),
-    "tty_driver.subtype": (),
-    "ktermios.c_lflag": (),
-    "files_struct.fdt": (),
-    "fdtable.max_fds": (),
-    "fdtable.fd": (),
-    "file.f_inode": (),
-    "file.private_data": (),
-    "inode.i_rdev": (),
-    "tty_file_private.tty": (),
-}
-
-# Registers of a probed function as words of struct pt_regs, and system calls, by machine.
-# x86: arch/x86/include/asm/ptrace.h, entry/syscalls/syscall_64.tbl; arm64: asm/ptrace.h, asm-generic/unistd.h.
-_MACHINES: dict[str, dict[str, int | str]] = {
-    "x86_64": {
-        "ARG0": 14,
-        "ARG1": 13,
-        "RESULT": 10,
-        "SYS_READ": 0,
-        "SYS_WRITE": 1,
-        "SYS_IOCTL": 16,
-        "SYS_EXECVE": 59,
-        "SYS_EXECVEAT": 322,
-        "SYSCALL_NR_TYPE": "u64",
-        "SYSCALL_NR": "pt_regs.orig_ax",
-        "SYSCALL_ARG0": "pt_regs.di",
-        "SYSCALL_ARG1": "pt_regs.si",
-    },
-    "aarch64": {
-        "ARG0": 0,
-        "ARG1": 1,
-        "RESULT": 0,
-        "SYS_READ": 63,
-        "SYS_WRITE": 64,
-        "SYS_IOCTL": 29,
-        "SYS_EXECVE": 221,
-        "SYS_EXECVEAT": 281,
-        "SYSCALL_NR_TYPE": "s32",
-        "SYSCALL_NR": "pt_regs.syscallno",
-        "SYSCALL_ARG0": "pt_regs.orig_x0",
-        "SYSCALL_ARG1": 8,
-    },
-}
-
 FEXIT, KPROBE, SYSCALL = "fexit", "kprobe", "syscall"
 TTY_WAYS = (FEXIT, KPROBE, SYSCALL)
 """The ways to watch terminals, the best first."""
@@ -141,25 +53,10 @@ TTY_NAMES = {
 }
 
 
-def definitions(btf: Btf, keep_input: bool, rings: tuple[int, int]) -> list[str]:
-    """The -D flags that the sources need, with the sizes of process ring and byte ring in bytes.
-
-    Raises NoBtf if the kernel lacks a struct or field.
-    """
-    flags = [f"-DSIZE_upid={btf.size('upid')}"]
-    for field, places in _FIELDS.items():
-        found = next((o for o in map(btf.offset, places or (field,)) if o is not None), None)
-        if found is None:
-            raise NoBtf(f"this kernel has no field {field}: please report it with the output of uname -a")
-        flags.append(f"-DOFF_{field.replace('.', '_')}={found}")
-    machine = os.uname().machine
-    if machine not in _MACHINES:
-        raise KernelRefused(f"recording is not possible on {machine}: only on x86_64 and aarch64")
-    for name, value in _MACHINES[machine].items():
-        known = btf.offset(value) if isinstance(value, str) and "." in value else value
-        flags.append(f"-D{name}={known}")
+def flags(btf: Btf, text: str, keep_input: bool, rings: tuple[int, int]) -> list[str]:
+    """What the compiler is told for a source text, with the sizes of process ring and byte ring in bytes."""
     return [
-        *flags,
+        *definitions(btf, text),
         f"-DPAGE_SIZE={resource.getpagesize()}UL",
         f"-DPROCESS_RING_BYTES={rings[0]}",
         f"-DBYTE_RING_BYTES={rings[1]}",
@@ -189,7 +86,7 @@ def possible(btf: Btf, way: str) -> bool:
 class _Programs:
     """The programs for one way to watch terminals, compiled, loaded and attached by bcc."""
 
-    def __init__(self, way: str, flags: list[str]) -> None:
+    def __init__(self, way: str, text: str, cflags: list[str]) -> None:
         try:
             from bcc import BPF
         except ImportError as error:
@@ -207,7 +104,7 @@ class _Programs:
 
         self.links: list[int] = []
         self.programs: list[int] = []
-        self.module = Module(text=source(way), cflags=flags)
+        self.module = Module(text=text, cflags=cflags)
         if way == FEXIT:
             for function in ("pty_close", "pty_resize", "tty_do_resize", "pty_write"):
                 self._fexit(function)
@@ -228,11 +125,6 @@ class _Programs:
 
     def maps(self) -> list[int]:
         return [self.module[name].map_fd for name in MAPS]
-
-    def close(self) -> None:
-        """Detaches what was attached."""
-        for link in self.links:
-            os.close(link)
 
     def _load(self, function: str, kind: int) -> int:
         program: int = self.module.load_func(function.encode(), kind).fd
@@ -262,14 +154,14 @@ def _climb(ways: Sequence[str], keep_input: bool, rings: tuple[int, int]) -> tup
     """The best way that this kernel takes, with its programs attached."""
     os.environ["BCC_KERNEL_SOURCE"] = str(BPF_DIR)
     btf = Btf()
-    flags = definitions(btf, keep_input, rings)
     refused = []
     for way in ways:
         if not possible(btf, way):
             refused.append(f"{TTY_NAMES[way]}: not offered")
             continue
         try:
-            return way, _Programs(way, flags)
+            text = source(way)
+            return way, _Programs(way, text, flags(btf, text, keep_input, rings))
         except AuditError:
             raise
         except Exception as error:  # noqa: BLE001 - bcc raises nothing more specific

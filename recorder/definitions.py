@@ -1,0 +1,79 @@
+"""What the C of the probes needs to know of this kernel and machine, as -D flags for the compiler.
+
+`OFF_x_y` in the C is the byte offset of field y in struct x, `SIZE_x` the size of struct x: both come from
+the kernel's own BTF, so that no kernel header is needed.
+"""
+
+import os
+import re
+
+from recorder.btf import Btf
+from recorder.errors import KernelRefused, NoBtf
+
+_NAME = re.compile(r"\b(OFF|SIZE)_([a-z]\w*)")
+
+# Fields that have moved: where each is, the newest kernels' place first.
+_MOVED = {
+    "tty_struct_session": ("tty_struct.ctrl.session", "tty_struct.session"),  # since 5.16
+    "dentry_d_name": ("dentry.d_name", "dentry.__d_name"),  # since 6.17
+}
+
+# Registers of a probed function as words of struct pt_regs, and system calls, by machine.
+# x86: arch/x86/include/asm/ptrace.h, entry/syscalls/syscall_64.tbl; arm64: asm/ptrace.h, asm-generic/unistd.h.
+_MACHINES: dict[str, dict[str, int | str]] = {
+    "x86_64": {
+        "ARG0": 14,
+        "ARG1": 13,
+        "RESULT": 10,
+        "SYS_READ": 0,
+        "SYS_WRITE": 1,
+        "SYS_IOCTL": 16,
+        "SYS_EXECVE": 59,
+        "SYS_EXECVEAT": 322,
+        "SYSCALL_NR_TYPE": "u64",
+        "SYSCALL_NR": "pt_regs.orig_ax",
+        "SYSCALL_ARG0": "pt_regs.di",
+        "SYSCALL_ARG1": "pt_regs.si",
+    },
+    "aarch64": {
+        "ARG0": 0,
+        "ARG1": 1,
+        "RESULT": 0,
+        "SYS_READ": 63,
+        "SYS_WRITE": 64,
+        "SYS_IOCTL": 29,
+        "SYS_EXECVE": 221,
+        "SYS_EXECVEAT": 281,
+        "SYSCALL_NR_TYPE": "s32",
+        "SYSCALL_NR": "pt_regs.syscallno",
+        "SYSCALL_ARG0": "pt_regs.orig_x0",
+        "SYSCALL_ARG1": 8,
+    },
+}
+
+
+def definitions(btf: Btf, source: str) -> list[str]:
+    """The flags for every name in the C `source` that depends on the kernel or the machine.
+
+    Raises NoBtf if the kernel lacks a struct or field, KernelRefused on a machine that is not known.
+    """
+    flags = []
+    for kind, name in sorted(set(_NAME.findall(source))):
+        found = btf.size(name) if kind == "SIZE" else _offset(btf, name)
+        if found is None:
+            raise NoBtf(f"this kernel has no {name}: please report it with the output of uname -a")
+        flags.append(f"-D{kind}_{name}={found}")
+    machine = os.uname().machine
+    if machine not in _MACHINES:
+        raise KernelRefused(f"recording is not possible on {machine}: only on x86_64 and aarch64")
+    for name, value in _MACHINES[machine].items():
+        known = btf.offset(value) if isinstance(value, str) and "." in value else value
+        flags.append(f"-D{name}={known}")
+    return flags
+
+
+def _offset(btf: Btf, name: str) -> int | None:
+    """Offset of the field that OFF_`name` stands for: struct and field may both have underscores."""
+    words = name.split("_")
+    places = _MOVED.get(name) or [f"{'_'.join(words[:i])}.{'_'.join(words[i:])}" for i in range(1, len(words))]
+    return next((offset for offset in map(btf.offset, places) if offset is not None), None)
