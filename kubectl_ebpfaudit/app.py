@@ -2,18 +2,24 @@
 
 import importlib
 import io
+import os
 import sys
 from collections.abc import Iterable, Sequence
 
 import typer
 
 from kubectl_ebpfaudit.options import Verbose, verbose
+from kubectl_ebpfaudit.printing import say, settle
 from recorder.log.errors import AuditError
+from replay.errors import WrongUsage
 from replay.escape import printable
 
 NAME = "kubectl ebpfaudit"
 VERBS = ("record", "list", "show", "replay", "export", "verify", "version")
 """Each is the module of that name in `commands`, and in it the function of that name (`list_` for list)."""
+
+_UsageError: type[Exception] = typer.BadParameter.__mro__[1]
+"""What typer raises for a command line that makes no sense."""
 
 
 def _common(is_verbose: Verbose = False) -> None:
@@ -45,23 +51,58 @@ def _wanted(arguments: Sequence[str]) -> Sequence[str]:
 
 def main() -> None:
     """Runs the command line and ends the program with a code that docs/exit-codes.md lists."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # where the locale is not UTF-8
     try:
-        command_line(_wanted(sys.argv[1:]))(prog_name=NAME)
+        _open_streams()
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, io.TextIOWrapper):
+                stream.reconfigure(errors="backslashreplace")  # where the locale is not UTF-8
+        code = _run()
+    except KeyboardInterrupt:
+        code = 130
+    sys.exit(code)
+
+
+def _run() -> int:
+    try:
+        # Alone, typer would say what is wrong with a command line in four lines; without arguments it shows the help.
+        run = command_line(_wanted(sys.argv[1:]))
+        return run(prog_name=NAME, standalone_mode=len(sys.argv) < 2) or 0
     except AuditError as error:
-        sys.exit(_report(error))
+        return _report(error)
+    except _UsageError as error:
+        return _report(_wrong_usage(error))
     except OSError as error:  # such as a disk that fails while a recording is read
+        settle()
         what = f"{error.filename}: " if error.filename else ""
-        sys.exit(_report(AuditError(f"{what}{error.strerror}")))
+        return _report(AuditError(f"{what}{error.strerror}"))
+
+
+def _open_streams() -> None:
+    """Opens the standard streams that the caller has closed, or the next file would take the place of one.
+
+    What goes to standard error is lost then; what goes to standard output is an error.
+    """
+    for fd, mode in enumerate((os.O_RDONLY, os.O_RDONLY, os.O_WRONLY)):
+        try:
+            os.fstat(fd)
+        except OSError:
+            os.open(os.devnull, mode)  # takes the lowest number that is free
+    sys.stdout = sys.stdout or os.fdopen(1, "w", encoding="utf-8", closefd=False)
+    sys.stderr = sys.stderr or os.fdopen(2, "w", encoding="utf-8", closefd=False)
+
+
+def _wrong_usage(error: Exception) -> WrongUsage:
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context else NAME
+    message = " ".join(getattr(error, "format_message", error.__str__)().split()).removesuffix(".")
+    return WrongUsage(f"{message}; see {command} -h")
 
 
 def _report(error: AuditError) -> int:
-    print(f"error: {printable(error)}", file=sys.stderr)
+    say(f"error: {printable(error)}")
     if verbose():
         for line in error.details.splitlines():
-            print(f"  {printable(line)}", file=sys.stderr)
+            say(f"  {printable(line)}")
     elif error.details:
-        print("  (-v shows more)", file=sys.stderr)
+        say("  (-v shows more)")
     return error.exit_code

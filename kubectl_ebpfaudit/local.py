@@ -78,7 +78,8 @@ class LocalCarrier:
         pipe = self._server.stdout.fileno()
         poll = select.poll()
         for fd in (pipe, wake, self._agent_ended):
-            poll.register(fd, select.POLLIN)  # poll passes over a descriptor of -1
+            if fd >= 0:
+                poll.register(fd, select.POLLIN)
         ready = [fd for fd, _ in poll.poll(seconds * 1000)]
         if pipe in ready:
             self._begun = True

@@ -21,6 +21,8 @@ class LogFile:
         self.path = path
         self.size = 0
         self._made: Path | None = path
+        if path.is_dir():
+            raise CannotWrite(f"{printable(str(path))} is a folder: name a file in it with -w")
         self._replace = force and os.path.lexists(path)
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
         if self._replace:
@@ -37,7 +39,9 @@ class LogFile:
                 f"{printable(str(path))} exists already: name another with -w, or replace it with --force"
             ) from error
         except OSError as error:
-            raise CannotWrite(f"{printable(str(path))} cannot be written: {error.strerror}") from error
+            raise CannotWrite(
+                f"{printable(str(path))} cannot be written: {error.strerror}: name another file with -w"
+            ) from error
 
     def append(self, data: bytes) -> None:
         """Writes one whole object.

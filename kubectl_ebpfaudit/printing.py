@@ -4,7 +4,7 @@ import errno
 import json
 import os
 import sys
-from typing import Any
+from typing import Any, TextIO
 
 import typer
 
@@ -27,25 +27,41 @@ def emit(data: str | bytes) -> None:
             sys.stdout.buffer.write(data)
         sys.stdout.flush()
     except BrokenPipeError as error:
-        _discard_stdout()
+        _discard(sys.stdout)
         raise typer.Exit(0) from error
     except OSError as error:
-        _discard_stdout()
+        _discard(sys.stdout)
         hint = ": make room, or write elsewhere" if error.errno == errno.ENOSPC else ""
         raise CannotWrite(f"cannot write to standard output: {error.strerror}{hint}") from error
 
 
-def _discard_stdout() -> None:
+def _discard(stream: TextIO) -> None:
     # What is buffered would fail once more when the interpreter ends.
     null = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(null, sys.stdout.fileno())
+    os.dup2(null, stream.fileno())
     os.close(null)
 
 
+def settle() -> None:
+    """Gives up what standard output cannot take any more: else the interpreter would try again when it ends."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        _discard(sys.stdout)
+
+
+def say(line: str) -> None:
+    """One line, safe to print, on standard error. That nobody can read it changes nothing."""
+    try:
+        print(line, file=sys.stderr, flush=True)
+    except OSError:
+        _discard(sys.stderr)
+
+
 def note(line: str) -> None:
-    """One line, safe to print, on standard error."""
+    """The same, after what went to standard output before."""
     sys.stdout.flush()
-    print(line, file=sys.stderr, flush=True)
+    say(line)
 
 
 def as_json(value: Any) -> str:

@@ -53,6 +53,8 @@ class LocalOptions:
             targets.append((f"pid-{self.pid}", {"pid": self.pid}))
         if len(targets) != 1:
             raise WrongUsage("--local needs exactly one of --container ID, --cgroup PATH and --pid PID")
+        if "" in (self.container, self.cgroup):
+            raise WrongUsage("--container and --cgroup need a name: an empty one names nothing")
         local.check_host()
         [(name, target)] = targets
         order = Order([target], limits.duration, limits.sessions, limits.input, {"name": os.uname().nodename})

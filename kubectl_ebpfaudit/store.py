@@ -3,12 +3,13 @@
 import contextlib
 import os
 import re
+import stat
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from recorder.log.errors import AuditError
+from recorder.log.errors import AuditError, BadLog, CannotWrite
 from recorder.log.format import SUFFIX
 from recorder.log.reader import Log, open_log
 from replay.errors import NoSuchRecording, WrongUsage
@@ -41,13 +42,13 @@ def directory() -> Path:
 def new_path(name: str, started: float | None = None) -> Path:
     """A path in the store, made if need be, for a recording of `name` begun at `started` (s since 1970).
 
-    `name` may hold anything, such as "namespace/pod". Raises AuditError if the store cannot be made.
+    `name` may hold anything, such as "namespace/pod". Raises CannotWrite if the store cannot be made.
     """
     folder = directory()
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
-        raise AuditError(
+        raise CannotWrite(
             f"cannot make the store {printable(str(folder))}: {error.strerror}; "
             "set EBPFAUDIT_HOME, or write elsewhere with -w FILE"
         ) from error
@@ -104,6 +105,7 @@ def _find(name: str) -> Path | None:
         return None
     known = files()
     if name == LATEST:
+        known = [path for path in known if path.is_file()]
         if not known:
             raise NoSuchRecording("the store is empty: make a recording with `kubectl ebpfaudit record` first")
         return max(known, key=_modified)
@@ -128,6 +130,8 @@ def _modified(path: Path) -> tuple[int, str]:
 def opened(path: Path) -> Iterator[Log]:
     """The log at `path`, open and checked. Raises BadLog, NewerLog, NoSuchRecording or AuditError."""
     try:
+        if not stat.S_ISREG(path.stat().st_mode):  # a FIFO would be waited for
+            raise BadLog(f"{printable(str(path))} is not a regular file: save the recording to one")
         log = open_log(path)
     except FileNotFoundError as error:
         raise NoSuchRecording(f"there is no file {printable(str(path))}") from error

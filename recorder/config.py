@@ -12,7 +12,7 @@ from recorder.log.errors import AuditError
 
 class BadConfig(AuditError):
     exit_code = 2
-    meaning = "wrong usage"
+    meaning = "wrong usage: the command line asks for something that makes no sense"
 
 
 @dataclass(frozen=True)

@@ -35,17 +35,24 @@ def _connect(path: Path) -> socket.socket:
             select.select([], [], [], _LOOK_SECONDS)
 
 
-def _open(path: Path, recorder: socket.socket, stdin: int) -> int:
-    """The log's descriptor, once the recorder has made it. Raises NoRecorder if it ended before."""
+def _open(path: Path, recorder: socket.socket, stdin: int) -> tuple[int, bytes]:
+    """The log's descriptor, once the recorder has made it, and what that has said meanwhile.
+
+    Raises NoRecorder if it ended before.
+    """
+    said = b""
     while True:
         try:
-            return os.open(path, os.O_RDONLY)
+            return os.open(path, os.O_RDONLY), said
         except FileNotFoundError:
             ready = _ready(recorder, stdin)
             if stdin in ready and not _pass_on(stdin, recorder):
                 raise NoRecorder("the client is gone") from None
-            if recorder.fileno() in ready and not _hear(recorder):
-                raise NoRecorder("the recorder ended before its log began") from None
+            if recorder.fileno() in ready:
+                heard = _hear(recorder)
+                if not heard:
+                    raise NoRecorder("the recorder ended before its log began") from None
+                said += heard
 
 
 def _ready(recorder: socket.socket, stdin: int) -> set[int]:
@@ -78,12 +85,13 @@ def serve(spool: Path, offset: int) -> int:
     """
     stdin, stdout = sys.stdin.fileno(), sys.stdout.fileno()
     recorder = _connect(spool / control.NAME)
-    log = _open(spool / LOG, recorder, stdin)
+    log, said = _open(spool / LOG, recorder, stdin)
     os.lseek(log, offset, os.SEEK_SET)
-    said = b""
     end: int | None = None
     alive = True
     while True:
+        if said.startswith(b"end ") and said.endswith(b"\n"):
+            end = int(said.split()[1])
         data = os.read(log, _PIECE)
         if data:
             offset += len(data)
@@ -103,5 +111,3 @@ def serve(spool: Path, offset: int) -> int:
             heard = _hear(recorder)
             alive = bool(heard)
             said += heard
-            if said.startswith(b"end ") and said.endswith(b"\n"):
-                end = int(said.split()[1])

@@ -9,6 +9,8 @@ from replay.stream import Piece
 
 MAX = 0.0
 """The speed at which nothing waits."""
+_LONGEST_SLEEP = 86400.0
+"""Seconds; a hostile log may ask for more than the system can count."""
 
 
 class Due(NamedTuple):
@@ -58,7 +60,6 @@ def play(
     """Shows each piece when it is due. `clock` gives ns, `sleep` takes seconds."""
     began = clock()
     for due in dues:
-        wait = due.at - (clock() - began)
-        if wait > 0:
-            sleep(wait / SECOND)
+        while (wait := due.at - (clock() - began)) > 0:
+            sleep(min(wait / SECOND, _LONGEST_SLEEP))
         show(due.piece)

@@ -20,6 +20,7 @@ from replay.escape import printable
 from replay.export import hole_note, json_lines, raw
 from replay.fields import Enums
 from replay.stream import HIDDEN, Piece
+from replay.timeline import build
 
 Write = Callable[[bytes], None]
 
@@ -69,6 +70,8 @@ def export(
     if force and not write:
         raise WrongUsage("--force goes with -w FILE only")
     wanted = store.resolve(recording)
+    if write and write.exists() and wanted.path.exists() and write.samefile(wanted.path):
+        raise WrongUsage(f"{printable(str(write))} is the recording itself: name another file with -w")
     with store.opened(wanted.path) as log, _sink(write, force) as put:
         if form == Format.raw:
             missing = _raw(log, wanted.session, direction or Direction.out, put)
@@ -111,7 +114,7 @@ def _jsonl(log: Log, session: int | None, put: Write) -> None:
     if session is not None:
         known = {e.session for e in log.events("process", session)}
         if not known:
-            known_session([], session, log.path)
+            known_session(build(log).sessions, session, log.path)
     batch: list[str] = []
     for line in json_lines(log, session):
         batch.append(line)

@@ -1,5 +1,6 @@
 """`record`: records what enters a container, on a pod's node or on this machine, until it is stopped."""
 
+import os
 import sys
 from contextlib import closing
 from pathlib import Path
@@ -12,11 +13,14 @@ from kubectl_ebpfaudit.interrupt import Signals
 from kubectl_ebpfaudit.live import Live
 from kubectl_ebpfaudit.options import Verbose
 from kubectl_ebpfaudit.output import LogFile
+from kubectl_ebpfaudit.printing import emit
 from kubectl_ebpfaudit.recording import Lossy, Outcome, lost, summary
 from kubectl_ebpfaudit.recording import record as make_recording
 from kubectl_ebpfaudit.source import Limits, LocalOptions, PodOptions, choose, seconds
 from recorder.log.errors import AuditError
 from replay.escape import printable
+
+_MAX_SESSIONS = 1_000_000_000
 
 
 def record(
@@ -45,7 +49,14 @@ def record(
     duration: Annotated[str, typer.Option("--duration", metavar="DURATION", help="End after 90s, 30m, 1h30m.")] = "30m",
     sessions: Annotated[
         int | None,
-        typer.Option("--sessions", min=1, metavar="N", help="End when N sessions have ended.", show_default=False),
+        typer.Option(
+            "--sessions",
+            min=1,
+            max=_MAX_SESSIONS,
+            metavar="N",
+            help="End when N sessions have ended.",
+            show_default=False,
+        ),
     ] = None,
     no_input: Annotated[bool, typer.Option("--no-input", help="Do not keep what is typed.")] = False,
     quiet: Annotated[
@@ -130,12 +141,19 @@ def record(
 def _report(outcome: Outcome, file: LogFile, live: Live) -> None:
     """Says what was recorded, then raises what was wrong with it."""
     live.note(summary(outcome, live))
-    if not live.quiet:
-        print(file.path)
-    path = printable(str(file.path))
+    shown = printable(str(file.path))
+    wrong = _wrong(outcome, shown)
+    try:
+        if not live.quiet:
+            emit(f"{shown}\n" if sys.stdout.isatty() else os.fsencode(file.path) + b"\n")
+    finally:  # that nobody reads the path must not hide it
+        if wrong:
+            raise wrong
+
+
+def _wrong(outcome: Outcome, path: str) -> AuditError | None:
     if outcome.end is None:
-        raise Lossy(f"{path} has no end record: {outcome.cut}", outcome.details)
+        return Lossy(f"{path} has no end record: {outcome.cut}", outcome.details)
     if outcome.end.lost:
-        raise Lossy(f"{path}: {lost(outcome.end)}; kubectl ebpfaudit verify says where")
-    if outcome.left:
-        raise AuditError(outcome.left)
+        return Lossy(f"{path}: {lost(outcome.end)}; kubectl ebpfaudit verify says where")
+    return AuditError(outcome.left) if outcome.left else None

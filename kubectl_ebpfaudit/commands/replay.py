@@ -21,6 +21,7 @@ from replay.model import Session
 from replay.stream import OUT, ordered
 
 _MAX_SPEED = 1e6
+_MAX_IDLE_SECONDS = 1e9
 
 
 def replay(
@@ -64,6 +65,8 @@ def replay(
       kubectl ebpfaudit replay latest --speed 4 --idle-limit 1
     """
     wanted = store.resolve(recording)
+    if idle_limit is not None and not idle_limit <= _MAX_IDLE_SECONDS:  # also what is no number
+        raise WrongUsage(f"--idle-limit {idle_limit}: give seconds, such as 2 or 0.5")
     on_terminal = sys.stdout.isatty()
     factor = _speed(speed, on_terminal)
     with store.opened(wanted.path) as log:

@@ -64,6 +64,18 @@ def test_playing_that_lags_does_not_wait() -> None:
     assert shown == [b"a", b"b", b"c"]
 
 
+def test_a_pause_longer_than_the_system_can_wait_is_waited_for_in_parts() -> None:
+    now = 0
+
+    def sleep(seconds: float) -> None:
+        nonlocal now
+        assert seconds <= 10 * 86400
+        now += int(seconds * SECOND)
+
+    play([Due(1 << 60, dues()[0].piece)], lambda piece: None, lambda: now, sleep)
+    assert now >= 1 << 60
+
+
 def test_the_alternate_screen_is_left_only_if_it_was_entered() -> None:
     restorer = Restorer()
     assert b"1049l" not in restorer.restore(raw=False)

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from kubectl_ebpfaudit import app
 from recorder.log.errors import BadLog
 from recorder.log.reader import open_log
 from replay.timeline import build
@@ -227,14 +228,15 @@ def test_every_verb_has_help_under_the_name_of_the_plugin(cli: Cli, verb: str) -
         "nosuchverb", "show", "show x -o xml", "export LOG", "export LOG --format gif", "show LOG/0",
         "show LOG/x",
         "replay LOG --speed 0", "replay LOG --speed fast", "replay LOG --speed nan", "replay LOG --at noon",
-        "replay LOG --idle-limit -1", "replay LOG --at 2020-01-01T00:00:00Z", "verify LOG/1",
+        "replay LOG --idle-limit -1", "replay LOG --idle-limit inf", "replay LOG --idle-limit nan",
+        "list extra", "show --nosuch", "replay LOG --at 2020-01-01T00:00:00Z", "verify LOG/1",
         "export LOG --format jsonl --direction in", "export LOG --format raw --force",
     ],
 )  # fmt: skip
 def test_wrong_usage_ends_with_2(cli: Cli, log: Path, arguments: str) -> None:
     ran = cli(*(argument.replace("LOG", str(log)) for argument in arguments.split()))
-    assert (ran.code, ran.out) == (2, b"")
-    assert ran.err
+    assert (ran.code, ran.out, ran.err.count("\n")) == (2, b"", 1)
+    assert ran.err.startswith("error: ")
 
 
 @pytest.mark.parametrize("verb", [["show"], ["verify"], ["replay"], ["export", "--format", "raw"]])
@@ -247,7 +249,7 @@ def test_what_is_not_there_is_said_in_one_line(cli: Cli, log: Path, tmp_path: Pa
 
 def test_an_unknown_session_names_those_there_are(cli: Cli, log: Path) -> None:
     assert cli("show", f"{log}/7").err == "error: s.ebpfaudit has no session 7; it has: 1\n"
-    assert cli("export", f"{log}/7", "--format", "jsonl").code == 4
+    assert cli("export", f"{log}/7", "--format", "jsonl").err == "error: s.ebpfaudit has no session 7; it has: 1\n"
 
 
 def test_several_terminals_want_a_choice(cli: Cli, tmp_path: Path) -> None:
@@ -369,6 +371,61 @@ def test_a_closed_pipe_ends_quietly(log: Path) -> None:
         os.close(write)
         assert process.communicate(timeout=60)[1] == b"" or arguments == ["list"]
         assert process.returncode == 0
+
+
+VERBS = [["list", "-o", "json"], ["show", "LOG"], ["replay", "LOG"], ["verify", "LOG"], ["version"],
+         ["export", "LOG", "--format", "raw"], ["export", "LOG", "--format", "jsonl"]]  # fmt: skip
+
+
+@pytest.mark.parametrize("verb", VERBS, ids=" ".join)
+def test_a_closed_stdout_is_one_error(log: Path, verb: list[str]) -> None:
+    process = start(
+        *(str(log) if word == "LOG" else word for word in verb),
+        stderr=subprocess.PIPE, preexec_fn=lambda: os.close(1),
+    )  # fmt: skip
+    said = process.communicate(timeout=60)[1]
+    assert (process.returncode, said) == (9, b"error: cannot write to standard output: Bad file descriptor\n")
+
+
+def test_a_stderr_that_takes_nothing_changes_no_exit_code(tmp_path: Path) -> None:
+    with open("/dev/full", "wb") as full:
+        for stderr in ({"stderr": full}, {"preexec_fn": lambda: os.close(2)}):
+            process = start("show", tmp_path / "none", stdout=subprocess.PIPE, **stderr)
+            assert process.communicate(timeout=60)[0] == b""
+            assert process.returncode == 4
+
+
+def test_help_that_nobody_can_read_is_no_traceback() -> None:
+    process = start("--help", stderr=subprocess.PIPE, preexec_fn=lambda: os.close(1))
+    assert process.communicate(timeout=60)[1] == b"error: Bad file descriptor\n"
+    assert process.returncode == 1
+
+
+def test_what_is_no_regular_file_is_refused_and_not_waited_for(cli: Cli, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "fifo")
+    for verb in (["show"], ["verify"], ["replay"], ["export", "--format", "raw"]):
+        for path in (tmp_path / "fifo", "/dev/zero"):
+            ran = cli(*verb, path)
+            assert (ran.code, ran.err.count("\n")) == (8, 1)
+            assert "is not a regular file" in ran.err
+
+
+def test_an_export_does_not_replace_its_own_recording(cli: Cli, log: Path) -> None:
+    before = log.read_bytes()
+    ran = cli("export", log, "--format", "raw", "-w", log, "--force")
+    assert ran.code == 2
+    assert "is the recording itself" in ran.err
+    assert log.read_bytes() == before
+
+
+def test_ctrl_c_is_no_traceback(cli: Cli, log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    for place in ("say", "command_line"):
+        with monkeypatch.context() as patch:
+            patch.setattr(app, place, interrupted)
+            assert cli("show", "nosuch").code == 130
 
 
 def test_a_full_disk_is_one_error(log: Path) -> None:

@@ -65,6 +65,12 @@ def test_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
         LogFile(tmp_path / "nowhere" / "x")
 
 
+def test_folder_is_no_file_and_force_does_not_help(tmp_path: Path) -> None:
+    for force in (False, True):
+        with pytest.raises(CannotWrite, match="is a folder: name a file in it"):
+            LogFile(tmp_path, force)
+
+
 def test_hostile_name_is_escaped_in_the_message(tmp_path: Path) -> None:
     with pytest.raises(CannotWrite, match=r"\\x1b\[31m"):
         LogFile(tmp_path / "\x1b[31m" / "x")

@@ -52,6 +52,7 @@ def test_what_names_no_pod_is_wrong_usage(text: str) -> None:
         (None, False, NONE, PodOptions(), "name a pod"),
         (None, True, NONE, PodOptions(), "exactly one of"),
         (None, True, LocalOptions("a", None, 1), PodOptions(), "exactly one of"),
+        (None, True, LocalOptions("", None, None), PodOptions(), "names nothing"),
         ("x", True, ONE, PodOptions(), "does not go with the pod x"),
         (None, True, ONE, PodOptions(namespace="n", as_user="u"), "does not go with --namespace, --as"),
         ("x", False, LocalOptions(None, "/x", None), PodOptions(), "add --local"),

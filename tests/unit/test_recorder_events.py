@@ -76,7 +76,7 @@ def test_an_event_without_tails_is_decoded() -> None:
         ("a field without a comment", " /* height */", ""),
         ("a comment of its own", "\t__u16 rows;", "\t/* about rows */\n\t__u16 rows;"),
         ("a field after a tail", "\tTAIL(words);", "\t__u32 words;"),
-        ("a field at an address that is no multiple of its size", "\t__u64 offset;", "\t__u32 one; /* x */\n\t__u64 offset;"),
+        ("a field that is not aligned", "\t__u64 offset;", "\t__u32 one; /* x */\n\t__u64 offset;"),
         ("reserved in the middle", "\t__u32 reserved; /* 0 */\n", "\t__u32 reserved; /* 0 */\n\t__u64 more; /* x */\n"),
         ("a size that is no multiple of 8", "\t__u32 reserved; /* 0 */\n", ""),
         ("an event without a struct", "struct talk_event", "struct talking_event"),

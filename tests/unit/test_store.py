@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from kubectl_ebpfaudit import store
-from recorder.log.errors import AuditError
+from recorder.log.errors import CannotWrite
 from replay.errors import NoSuchRecording, WrongUsage
 
 
@@ -66,6 +66,13 @@ def test_an_empty_store_has_no_latest(tmp_path: Path, monkeypatch: pytest.Monkey
         store.resolve("latest")
 
 
+def test_latest_is_a_recording_and_nothing_else(recordings: Path) -> None:
+    newest = store.resolve("latest").path
+    os.mkfifo(recordings / "fifo.ebpfaudit")
+    (recordings / "folder.ebpfaudit").mkdir()
+    assert store.resolve("latest").path == newest
+
+
 def test_a_new_recording_is_named_by_target_and_time(recordings: Path) -> None:
     path = store.new_path("default/web-0", 1_767_323_045)
     assert path == recordings / "default_web-0_20260102T030405Z.ebpfaudit"
@@ -90,5 +97,5 @@ def test_the_store_is_made_for_its_owner_alone(tmp_path: Path, monkeypatch: pyte
 def test_a_store_that_cannot_be_made_is_one_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").touch()
     monkeypatch.setenv("EBPFAUDIT_HOME", str(tmp_path / "file"))
-    with pytest.raises(AuditError, match="set EBPFAUDIT_HOME"):
+    with pytest.raises(CannotWrite, match="set EBPFAUDIT_HOME"):
         store.new_path("x")

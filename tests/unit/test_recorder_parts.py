@@ -1,0 +1,554 @@
+"""The parts of the recorder that need no kernel: rings, cgroups, process trees, control, sessions, configuration."""
+
+import json
+import mmap
+import os
+import socket
+import struct
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from recorder import cgroups, config, control, events, processes, scope
+from recorder.config import BadConfig
+from recorder.errors import NoSuchTarget
+from recorder.events import Event
+from recorder.probes import Probes
+from recorder.processes import Process
+from recorder.ring import Ring
+from recorder.serve import LOG
+from recorder.sessions import Sessions
+from tests.support.recorder import ROOT
+
+TYPES = {layout.name: number for number, layout in events.layouts().items()}
+PAGE = mmap.PAGESIZE
+BUSY, DISCARD = 1 << 31, 1 << 30
+
+
+# Rings: a memory file stands for what the kernel maps.
+
+
+class Memory:
+    """A ring as the kernel lays it out: consumer page, producer page, data."""
+
+    def __init__(self, size: int = PAGE, at: int = 0) -> None:
+        self.fd = os.memfd_create("ring")
+        self.size = size
+        os.ftruncate(self.fd, 2 * PAGE + size)
+        self.produced = at
+        os.pwrite(self.fd, struct.pack("=Q", at), 0)
+        os.pwrite(self.fd, struct.pack("=Q", at), PAGE)
+
+    def put(self, payload: bytes, flags: int = 0) -> int:
+        """Appends a record; where its header is."""
+        record = struct.pack("=II", len(payload) | flags, 0) + payload + bytes(-len(payload) % 8)
+        for i, byte in enumerate(record):
+            os.pwrite(self.fd, bytes([byte]), 2 * PAGE + (self.produced + i) % self.size)
+        at, self.produced = self.produced, self.produced + len(record)
+        os.pwrite(self.fd, struct.pack("=Q", self.produced), PAGE)
+        return at
+
+    def commit(self, at: int, size: int) -> None:
+        os.pwrite(self.fd, struct.pack("=I", size), 2 * PAGE + at % self.size)
+
+    @property
+    def consumed(self) -> int:
+        value: int = struct.unpack("=Q", os.pread(self.fd, 8, 0))[0]
+        return value
+
+
+def an_event(number: int, tail: int = 0) -> bytes:
+    return struct.pack("=QQIIII", number, number, 1, 1, 1, tail) + bytes([number % 256]) * tail
+
+
+def decode(buffer: bytes, at: int) -> Event:
+    number, _, _, _, _, tail = struct.unpack_from("=QQIIII", buffer, at)
+    assert buffer[at + 32 : at + 32 + tail] == bytes([number % 256]) * tail
+    return [number, tail]
+
+
+def drained(ring: Ring, limit: int = 1 << 20) -> tuple[list[int], bool]:
+    found: list[Event] = []
+    more = ring.drain({1: decode}, found, limit)
+    return [e[0] for e in found], more
+
+
+def test_an_empty_ring_gives_nothing() -> None:
+    memory = Memory()
+    assert drained(Ring(memory.fd, memory.size)) == ([], False)
+
+
+def test_a_record_that_is_being_written_holds_back_those_after_it() -> None:
+    memory = Memory()
+    ring = Ring(memory.fd, memory.size)
+    memory.put(an_event(1))
+    busy = memory.put(an_event(2), BUSY)
+    memory.put(an_event(3))
+    assert drained(ring)[0] == [1]
+    assert memory.consumed == busy
+    assert drained(ring)[0] == []
+    memory.commit(busy, 32)
+    assert drained(ring) == ([2, 3], False)
+    assert memory.consumed == memory.produced
+
+
+def test_a_discarded_record_is_passed_over() -> None:
+    memory = Memory()
+    memory.put(an_event(1), DISCARD)
+    memory.put(an_event(2))
+    assert drained(Ring(memory.fd, memory.size))[0] == [2]
+
+
+def test_a_limit_leaves_the_rest_for_the_next_time() -> None:
+    memory = Memory()
+    ring = Ring(memory.fd, memory.size)
+    for number in range(10):
+        memory.put(an_event(number))
+    first, more = drained(ring, limit=100)
+    assert more
+    assert first + drained(ring)[0] == list(range(10))
+
+
+@given(st.integers(0, 3 * PAGE // 8), st.lists(st.tuples(st.integers(0, 200), st.booleans()), max_size=80))
+def test_a_ring_gives_every_record_once_also_where_it_wraps(begin: int, steps: list[tuple[int, bool]]) -> None:
+    memory = Memory(at=begin * 8)
+    ring = Ring(memory.fd, memory.size)
+    found: list[int] = []
+    for number, (tail, drain) in enumerate(steps):
+        if drain or memory.produced - memory.consumed + 300 > memory.size:
+            found += drained(ring)[0]
+        memory.put(an_event(number, tail))
+    found += drained(ring)[0]
+    os.close(memory.fd)
+    assert found == list(range(len(steps)))
+
+
+# Cgroups.
+
+ID = "0123456789abcdef" * 4
+
+
+@pytest.fixture
+def sysfs(tmp_path: Path) -> Path:
+    root = tmp_path / "fs/cgroup"
+    for name in (
+        f"kubepods/pod1/{ID}",
+        f"system.slice/docker-{'1' * 64}.scope",
+        f"machine.slice/libpod-{'2' * 64}.scope/container",
+        f"machine.slice/libpod-conmon-{'2' * 64}.scope",
+        f"pods.slice/cri-containerd-{'3' * 64}.scope",
+        f"pods.slice/crio-{'4' * 64}.scope",
+        f"pods.slice/crio-conmon-{'4' * 64}.scope",
+        f"pods.slice/other:cri-containerd:{'5' * 64}",
+        f"pods.slice/x/{'6' * 63}a",
+        f"pods.slice/y/{'6' * 63}b",
+    ):
+        (root / name).mkdir(parents=True)
+        for folder in (root / name, (root / name).parent):
+            (folder / "cgroup.procs").write_text("")
+    (root / "cgroup.controllers").write_text("")
+    (root / "cgroup.procs").write_text("")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("wanted", "name"),
+    [
+        (ID, f"/kubepods/pod1/{ID}"),
+        (ID[:12], f"/kubepods/pod1/{ID}"),
+        ("1" * 64, f"/system.slice/docker-{'1' * 64}.scope"),
+        ("2" * 12, f"/machine.slice/libpod-{'2' * 64}.scope"),
+        ("3" * 64, f"/pods.slice/cri-containerd-{'3' * 64}.scope"),
+        ("4" * 64, f"/pods.slice/crio-{'4' * 64}.scope"),
+        ("5" * 64, f"/pods.slice/other:cri-containerd:{'5' * 64}"),
+        ("6" * 63 + "b", f"/pods.slice/y/{'6' * 63}b"),
+    ],
+)
+def test_a_container_is_found_by_the_name_that_its_runtime_gave_the_cgroup(sysfs: Path, wanted: str, name: str) -> None:
+    assert cgroups.Cgroups(sysfs).find({"container_id": wanted}).name == name
+
+
+@pytest.mark.parametrize(
+    ("wanted", "says"),
+    [
+        ({"container_id": "9" * 64}, "no container"),
+        ({"container_id": "6" * 10}, "not unique"),
+        ({"container_id": ID[:4]}, "no container"),
+        ({"container_id": "a/../b"}, "no container ID"),
+        ({"cgroup": "/kubepods/none"}, "no cgroup"),
+        ({"cgroup": "/"}, "whole machine"),
+        ({"cgroup": "/kubepods/.."}, "whole machine"),
+    ],
+)
+def test_a_target_that_is_none_is_refused(sysfs: Path, wanted: dict[str, Any], says: str) -> None:
+    with pytest.raises(NoSuchTarget, match=says):
+        cgroups.Cgroups(sysfs).find(wanted)
+
+
+def test_cgroup_v1_alone_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(NoSuchTarget, match="cgroup v1"):
+        cgroups.Cgroups(tmp_path)
+
+
+def test_the_unified_tree_of_a_hybrid_node_is_found(tmp_path: Path) -> None:
+    root = tmp_path / "fs/cgroup/unified"
+    root.mkdir(parents=True)
+    (root / "cgroup.controllers").write_text("")
+    assert cgroups.Cgroups(tmp_path).root == root
+
+
+def test_processes_of_cgroups_below_count_and_those_out_of_sight_do_not(sysfs: Path) -> None:
+    target = cgroups.Cgroups(sysfs).find({"cgroup": "/kubepods/pod1"})
+    (target.path / f"{ID}/cgroup.procs").write_text("7\n0\n9\n")
+    (target.path / "cgroup.procs").write_text("3\n")
+    assert target.pids() == {3, 7, 9}
+
+
+# Process trees.
+
+
+def a_process(pid: int, ppid: int, start: int) -> Process:
+    return Process(pid, ppid, start, (pid, pid), 0, 0, b"/bin/x", b"/", b"x\0", 2)
+
+
+def test_trees_begin_with_the_oldest_root(monkeypatch: pytest.MonkeyPatch) -> None:
+    running = {p.pid: p for p in (a_process(30, 1, 5), a_process(10, 2, 9), a_process(31, 30, 6), a_process(32, 31, 6))}
+    running[11] = a_process(11, 10, 10)
+    monkeypatch.setattr(processes, "read", running.get)
+    found = processes.trees([*running, 99])
+    assert [[p.pid for p in tree] for tree in found] == [[30, 31, 32], [10, 11]]
+
+
+def test_parents_that_go_in_a_circle_are_no_endless_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    running = {p.pid: p for p in (a_process(5, 6, 1), a_process(6, 5, 1))}
+    monkeypatch.setattr(processes, "read", running.get)
+    assert {p.pid for tree in processes.trees([5, 6]) for p in tree} == {5, 6}
+
+
+def test_a_process_is_read_from_proc() -> None:
+    found = processes.read(os.getpid())
+    assert found
+    assert (found.ppid, found.uid, found.gid) == (os.getppid(), os.getuid(), os.getgid())
+    assert found.argv == Path("/proc/self/cmdline").read_bytes()
+    assert found.cwd == os.fsencode(Path.cwd())
+    assert found.start_time < time.monotonic_ns()
+
+
+def test_a_process_that_is_gone_or_has_ended_is_none() -> None:
+    with subprocess.Popen(["true"]) as ended:
+        os.waitid(os.P_PID, ended.pid, os.WEXITED | os.WNOWAIT)
+        assert processes.read(ended.pid) is None
+    assert processes.read(ended.pid) is None
+
+
+# What is under way when recording starts.
+
+
+class FakeMaps:
+    """Maps as dictionaries."""
+
+    def __init__(self) -> None:
+        self.maps: dict[int, dict[bytes, bytes]] = {}
+
+    def __call__(self, fd: int, value_size: int) -> Any:
+        content = self.maps.setdefault(fd, {})
+
+        class Map:
+            update = staticmethod(content.__setitem__)
+            lookup = staticmethod(content.get)
+
+            @staticmethod
+            def delete(key: bytes) -> bool:
+                return content.pop(key, None) is not None
+
+        return Map
+
+
+@pytest.fixture
+def scoped(
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[Callable[..., tuple[list[Event], dict[int, tuple[int, int]], int]]]:
+    """A function that opens a scope over what its arguments say runs at each look."""
+    maps = FakeMaps()
+    monkeypatch.setattr("recorder.bpf.Map", maps)
+    states = os.memfd_create("states")
+    os.ftruncate(states, 1 << 16)
+
+    def opened(
+        *looks: list[Process], gone: tuple[int, ...] = ()
+    ) -> tuple[list[Event], dict[int, tuple[int, int]], int]:
+        names = ("targets", "levels", "numbers", "processes", "terminals")
+        fds = {"target_states": states, **{name: -i for i, name in enumerate(names, 1)}}
+        running: dict[int, Process] = {}
+        waiting = list(looks)
+
+        class Target:
+            cgroup_id, levels = 4, (2,)
+
+            @staticmethod
+            def pids() -> set[int]:
+                running.clear()
+                running.update({p.pid: p for p in waiting.pop(0)})
+                return set(running)
+
+        monkeypatch.setattr(processes, "read", running.get)
+        monkeypatch.setattr(scope, "read", lambda pid: None if pid in gone else running.get(pid))
+        watched = scope.Scope(Probes(fds, [], [], {}), [Target])  # type: ignore[list-item]
+        told = watched.open(77)
+        known = {struct.unpack("=I", k)[0]: struct.unpack("=II", v) for k, v in maps.maps[-4].items()}
+        return told, known, struct.unpack("=QQ", maps.maps[-3][bytes(4)])[0]
+
+    yield opened
+    os.close(states)
+
+
+def starts(told: list[Event]) -> list[tuple[int, int]]:
+    """(session, process) of each session_start."""
+    return [(e[4], e[5]) for e in told if e[0] == TYPES["session_start"]]
+
+
+INIT, SHELL, CHILD = a_process(10, 1, 1), a_process(20, 1, 5), a_process(21, 20, 6)
+
+
+def test_the_containers_own_processes_are_no_session_and_other_trees_are(scoped: Any) -> None:
+    told, known, following = scoped([INIT, SHELL, CHILD], [INIT, SHELL, CHILD])
+    assert known == {10: (1, 0), 20: (1, 1), 21: (1, 1)}
+    assert starts(told) == [(1, 20)]
+    assert [(e[4], e[5]) for e in told if e[0] == TYPES["exec"]] == [(1, 20), (1, 21)]
+    assert following == 2
+
+
+def test_a_child_that_only_the_second_look_finds_is_of_its_parents_session(scoped: Any) -> None:
+    told, known, _ = scoped([INIT, SHELL], [INIT, SHELL, CHILD, a_process(11, 10, 7)])
+    assert (known[21], known[11]) == ((1, 1), (1, 0))
+    assert starts(told) == [(1, 20)]
+
+
+def test_a_session_that_only_the_second_look_finds_has_a_number_of_its_own(scoped: Any) -> None:
+    told, known, following = scoped([INIT, SHELL], [INIT, SHELL, a_process(30, 1, 8)])
+    assert starts(told) == [(1, 20), (2, 30)]
+    assert known[30] == (1, 2)
+    assert following == 3
+
+
+def test_a_process_that_ends_meanwhile_leaves_nothing_in_the_map(scoped: Any) -> None:
+    told, known, _ = scoped([INIT, SHELL, CHILD], [INIT, CHILD], gone=(20,))
+    assert 20 not in known
+    assert starts(told) == [(known[21][1], 21)]
+
+
+# The configuration.
+
+
+def test_a_configuration_is_read() -> None:
+    text = '{"recording": "r", "targets": [{"pid": 7}], "duration": 3, "sessions": 2, "input": false, '
+    text += '"tty_ways": ["kprobe"]}'
+    read = config.parse(text)
+    assert (read.recording, read.duration, read.sessions, read.keep_input) == ("r", 3.0, 2, False)
+    assert (read.targets, read.ways, read.idle_client_seconds) == (({"pid": 7},), ("kprobe",), 60.0)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"recording": None, "targets": []},
+        {"targets": None},
+        {"targets": "abc"},
+        {"targets": [{}]},
+        {"targets": [{"pid": "x"}]},
+        {"targets": [{"pid": 0}]},
+        {"duration": "soon"},
+        {"sessions": "two"},
+        {"idle_client_seconds": "x"},
+        {"tty_ways": ["magic"]},
+        {"process_ring_bytes": 5000},
+        {"byte_ring_bytes": 0},
+    ],
+)
+def test_a_configuration_that_makes_no_sense_is_refused(changes: dict[str, Any]) -> None:
+    with pytest.raises(BadConfig, match="configuration"):
+        config.parse(json.dumps({"recording": "r", "targets": [{"pid": 1}], **changes}))
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{", "7", "{}"])
+def test_a_text_that_is_no_configuration_is_refused(text: str) -> None:
+    with pytest.raises(BadConfig):
+        config.parse(text)
+
+
+# Sessions.
+
+
+def start(session: int, pid: int) -> Event:
+    return [TYPES["session_start"], 1, 0, 1, session, pid, 0, 5, 0]
+
+
+def ended(session: int, pid: int, code: int = 0, by: int = 0) -> Event:
+    return [TYPES["exit"], 2, 0, 1, session, pid, 0, code, by]
+
+
+def opened(session: int, tty: int) -> Event:
+    return [TYPES["tty_open"], 1, 0, 1, session, 7, tty, 0, 24, 80]
+
+
+def closed(session: int, tty: int) -> Event:
+    return [TYPES["tty_close"], 3, 0, 1, session, 0, 9, 9, tty]
+
+
+def test_a_session_ends_with_its_first_process() -> None:
+    sessions = Sessions()
+    sessions.see([start(1, 7), ended(1, 8, 1)])
+    assert sessions.finish(5) == []
+    sessions.see([ended(1, 7, 3)])
+    assert sessions.finish(9) == [[TYPES["session_end"], 9, None, 1, 1, 7, 3, 0]]
+    assert sessions.finish(10) == []
+    assert sessions.ended == 1
+
+
+def test_a_session_waits_for_all_its_terminals() -> None:
+    sessions = Sessions()
+    sessions.see([start(1, 7), opened(1, 1), opened(1, 2), ended(1, 7, by=9), closed(1, 1)])
+    assert sessions.finish(5) == []
+    assert [s.number for s in sessions.lingering()] == [1]
+    sessions.see([closed(1, 2)])
+    assert sessions.finish(6) == [[TYPES["session_end"], 6, None, 1, 1, 7, 0, 9]]
+
+
+def test_totals_count_what_the_events_hold() -> None:
+    sessions = Sessions()
+    out = [TYPES["tty_out"], 1, 0, 1, 1, 7, 0, 1, b"abc"]
+    typed = [TYPES["tty_in"], 1, 0, 1, 1, 7, 0, 1, 0, 4, b"xy"]
+    missing = [TYPES["gap"], 1, None, 1, 1, 0, 5, 2, 0, 7, 1, 1, 1]
+    sessions.see([start(1, 7), out, typed, missing])
+    assert sessions.totals == {
+        "sessions": 1, "execs": 0, "output_bytes": 3, "input_bytes": 6, "lost_events": 2, "lost_bytes": 7
+    }  # fmt: skip
+
+
+# Control and serve, with real sockets and a real process.
+
+
+@pytest.fixture
+def listening(tmp_path: Path) -> Iterator[control.Control]:
+    """The control socket of a recorder in `tmp_path`."""
+    control_socket = control.Control(tmp_path)
+    yield control_socket
+    control_socket._listener.close()
+    for client, _ in control_socket._clients.values():
+        client.close()
+
+
+def waited(listening: control.Control, there: Callable[[], object]) -> None:
+    deadline = time.monotonic() + 20
+    while not there():
+        assert time.monotonic() < deadline
+        listening.wait(0.05)
+
+
+def connected(folder: Path) -> socket.socket:
+    client = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    client.connect(str(folder / control.NAME))
+    return client
+
+
+def test_the_recorder_hears_its_clients_and_counts_them(listening: control.Control, tmp_path: Path) -> None:
+    with connected(tmp_path) as one, connected(tmp_path) as two:
+        waited(listening, lambda: listening.clients == 2)
+        assert listening.idle_seconds == 0
+        one.sendall(b"unknown\nsto")
+        one.sendall(b"p\n")
+        waited(listening, lambda: listening.stop_asked)
+        assert not listening.served
+        two.sendall(b"done\n")
+        waited(listening, lambda: listening.served)
+    waited(listening, lambda: listening.clients == 0)
+    assert listening.idle_seconds < 20
+
+
+def test_everybody_is_told_of_the_end_also_who_comes_later(listening: control.Control, tmp_path: Path) -> None:
+    with connected(tmp_path) as early:
+        waited(listening, lambda: listening.clients == 1)
+        listening.announce_end(123)
+        assert early.recv(100) == b"end 123\n"
+        with connected(tmp_path) as late:
+            waited(listening, lambda: listening.clients == 2)
+            assert late.recv(100) == b"end 123\n"
+
+
+def test_a_client_that_talks_without_end_costs_no_memory(listening: control.Control, tmp_path: Path) -> None:
+    with connected(tmp_path) as noisy:
+        waited(listening, lambda: listening.clients == 1)
+        for _ in range(200):
+            noisy.sendall(b"x" * control.MAX_LINE)
+            listening.wait(1)
+        ((_, buffer),) = listening._clients.values()
+        assert len(buffer) <= control.MAX_LINE
+
+
+_SERVE = f"import sys; sys.path.append({str(ROOT)!r}); from recorder.__main__ import main; sys.exit(main())"
+
+
+def serving(spool: Path, offset: int = 0) -> "subprocess.Popen[bytes]":
+    return subprocess.Popen(
+        [sys.executable, "-c", _SERVE, "serve", "--spool", str(spool), "--from", str(offset)],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+
+
+def test_a_log_is_served_as_it_grows_and_to_its_end(listening: control.Control, tmp_path: Path) -> None:
+    data = bytes(range(256)) * 4000
+    with serving(tmp_path, offset=100) as server:
+        assert server.stdout
+        received: list[bytes] = []
+        reader = threading.Thread(target=lambda: received.append(server.stdout.read() if server.stdout else b""))
+        reader.start()
+        waited(listening, lambda: listening.clients)
+        with (tmp_path / LOG).open("wb", buffering=0) as log:
+            for at in range(0, len(data), 100_000):
+                log.write(data[at : at + 100_000])
+                listening.wait(0)
+        listening.announce_end(len(data))
+        waited(listening, lambda: listening.served)
+        reader.join(20)
+        assert server.wait(20) == 0
+    assert received == [data[100:]]
+
+
+def test_a_recorder_that_dies_ends_what_serves_it_after_all_it_wrote(
+    listening: control.Control, tmp_path: Path
+) -> None:
+    (tmp_path / LOG).write_bytes(b"what there is")
+    with serving(tmp_path) as server:
+        assert server.stdout
+        waited(listening, lambda: listening.clients)
+        for client, _ in listening._clients.values():
+            client.close()
+        assert server.stdout.read() == b"what there is"
+        assert server.wait(20) == 1
+
+
+def test_a_recorder_that_dies_before_its_log_is_said(listening: control.Control, tmp_path: Path) -> None:
+    with serving(tmp_path) as server:
+        assert server.stderr
+        waited(listening, lambda: listening.clients)
+        for client, _ in listening._clients.values():
+            client.close()
+        assert server.wait(20) == 1
+        assert server.stderr.read() == b"error: the recorder ended before its log began\n"
+
+
+def test_a_client_that_is_gone_ends_what_serves_it(listening: control.Control, tmp_path: Path) -> None:
+    (tmp_path / LOG).write_bytes(b"")
+    with serving(tmp_path) as server:
+        assert server.stdin
+        waited(listening, lambda: listening.clients)
+        server.stdin.close()
+        assert server.wait(20) == 1
