@@ -135,24 +135,25 @@ class Chain:
             return header
         if not isinstance(value, dict):
             raise InvalidObject("an object is no map")
-        parsed: Block | End
-        if "block" in value:
-            parsed = parse_block(value)
-        elif "end" in value:
-            parsed = parse_end(value)
-        else:
-            return None
-        if parsed.digest != format.sealed_digest(raw):
+        digest = _digest(value.get("sha256"), "sha256")
+        if digest != raw[-32:] or digest != format.sealed_digest(raw):
             raise InvalidObject("its SHA-256 does not fit: the bytes were changed")
-        if parsed.previous != self._previous:
+        if value.get("previous") != self._previous:
             raise InvalidObject("it does not follow the object before it: something was taken out or put in")
-        if isinstance(parsed, Block):
+        self._previous = digest
+        if "block" in value:
+            return self._block(parse_block(value))
+        if "end" in value:
             if self.end:
-                raise InvalidObject("a block after the end record")
-            if parsed.number != self.blocks:
-                raise InvalidObject(f"it is block {parsed.number} where block {self.blocks} belongs")
-            self.blocks += 1
-        else:
-            self.end = parsed
-        self._previous = parsed.digest
-        return parsed
+                raise InvalidObject("a second end record")
+            self.end = parse_end(value)
+            return self.end
+        return None
+
+    def _block(self, block: Block) -> Block:
+        if self.end:
+            raise InvalidObject("a block after the end record")
+        if block.number != self.blocks:
+            raise InvalidObject(f"it is block {block.number} where block {self.blocks} belongs")
+        self.blocks += 1
+        return block

@@ -247,9 +247,9 @@ def test_a_newer_minor_version_is_read_with_its_unknown_parts_passed_through(tmp
         ])
     )  # fmt: skip
     ended = {"end": "new reason", "time": 9, "later": 3}
-    unknown = codec.pack({"signature": b"s"})
-    log = chained(block(data, later="x"), ended, version=[1, 9], events=named, more=[1])
-    with opened(tmp_path, log + unknown) as reading:
+    unknown = {"signature": b"s"}
+    log = chained(block(data, later="x"), ended, unknown, version=[1, 9], events=named, more=[1])
+    with opened(tmp_path, log) as reading:
         assert reading.damage is None
         found = list(reading.events())
         assert reading.header.raw["more"] == (1,)
@@ -259,7 +259,13 @@ def test_a_newer_minor_version_is_read_with_its_unknown_parts_passed_through(tmp
     assert found[0] == Event(1, "guess", 0, 1, 1, 7, {"x": b"new"}, PROCESS_LANE)
     assert found[1] == Event(2, "type 100", 1, 1, 1, 7, {}, PROCESS_LANE)
     assert found[2].fields == {"start_time": 0, "exit_code": 4, "signal": 0, "later": {"deep": (1,)}}
-    assert streamed([log + unknown])[-1] is None
+    assert streamed([log])[-1] is None
+
+
+def test_an_unknown_object_that_is_not_in_the_chain_is_damage(tmp_path: Path) -> None:
+    with opened(tmp_path, chained() + codec.pack({"note": "put in by somebody"})) as reading:
+        assert reading.damage
+        assert not reading.damage.cut
 
 
 def test_fields_that_an_older_version_did_not_write_are_missing(tmp_path: Path) -> None:

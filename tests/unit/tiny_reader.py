@@ -19,14 +19,13 @@ def objects(log: bytes) -> Iterator[dict[str, Any]]:
     start, previous = 0, b""
     for value in unpacker:
         raw, start = log[start : unpacker.tell()], unpacker.tell()
-        if "format" in value or "block" in value or "end" in value:
-            # The entry `sha256` is the last: 1 byte of fixstr, "sha256", 2 bytes of bin 8, the digest.
-            if hashlib.sha256(raw[: -1 - 6 - 2 - 32]).digest() != value["sha256"] or raw[-32:] != value["sha256"]:
-                raise ValueError("the bytes were changed")
-            if value.get("previous", b"") != previous:
-                raise ValueError("something was taken out or put in")
-            previous = value["sha256"]
-            yield value
+        # The entry `sha256` is the last: 1 byte of fixstr, "sha256", 2 bytes of bin 8, the digest.
+        if hashlib.sha256(raw[: -1 - 6 - 2 - 32]).digest() != value["sha256"] or raw[-32:] != value["sha256"]:
+            raise ValueError("the bytes were changed")
+        if value.get("previous", b"") != previous:
+            raise ValueError("something was taken out or put in")
+        previous = value["sha256"]
+        yield value
 
 
 def events(log: bytes) -> Iterator[tuple[str, dict[str, Any]]]:
