@@ -42,6 +42,7 @@ struct target_state {
 struct numbers {
 	u64 next_session;
 	u64 next_tty;
+	u64 host_mount_ns; /* inode number of the node's mount namespace; 0: a target shares it */
 };
 
 struct process {
@@ -52,6 +53,7 @@ struct process {
 struct terminal {
 	u64 out_offset; /* bytes that came out so far */
 	u64 in_offset; /* bytes that were typed so far */
+	u64 devpts; /* the superblock of its devpts, which each container has of its own */
 	u32 target;
 	u32 session;
 	u32 number;
@@ -60,7 +62,8 @@ struct terminal {
 	u32 index;
 	u16 rows;
 	u16 cols;
-	u32 closed; /* 1: and the recorder is not told yet, since its ring was full */
+	u16 closed; /* 1: and the recorder is not told yet, since its ring was full */
+	u16 quiet; /* 1: when last looked at, it had echo off in canonical mode */
 };
 
 BPF_F_TABLE("array", u32, struct target_state, target_states, MAX_TARGETS, BPF_F_MMAPABLE);

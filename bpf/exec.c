@@ -162,7 +162,8 @@ unreadable:
 }
 
 /*
- * The rest of an argv that is longer than the exec event holds, in pieces. A program of its own, on
+ * The rest of an argv that is longer than the exec event holds, in pieces. In the lane of bytes: one
+ * that runs a program with a megabyte of arguments again and again must not take the room of execs. A program of its own, on
  * the same tracepoint after raw_exec: in one program the verifier would look at too many paths.
  */
 int raw_exec_argv(u64 *ctx)
@@ -198,7 +199,7 @@ int raw_exec_argv(u64 *ctx)
 		if (size > EXEC_TAIL)
 			size = EXEC_TAIL;
 		failed = read_chunk(b->argv, b->left.from, size, true);
-		state = begin_process_event(&b->e.h, EVENT_EXEC_ARGV, p->target, p->session, pid);
+		state = begin_byte_event(&b->e.h, EVENT_EXEC_ARGV, p->target, p->session, pid);
 		if (!state)
 			return 0;
 		b->e.offset = b->left.offset;
@@ -211,7 +212,7 @@ int raw_exec_argv(u64 *ctx)
 		asm volatile("%0 &= 8191" : "+r"(size));
 		if (size > EXEC_TAIL)
 			return 0; /* cannot be: for the verifier */
-		put_process_event(state, b, sizeof(b->e) + size);
+		put_byte_event(state, b, sizeof(b->e) + size);
 	}
 	return 0;
 }

@@ -49,6 +49,27 @@ static __always_inline u32 start_session(void *task, u32 target, u32 pid)
 	return session;
 }
 
+/*
+ * Whether a task is still in the node's mount namespace: then it is the runtime on its way into the
+ * container. runc may run its own helper in the container's cgroup before it joins the container's
+ * namespaces (CLONE_INTO_CGROUP), and what it ends with is not the session's.
+ */
+static __always_inline bool in_host_mounts(void *task)
+{
+	void *nsproxy = NULL, *mount_ns = NULL;
+	struct numbers *n;
+	int zero = 0;
+	u32 inum = 0;
+
+	n = numbers.lookup(&zero);
+	if (!n || !n->host_mount_ns)
+		return false;
+	READ(nsproxy, task, OFF_task_struct_nsproxy);
+	READ(mount_ns, nsproxy, OFF_nsproxy_mnt_ns);
+	READ(inum, mount_ns, OFF_mnt_namespace_ns + OFF_ns_common_inum);
+	return inum == n->host_mount_ns;
+}
+
 /* sched_process_exec(task, old_pid, bprm) */
 int raw_exec_session(u64 *ctx)
 {
@@ -66,6 +87,8 @@ int raw_exec_session(u64 *ctx)
 
 	void *task = (void *)bpf_get_current_task();
 
+	if (!known && in_host_mounts(task))
+		return 0;
 	if (!known) {
 		if (!inherited_session(task, p.target, &p.session)) {
 			p.session = start_session(task, p.target, pid);

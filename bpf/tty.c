@@ -51,6 +51,17 @@ static __always_inline void close_terminal(u64 key, struct terminal *t)
 		terminals.update(&key, &copy);
 }
 
+/* The superblock of the devpts that a slave is in. ptmx_open() leaves its dentry in driver_data. */
+static __always_inline u64 devpts_of(void *slave)
+{
+	void *dentry = NULL;
+	u64 sb = 0;
+
+	READ(dentry, slave, OFF_tty_struct_driver_data);
+	READ(sb, dentry, OFF_dentry_d_sb);
+	return sb;
+}
+
 /* Takes a terminal into the map and tells of it; its number, or 0. */
 static __always_inline u32 add_terminal(void *tty, struct process *p, u32 leader, u32 pid)
 {
@@ -60,7 +71,6 @@ static __always_inline u32 add_terminal(void *tty, struct process *p, u32 leader
 	struct numbers *n;
 	u64 key = (u64)tty;
 	int zero = 0;
-	long failed;
 
 	n = numbers.lookup(&zero);
 	if (!n)
@@ -68,15 +78,17 @@ static __always_inline u32 add_terminal(void *tty, struct process *p, u32 leader
 	t.target = p->target;
 	t.session = p->session;
 	t.leader = leader;
+	t.devpts = devpts_of(tty);
 	t.number = __sync_fetch_and_add(&n->next_tty, 1);
 	READ(t.index, tty, OFF_tty_struct_index);
 	READ(t.rows, tty, OFF_tty_struct_winsize);
 	READ(t.cols, tty, OFF_tty_struct_winsize + 2);
-	failed = terminals.update(&key, &t);
+	if (terminals.insert(&key, &t) && terminals.lookup(&key))
+		return 0; /* another CPU has just added it */
 	state = begin_byte_event(&e.h, EVENT_TTY_OPEN, p->target, p->session, pid);
 	if (!state)
 		return 0;
-	if (failed) {
+	if (!terminals.lookup(&key)) {
 		/* The map is full: a hole in the numbers, so that the terminal is known to be missing. */
 		__sync_fetch_and_add(&state->lost[LANE_BYTES], 1);
 		return 0;
@@ -90,30 +102,57 @@ static __always_inline u32 add_terminal(void *tty, struct process *p, u32 leader
 }
 
 /*
- * Number of the current task's controlling terminal, which becomes known with this; 0 if it has
- * none. The kernel gives the memory of a closed terminal to the next one, so a known address counts
- * only with the same session leader: a terminal controls one session at a time (tty_jobctrl.c).
+ * The terminal in the map with this slave; NULL if there is none. The kernel gives the memory of a
+ * closed terminal to the next one, anybody's. So a known address counts only in the same devpts, and
+ * as the terminal of the leader that it had (a terminal controls one session at a time,
+ * tty_jobctrl.c) or of one of the same session of ours that has taken it over. It has no leader
+ * while its last output is read after the end of its session.
+ */
+static __always_inline struct terminal *known_slave(void *slave)
+{
+	u64 key = (u64)slave;
+	struct terminal *t = terminals.lookup(&key);
+	struct process *p;
+	void *sid = NULL;
+	u32 leader;
+
+	if (!t || t->closed)
+		return NULL;
+	if (devpts_of(slave) == t->devpts) {
+		READ(sid, slave, OFF_tty_struct_session);
+		if (!sid)
+			return t;
+		leader = pid_on_host(sid);
+		if (leader == t->leader)
+			return t;
+		p = processes.lookup(&leader);
+		if (p && p->session == t->session) {
+			t->leader = leader;
+			return t;
+		}
+	}
+	close_terminal(key, t);
+	return NULL;
+}
+
+/*
+ * The current task's controlling terminal, which becomes known with this. Its number, or 0 if it has
+ * none.
  */
 static __always_inline u32 current_terminal(void *task, struct process *p)
 {
 	void *signal = NULL, *tty = NULL, *sid = NULL;
 	struct terminal *t;
-	u32 leader;
-	u64 key;
 
 	READ(signal, task, OFF_task_struct_signal);
 	READ(tty, signal, OFF_signal_struct_tty);
 	if (!tty)
 		return 0;
-	READ(sid, signal, OFF_signal_struct_pids + 8 * PIDTYPE_SID);
-	leader = pid_on_host(sid);
-	key = (u64)tty;
-	t = terminals.lookup(&key);
-	if (t && t->leader == leader)
-		return t->number;
+	t = known_slave(tty);
 	if (t)
-		put_tty_close(t);
-	return add_terminal(tty, p, leader, current_tgid());
+		return t->number;
+	READ(sid, signal, OFF_signal_struct_pids + 8 * PIDTYPE_SID);
+	return add_terminal(tty, p, pid_on_host(sid), current_tgid());
 }
 
 /* Number of the current task's controlling terminal if it is in the map, else 0. */
@@ -138,13 +177,13 @@ static __always_inline u32 known_terminal(void *task)
 static __always_inline struct terminal *terminal_of(void *slave)
 {
 	u64 key = (u64)slave;
-	struct terminal *t = terminals.lookup(&key);
+	struct terminal *t = known_slave(slave);
 	struct process *p, copy;
 	void *sid = NULL;
 	u32 leader;
 
 	if (t)
-		return t->closed ? NULL : t;
+		return t;
 	READ(sid, slave, OFF_tty_struct_session);
 	if (!sid)
 		return NULL;
@@ -155,6 +194,13 @@ static __always_inline struct terminal *terminal_of(void *slave)
 	copy = *p;
 	add_terminal(slave, &copy, leader, leader);
 	return terminals.lookup(&key);
+}
+
+/* Whether what is typed now is a password: echo is off in canonical mode. */
+static __always_inline bool is_quiet(void *slave, u32 *lflag)
+{
+	READ(*lflag, slave, OFF_tty_struct_termios + OFF_ktermios_c_lflag);
+	return !(*lflag & LFLAG_ECHO) && (*lflag & LFLAG_ICANON);
 }
 
 static __always_inline void put_tty_gap(struct terminal *t, u64 offset, u64 bytes, u32 direction, u32 reason)
@@ -183,17 +229,18 @@ static __always_inline void put_chunk(struct target_state *state, void *event, u
 }
 
 /* `n` bytes at `from` came out of the terminal. */
-static __always_inline void tty_out(struct terminal *t, char *from, u64 n, bool user)
+static __always_inline void tty_out(struct terminal *t, void *slave, char *from, u64 n, bool user)
 {
 	struct tty_out_buffer *b;
 	struct target_state *state;
-	u32 reason = GAP_TOO_LONG;
+	u32 lflag = 0, reason = GAP_TOO_LONG;
 	u64 size;
 	int zero = 0;
 
 	b = tty_out_scratch.lookup(&zero);
 	if (!b)
 		return;
+	t->quiet = is_quiet(slave, &lflag);
 	b->left.offset = __sync_fetch_and_add(&t->out_offset, n);
 	b->left.from = (u64)from;
 	b->left.bytes = n;
@@ -222,26 +269,33 @@ static __always_inline void tty_out(struct terminal *t, char *from, u64 n, bool 
 		put_tty_gap(t, b->left.offset, b->left.bytes, TTY_DIRECTION_OUT, reason);
 }
 
-/* `n` bytes at `from` were typed. While echo is off in canonical mode that is a password: only counted. */
+/*
+ * `n` bytes at `from` were typed. While echo is off in canonical mode that is a password: only counted.
+ * A fast program may have read it and turned echo on again by now, so what was seen before (with its
+ * prompt) counts, too: rather too much is hidden than a password kept.
+ */
 static __always_inline void tty_in(struct terminal *t, void *slave, char *from, u64 n, bool user)
 {
 	struct tty_in_buffer *b;
 	struct target_state *state;
 	u32 lflag = 0, reason = GAP_TOO_LONG;
+	bool quiet, was_quiet;
 	u64 size;
 	int zero = 0;
 
 	b = tty_in_scratch.lookup(&zero);
 	if (!b)
 		return;
-	READ(lflag, slave, OFF_tty_struct_termios + OFF_ktermios_c_lflag);
+	quiet = is_quiet(slave, &lflag);
+	was_quiet = t->quiet;
+	t->quiet = quiet;
 	b->left.offset = __sync_fetch_and_add(&t->in_offset, n);
 	b->left.from = (u64)from;
 	b->left.bytes = n;
 	b->e.tty = t->number;
 	b->e.lflag = lflag;
 	b->e.hidden = 0;
-	if (NO_INPUT || (!(lflag & LFLAG_ECHO) && (lflag & LFLAG_ICANON))) {
+	if (NO_INPUT || quiet || was_quiet) {
 		state = begin_byte_event(&b->e.h, EVENT_TTY_IN, t->target, t->session, current_tgid());
 		if (!state)
 			return;

@@ -21,7 +21,7 @@ static __always_inline void pty_wrote(void *tty, char *from, int accepted)
 	} else {
 		t = terminal_of(tty);
 		if (t)
-			tty_out(t, from, accepted, false);
+			tty_out(t, tty, from, accepted, false);
 	}
 }
 

@@ -6,6 +6,7 @@
  */
 
 #define PTMX_DEVICE ((5 << 20) | 2) /* MKDEV(TTYAUX_MAJOR, 2): both /dev/ptmx and /dev/pts/ptmx */
+#define TTY_DEVICE (5 << 20) /* /dev/tty, by which a program names its own terminal */
 #define UNIX98_PTY_SLAVE_MAJOR 136 /* to 143, include/uapi/linux/major.h */
 #define TTY_IOCTL_SET_WINSIZE 0x5414 /* TIOCSWINSZ, include/uapi/asm-generic/ioctls.h */
 #define EIO 5
@@ -34,7 +35,7 @@ static __always_inline void *tty_of_fd(u64 fd, u32 *device)
 	READ(p, p, 8 * fd);
 	READ(inode, p, OFF_file_f_inode);
 	READ(*device, inode, OFF_inode_i_rdev);
-	if (*device != PTMX_DEVICE && (*device >> 23) != UNIX98_PTY_SLAVE_MAJOR >> 3)
+	if (*device != PTMX_DEVICE && *device != TTY_DEVICE && (*device >> 23) != UNIX98_PTY_SLAVE_MAJOR >> 3)
 		return NULL;
 	READ(p, p, OFF_file_private_data);
 	READ(tty, p, OFF_tty_file_private_tty);
@@ -70,7 +71,7 @@ static __always_inline void tty_call(u64 fd, char *buffer, long result, enum tty
 		/* EIO: the last process has closed the terminal and all that it wrote was read (n_tty_read()). */
 		close_terminal((u64)slave, t);
 	} else if (call == CALL_READ) {
-		tty_out(t, buffer, result, true);
+		tty_out(t, slave, buffer, result, true);
 	} else {
 		tty_in(t, slave, buffer, result, true);
 	}

@@ -4,7 +4,7 @@ The codes are those of `recorder.errors`, which the plugin must not import: a re
 hands over no more than its exit code and what it wrote to stderr.
 """
 
-from recorder.log.errors import AuditError
+from recorder.log.errors import AuditError, CannotWrite
 from replay.escape import printable
 
 _ERROR = "error: "
@@ -36,7 +36,7 @@ class KernelRefused(AuditError):
 
 
 _KINDS: dict[int, type[AuditError]] = {
-    kind.exit_code: kind for kind in (NoSuchTarget, NotRoot, NoBcc, NoBtf, KernelRefused)
+    kind.exit_code: kind for kind in (NoSuchTarget, CannotWrite, NotRoot, NoBcc, NoBtf, KernelRefused)
 }
 
 

@@ -21,6 +21,7 @@ PYTHON = Path("/usr/bin/python3")
 _MAIN = "import sys; sys.path.append({!r}); from recorder.__main__ import main; sys.exit(main())"
 _END_SECONDS = 10.0
 _READ_BYTES = 1 << 20
+_MAX_SAID = 1 << 20
 
 
 def check_host() -> None:
@@ -43,7 +44,7 @@ class LocalCarrier:
         self._folder: Path | None = None
         self._agent: subprocess.Popen[bytes] | None = None
         self._server: subprocess.Popen[bytes] | None = None
-        self._agent_ended = -1
+        self._agent_ended = self._agent_said = self._server_said = -1
         self._begun = False
 
     def start(self, interruptible: Interruptible) -> None:
@@ -52,23 +53,24 @@ class LocalCarrier:
         spool.mkdir(0o700)
         config = self._order.config("/sys")
         try:
-            with open(self._folder / "stderr", "wb") as stderr:
-                self._agent = subprocess.Popen(
-                    [*self._command, "agent", "--spool", str(spool), "--config", config],
-                    stdin=subprocess.DEVNULL,
-                    stdout=subprocess.DEVNULL,
-                    stderr=stderr,
-                    start_new_session=True,
-                )
+            # In memory: a disk that is full must not hide that it is.
+            self._agent_said = os.memfd_create("agent")
+            self._server_said = os.memfd_create("serve")
+            self._agent = subprocess.Popen(
+                [*self._command, "agent", "--spool", str(spool), "--config", config],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=self._agent_said,
+                start_new_session=True,
+            )
             self._agent_ended = os.pidfd_open(self._agent.pid)
-            with open(self._folder / "serve-stderr", "wb") as stderr:
-                self._server = subprocess.Popen(
-                    [*self._command, "serve", "--spool", str(spool), "--from", "0"],
-                    stdin=subprocess.PIPE,
-                    stdout=subprocess.PIPE,
-                    stderr=stderr,
-                    start_new_session=True,
-                )
+            self._server = subprocess.Popen(
+                [*self._command, "serve", "--spool", str(spool), "--from", "0"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=self._server_said,
+                start_new_session=True,
+            )
         except OSError as error:
             raise AuditError(f"the recorder cannot be started: {error.filename}: {error.strerror}") from error
 
@@ -105,12 +107,12 @@ class LocalCarrier:
 
     def failure(self) -> AuditError:
         assert self._agent
-        assert self._folder
         code: int | None = None
         with contextlib.suppress(subprocess.TimeoutExpired):
             code = self._agent.wait(_END_SECONDS)
-        name = "stderr" if code else "serve-stderr"
-        return of_recorder(code, (self._folder / name).read_text(errors="replace"), "on this machine")
+        said = self._agent_said if code else self._server_said
+        text = os.pread(said, _MAX_SAID, 0).decode(errors="replace")
+        return of_recorder(code, text, "on this machine")
 
     def close(self, whole: bool) -> str:
         self._forget_agent()
@@ -119,6 +121,10 @@ class LocalCarrier:
             if child is not None and not _end(child, whole):
                 left = f"the recorder, process {child.pid}, does not end: end it with kill -9 {child.pid}"
         self._server = self._agent = None
+        for said in (self._agent_said, self._server_said):
+            if said >= 0:
+                os.close(said)
+        self._agent_said = self._server_said = -1
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
             if self._folder.exists():

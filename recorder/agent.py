@@ -27,6 +27,7 @@ from recorder.terminals import holds_master
 
 GATHER_SECONDS = 0.01  # how long events may gather in a ring before they are taken out together
 TICK_SECONDS = 0.1
+MAX_PASSES = 16  # of 1 MiB a ring, between two looks at everything else
 PROCESS_FLUSH_SECONDS = 0.25  # for who looks on
 FLUSH_SECONDS = 1.0
 CLOCK_STEP_NS = 1_000_000
@@ -104,6 +105,7 @@ class Agent:
             while view:
                 view = view[os.write(self._log, view) :]
         except OSError as error:
+            os.ftruncate(self._log, self._log_bytes - len(data))  # to the last whole object
             raise CannotWrite(f"the recorder's spool cannot be written: {error.strerror}") from error
 
     def _header(self, targets: list[Any], now: int) -> dict[str, Any]:
@@ -163,28 +165,27 @@ class Agent:
 
     def _take(self) -> None:
         """Empties the rings; what happened before the last call goes into the log."""
-        until, self._taken_until = self._taken_until, monotonic()
-        more = True
-        while more:
+        # Not until they are empty: one who fills them as fast as they are emptied must not stop the rest.
+        for _ in range(MAX_PASSES):
+            until, self._taken_until = self._taken_until, monotonic()
             more = False
             for ring, lane in zip(self._rings, self._lanes, strict=True):
                 arrived: list[Event] = []
                 more |= ring.drain(self._decoders, arrived)
                 lane.take(arrived)
-            if more:
-                self._release(until)
-        self._release(until)
+            self._release(until)
+            if not more:
+                return
 
     def _release(self, until: int, final: bool = False) -> None:
         ready = self._lanes[PROCESS].release(until, final)
         _turn_cwd(ready)
         self._put(PROCESS_LANE, ready)
         self._put(BYTE_LANE, self._streams.check(self._lanes[BYTES].release(until, final)))
-        self._put(PROCESS_LANE, self._sessions.finish(max(until, self._last_time(ready))))
-
-    @staticmethod
-    def _last_time(ready: list[Event]) -> int:
-        return ready[-1][1] if ready else 0
+        # By way of the lane, which may hold earlier events back.
+        self._lanes[PROCESS].take(self._sessions.finish(until))
+        if final:
+            self._put(PROCESS_LANE, self._lanes[PROCESS].release(until, final))
 
     def _tick(self) -> None:
         now = monotonic()

@@ -1,5 +1,6 @@
 """Finds the cgroup of a target in the unified hierarchy (cgroup v2, or the v2 tree of a hybrid node)."""
 
+import errno
 import os
 import re
 from dataclasses import dataclass, field
@@ -38,7 +39,9 @@ class Target:
         """Whether a process is in the cgroup or below it."""
         try:
             return "populated 1" in (self.path / "cgroup.events").read_text()
-        except OSError:
+        except OSError as error:  # ENODEV: removed while it was open
+            if error.errno not in (errno.ENOENT, errno.ENODEV):
+                raise
             return False
 
 
@@ -87,9 +90,10 @@ class Cgroups:
 
     def _by_path(self, text: str) -> Path:
         given = Path(text)
-        for path in (given, self.root / text.lstrip("/")):
-            if path.is_relative_to(self.root) and (path / "cgroup.procs").exists():
-                return path
+        root = self.root.resolve()
+        for path in (given.resolve(), (self.root / text.lstrip("/")).resolve()):
+            if path.is_relative_to(root) and (path / "cgroup.procs").exists():
+                return self.root / path.relative_to(root)
         raise NoSuchTarget(f"there is no cgroup {text} in {self.root}")
 
     def _by_container(self, wanted: str) -> Path:

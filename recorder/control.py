@@ -62,7 +62,7 @@ class Control:
     def _accept(self) -> None:
         try:
             client, _ = self._listener.accept()
-        except BlockingIOError:
+        except OSError:  # gone again, or no descriptors left
             return
         client.setblocking(False)
         self._clients[client.fileno()] = (client, bytearray())
@@ -88,7 +88,7 @@ class Control:
         *lines, rest = bytes(buffer).split(b"\n")
         buffer[:] = rest[:MAX_LINE]
         self.stop_asked |= b"stop" in lines
-        self.served |= b"done" in lines
+        self.served |= self._end is not None and b"done" in lines
         if not data:
             self._poller.unregister(fd)
             client.close()

@@ -177,6 +177,7 @@ class Streams:
             elif kind == _TTY_CLOSE:
                 for direction, total in ((OUT, event[6]), (IN, event[7])):
                     self._hole(out, event, (event[8], direction), total)
+                    self._next.pop((event[8], direction), None)
                 out.append(event)
                 continue
             elif kind == _GAP:

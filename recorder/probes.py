@@ -7,6 +7,7 @@ keep maps, programs and attachments alive. The probes see nothing until the maps
 
 import json
 import os
+import re
 import resource
 import socket
 import sys
@@ -166,6 +167,11 @@ def _climb(ways: Sequence[str], keep_input: bool, rings: tuple[int, int]) -> tup
             raise
         except Exception as error:  # noqa: BLE001 - bcc raises nothing more specific
             refused.append(f"{TTY_NAMES[way]}: {error}")
+    release = os.uname().release
+    if tuple(map(int, re.findall(r"\d+", release)[:2])) < (5, 12):
+        raise KernelRefused(
+            f"this kernel is Linux {release}: recording needs 5.12 or newer, for atomic counters in BPF"
+        )
     raise KernelRefused(f"the kernel refuses the probes ({'; '.join(refused)}); -v shows what its verifier said")
 
 
@@ -228,6 +234,8 @@ def load(
     """
     ours, theirs = socket.socketpair()
     with tempfile.TemporaryFile() as log, ours:
+        sys.stdout.flush()
+        sys.stderr.flush()
         pid = os.fork()
         if pid == 0:
             ours.close()

@@ -1,8 +1,9 @@
 """Fills the maps that tell the probes what to look at, and reads back what they count."""
 
 import mmap
+import os
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from recorder import bpf, events
@@ -13,9 +14,9 @@ from recorder.processes import Process, read, trees
 
 # Values of the maps in bpf/common.c; tests/kernel/test_layout.py holds them against the compiler.
 _STATE = struct.Struct("=QQQQ")
-_NUMBERS = struct.Struct("=QQ")
+_NUMBERS = struct.Struct("=QQQ")
 _PROCESS = struct.Struct("=II")
-_TERMINAL = struct.Struct("=QQIIIIIIHHI")
+_TERMINAL = struct.Struct("=QQQIIIIIIHHHH")
 _U32, _U64 = struct.Struct("=I"), struct.Struct("=Q")
 
 MAX_TARGETS, MAX_LEVELS = 256, 8
@@ -79,7 +80,7 @@ class Scope:
         """
         told: list[Event] = []
         known: dict[int, int] = {}
-        self._numbers.update(_U32.pack(0), _NUMBERS.pack(1, 1))
+        self._numbers.update(_U32.pack(0), _NUMBERS.pack(1, 1, 0))
         for again in (False, True):
             for number, target in enumerate(self.targets, 1):
                 for i, tree in enumerate(trees(target.pids())):
@@ -88,6 +89,7 @@ class Scope:
                         session = 0  # the container's own workload
                     told += self._adopt(number, session, tree, known, now)
             if not again:
+                self._tell_mounts(known)
                 self._watch()
         return told
 
@@ -122,9 +124,17 @@ class Scope:
 
     def _new_session(self) -> int:
         """The next session number. The kernel may take one at the same moment, in the second look only."""
-        session, tty = _NUMBERS.unpack(self._numbers.lookup(_U32.pack(0)) or _NUMBERS.pack(1, 1))
-        self._numbers.update(_U32.pack(0), _NUMBERS.pack(session + 1, tty))
+        session, tty, mounts = _NUMBERS.unpack(self._numbers.lookup(_U32.pack(0)) or _NUMBERS.pack(1, 1, 0))
+        self._numbers.update(_U32.pack(0), _NUMBERS.pack(session + 1, tty, mounts))
         return int(session)
+
+    def _tell_mounts(self, known: Iterable[int]) -> None:
+        """Tells the probes which mount namespace is the node's, unless a process of a target is in it."""
+        host = _mount_ns(1)
+        if any(_mount_ns(pid) == host for pid in known):
+            return
+        session, tty, _ = _NUMBERS.unpack(self._numbers.lookup(_U32.pack(0)) or _NUMBERS.pack(1, 1, 0))
+        self._numbers.update(_U32.pack(0), _NUMBERS.pack(session, tty, host))
 
     def _watch(self) -> None:
         for number, target in enumerate(self.targets, 1):
@@ -139,13 +149,21 @@ class Scope:
         for key in self._terminals.keys(_U64.size):
             value = self._terminals.lookup(key)
             if value:
-                out, typed, target, session, number, _, owner, index, _, _, closed = _TERMINAL.unpack(value)
+                out, typed, _, target, session, number, _, owner, index, _, _, closed, _ = _TERMINAL.unpack(value)
                 found.append(Terminal(key, out, typed, target, session, number, owner, index, bool(closed)))
         return found
 
     def forget(self, terminal: Terminal) -> bool:
         """Takes a terminal out of the map; False if the kernel has done so already."""
         return self._terminals.delete(terminal.key)
+
+
+def _mount_ns(pid: int) -> int:
+    """Inode number of a process's mount namespace; 0 if it is gone."""
+    try:
+        return os.stat(f"/proc/{pid}/ns/mnt").st_ino
+    except OSError:
+        return 0
 
 
 def _session_start(root: Process, target: int, session: int, now: int) -> Event:

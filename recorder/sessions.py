@@ -54,7 +54,8 @@ class Sessions:
                 totals["sessions"] += 1
                 self.open[event[4]] = Session(event[4], event[3], event[5])
             elif kind == _OPEN:
-                if session := self.open.get(event[4]):
+                # Its own: one that a program in it has opened (tmux) may outlive it.
+                if (session := self.open.get(event[4])) and event[5] == session.root:
                     session.terminals.add(event[6])
             elif kind == _CLOSE:
                 if session := self.open.get(event[4]):

@@ -26,6 +26,12 @@ CODEC_ZSTD = "zstd"
 MAX_BLOCK_BYTES = 4 << 20
 """Uncompressed bytes of a block that a reader accepts. A writer ends a block at 256 KiB."""
 
+MAX_SESSIONS = 4096
+"""Sessions in one block that a reader accepts. A writer ends a block at 1024."""
+
+MAX_LANES = 8
+"""Lanes that a reader accepts: it keeps a block of each."""
+
 _SEAL_BYTES = 1 + len("sha256") + 2 + 32  # fixstr, bin 8 of 32 bytes
 GENESIS = b"\0" * 32
 """The `previous` of nothing: a header has no object before it."""

@@ -81,6 +81,8 @@ def parse_block(raw: dict[Any, Any]) -> Block:
     sessions, data = raw.get("sessions"), raw.get("data")
     if not isinstance(sessions, tuple) or not all(isinstance(s, int) for s in sessions):
         raise InvalidObject("sessions is no list of numbers")
+    if len(sessions) > format.MAX_SESSIONS:
+        raise InvalidObject(f"a block of more than {format.MAX_SESSIONS} sessions")
     if not isinstance(data, bytes):
         raise InvalidObject("data is no bytes")
     size = _number(raw.get("size"), "size")
@@ -120,6 +122,7 @@ class Chain:
         self.header: Header | None = None
         self.end: End | None = None
         self.blocks = 0
+        self._lanes: set[str] = set()
         self._previous = format.GENESIS
 
     def take(self, value: Any, raw: bytes) -> Header | Block | End | None:
@@ -156,4 +159,7 @@ class Chain:
         if block.number != self.blocks:
             raise InvalidObject(f"it is block {block.number} where block {self.blocks} belongs")
         self.blocks += 1
+        self._lanes.add(block.lane)
+        if len(self._lanes) > format.MAX_LANES:
+            raise InvalidObject(f"more than {format.MAX_LANES} lanes")
         return block

@@ -170,8 +170,10 @@ def _end_in(tail: bytes) -> End | None:
     try:
         value = source.unpack()
         raw = tail[at - 1 :][: source.tell()]  # later minor versions may add objects after it
-        if raw[-32:] != format.sealed_digest(raw):
+        end = parse_end(value)
+        # The object before it ends with its own digest: bytes that a session printed cannot know that.
+        if raw[-32:] != format.sealed_digest(raw) or tail[max(0, at - 33) : at - 1] != end.previous:
             return None
-        return parse_end(value)
+        return end
     except (InvalidObject, AttributeError, *codec.FormatError):
         return None

@@ -9,6 +9,7 @@ import zstandard
 from recorder.log import codec, format
 
 BLOCK_BYTES = 256 << 10
+BLOCK_SESSIONS = 1024
 ZSTD_LEVEL = 1
 
 
@@ -53,10 +54,11 @@ class LogWriter:
             sessions.add(event[4])
             lane.events += 1
             lane.last = event[1]
-            # Only the last element of an event, the tail, is ever long.
-            tail = event[-1]
-            lane.size += 64 + (len(tail) if tail.__class__ is bytes else 0)
-            if lane.size >= BLOCK_BYTES:
+            lane.size += 64
+            for value in event[6:]:
+                if value.__class__ is bytes:
+                    lane.size += len(value)
+            if lane.size >= BLOCK_BYTES or len(sessions) >= BLOCK_SESSIONS:
                 self._flush(lane)
                 sessions = lane.sessions
 

@@ -15,12 +15,12 @@ BPF = ROOT / "bpf"
 # Field order of the map values, as recorder/scope.py unpacks them, and their formats there.
 MAP_VALUES = {
     "target_state": (("next_seq[0]", "next_seq[1]", "lost[0]", "lost[1]"), scope._STATE),
-    "numbers": (("next_session", "next_tty"), scope._NUMBERS),
+    "numbers": (("next_session", "next_tty", "host_mount_ns"), scope._NUMBERS),
     "process": (("target", "session"), scope._PROCESS),
     "terminal": (
         (
-            "out_offset", "in_offset", "target", "session", "number", "leader", "owner", "index", "rows", "cols",
-            "closed",
+            "out_offset", "in_offset", "devpts", "target", "session", "number", "leader", "owner", "index", "rows", "cols",
+            "closed", "quiet",
         ),
         scope._TERMINAL,
     ),
