@@ -304,7 +304,7 @@ def scoped(
         watched = scope.Scope(Probes(fds, [], [], {}), [Target])  # type: ignore[list-item]
         told = watched.open(77)
         known = {struct.unpack("=I", k)[0]: struct.unpack("=II", v) for k, v in maps.maps[-4].items()}
-        return told, known, struct.unpack("=QQ", maps.maps[-3][bytes(4)])[0]
+        return told, known, struct.unpack("=QQQ", maps.maps[-3][bytes(4)])[0]
 
     yield opened
     os.close(states)
@@ -466,8 +466,13 @@ def test_the_recorder_hears_its_clients_and_counts_them(listening: control.Contr
         one.sendall(b"unknown\nsto")
         one.sendall(b"p\n")
         waited(listening, lambda: listening.stop_asked)
-        assert not listening.served
         two.sendall(b"done\n")
+        one.sendall(b"stop\n" * 3)
+        two.close()
+        waited(listening, lambda: listening.clients == 1)
+        assert not listening.served  # nobody has all of a log that goes on
+        listening.announce_end(5)
+        one.sendall(b"done\n")
         waited(listening, lambda: listening.served)
     waited(listening, lambda: listening.clients == 0)
     assert listening.idle_seconds < 20
