@@ -48,6 +48,8 @@ struct numbers {
 struct process {
 	u32 target;
 	u32 session; /* 0: the container's own workload */
+	u32 owns_pty; /* 1: it, or who started it, may hold the owner's end of a terminal */
+	u32 reserved;
 };
 
 struct terminal {

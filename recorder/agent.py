@@ -16,13 +16,13 @@ from recorder.control import Control
 from recorder.errors import NotRoot
 from recorder.events import Event
 from recorder.log import __version__
-from recorder.log.errors import CannotWrite
 from recorder.log.format import BYTE_LANE, PROCESS_LANE
 from recorder.log.writer import LogWriter
 from recorder.ring import Ring
 from recorder.scope import BYTES, PROCESS, Scope
 from recorder.serve import LOG
 from recorder.sessions import Sessions
+from recorder.spool import Spool
 from recorder.terminals import holds_master
 
 GATHER_SECONDS = 0.01  # how long events may gather in a ring before they are taken out together
@@ -82,31 +82,20 @@ class Agent:
         self._streams = loss.Streams()
         self._sessions = Sessions()
         self._missed = 0
-        self._log_bytes = 0
         self._gone: set[int] = set()
         self._all_gone_since = 0.0
         self._taken_until = 0
         self._lingering_since: dict[int, float] = {}
-        self._log = os.open(spool / LOG, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
+        self._spool = Spool(spool / LOG)
         now = monotonic()
         under_way = self._scope.open(now)
         self._realtime_offset = time.time_ns() - monotonic()
-        self._writer = LogWriter(self._write, self._header(targets, now))
+        self._writer = LogWriter(self._spool.write, self._header(targets, now))
         self._put(PROCESS_LANE, under_way)
         self._writer.flush()
 
     def _on_term(self, _signal: int, _frame: object) -> None:
         self._terminations += 1
-
-    def _write(self, data: bytes) -> None:
-        view = memoryview(data)
-        self._log_bytes += len(data)
-        try:
-            while view:
-                view = view[os.write(self._log, view) :]
-        except OSError as error:
-            os.ftruncate(self._log, self._log_bytes - len(data))  # to the last whole object
-            raise CannotWrite(f"the recorder's spool cannot be written: {error.strerror}") from error
 
     def _header(self, targets: list[Any], now: int) -> dict[str, Any]:
         uname = os.uname()
@@ -188,6 +177,7 @@ class Agent:
             self._put(PROCESS_LANE, self._lanes[PROCESS].release(until, final))
 
     def _tick(self) -> None:
+        self._spool.check()
         now = monotonic()
         own: list[Event] = []
         self._close_terminals()
@@ -249,7 +239,7 @@ class Agent:
             return "sessions"
         if config.duration is not None and elapsed >= config.duration:
             return "duration"
-        if config.max_log_bytes is not None and self._log_bytes >= config.max_log_bytes:
+        if config.max_log_bytes is not None and self._spool.size >= config.max_log_bytes:
             return "log full"
         if len(self._gone) == len(self._scope.targets) and self._said_all():
             return "target gone"
@@ -272,8 +262,8 @@ class Agent:
             self._put(PROCESS_LANE, self._lanes[PROCESS].tail(target, state[PROCESS], now))
             self._put(BYTE_LANE, self._lanes[BYTES].tail(target, state[BYTES], now))
         self._writer.end(reason, self._sessions.totals)
-        os.close(self._log)
-        self._control.announce_end(self._log_bytes)
+        self._spool.close()
+        self._control.announce_end(self._spool.size)
 
     def _linger(self) -> None:
         """Waits for the clients to have the whole log, or for one to come back for it; a signal ends that."""

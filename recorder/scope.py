@@ -15,7 +15,7 @@ from recorder.processes import Process, read, trees
 # Values of the maps in bpf/common.c; tests/kernel/test_layout.py holds them against the compiler.
 _STATE = struct.Struct("=QQQQ")
 _NUMBERS = struct.Struct("=QQQ")
-_PROCESS = struct.Struct("=II")
+_PROCESS = struct.Struct("=IIII")
 _TERMINAL = struct.Struct("=QQQIIIIIIHHHH")
 _U32, _U64 = struct.Struct("=I"), struct.Struct("=Q")
 
@@ -109,7 +109,7 @@ class Scope:
             starts = session is None
             if session is None:
                 session = self._new_session()
-            self._processes.update(key, _PROCESS.pack(target, session))
+            self._processes.update(key, _PROCESS.pack(target, session, 1, 0))
             if not read(process.pid):
                 # Ended before the probes knew it: they would take its ID's next holder for it.
                 self._processes.delete(key)

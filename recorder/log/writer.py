@@ -10,7 +10,7 @@ from recorder.log import codec, format
 
 BLOCK_BYTES = 256 << 10
 BLOCK_SESSIONS = 1024
-ZSTD_LEVEL = 1
+ZSTD_LEVEL = 3
 
 
 class _Lane:

@@ -4,6 +4,7 @@ import hashlib
 import os
 import pty
 import re
+import shutil
 import subprocess
 import termios
 import threading
@@ -50,6 +51,16 @@ def run(argv: Sequence[str], env: Mapping[str, str] = os.environ) -> Seen:
     os.waitpid(pid, 0)
     os.close(fd)
     return Seen(count, digest.hexdigest(), time.monotonic() - started)
+
+
+def add_program(victim: Container, program: str) -> None:
+    """Puts a program of this machine, with the libraries that it needs, into a container."""
+    libraries = subprocess.run(["ldd", program], capture_output=True, text=True, check=True).stdout
+    for path in [program, *re.findall(r"(/\S+) \(0x", libraries)]:
+        place = victim.root / path.lstrip("/")
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.unlink(missing_ok=True)
+        shutil.copy(path, place)
 
 
 @dataclass

@@ -303,7 +303,7 @@ def scoped(
         monkeypatch.setattr(scope, "read", lambda pid: None if pid in gone else running.get(pid))
         watched = scope.Scope(Probes(fds, [], [], {}), [Target])  # type: ignore[list-item]
         told = watched.open(77)
-        known = {struct.unpack("=I", k)[0]: struct.unpack("=II", v) for k, v in maps.maps[-4].items()}
+        known = {struct.unpack("=I", k)[0]: struct.unpack("=IIII", v)[:2] for k, v in maps.maps[-4].items()}
         return told, known, struct.unpack("=QQQ", maps.maps[-3][bytes(4)])[0]
 
     yield opened
