@@ -105,8 +105,8 @@ static __always_inline u32 add_terminal(void *tty, struct process *p, u32 leader
  * The terminal in the map with this slave; NULL if there is none. The kernel gives the memory of a
  * closed terminal to the next one, anybody's. So a known address counts only in the same devpts, and
  * as the terminal of the leader that it had (a terminal controls one session at a time,
- * tty_jobctrl.c) or of one of the same session of ours that has taken it over. It has no leader
- * while its last output is read after the end of its session.
+ * tty_jobctrl.c) or of one of the same session of ours that has taken it over from a living one. It has
+ * no leader while its last output is read after the end of its session.
  */
 static __always_inline struct terminal *known_slave(void *slave)
 {
@@ -126,7 +126,7 @@ static __always_inline struct terminal *known_slave(void *slave)
 		if (leader == t->leader)
 			return t;
 		p = processes.lookup(&leader);
-		if (p && p->session == t->session) {
+		if (p && p->session == t->session && processes.lookup(&t->leader)) {
 			t->leader = leader;
 			return t;
 		}

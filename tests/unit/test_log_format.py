@@ -524,3 +524,16 @@ def test_the_small_reader_finds_a_change(at: int, change: int) -> None:
     except (ValueError, KeyError, TypeError, AttributeError, msgpack.UnpackException):
         return
     assert len(changed) < len(list(tiny_reader.objects(small())))
+
+
+def test_events_with_several_long_tails_still_make_blocks_that_can_be_read(tmp_path: Path) -> None:
+    written: list[bytes] = []
+    log = LogWriter(written.append, header())
+    long = [bytes([i]) * 4000 for i in range(4)]
+    own = len(events.layouts()[TYPES["exec"]].own)
+    log.add(PROCESS_LANE, [[TYPES["exec"], i, i, 1, 1, 7, *[0] * own, *long] for i in range(600)])
+    log.add(BYTE_LANE, [[TYPES["exit"], i, i, 1, i, 7, 0, 0, 0] for i in range(5000)])
+    log.end("stopped", {})
+    with opened(tmp_path, b"".join(written)) as reading:
+        assert reading.damage is None
+        assert len(list(reading.events())) == 5600
