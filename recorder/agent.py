@@ -23,7 +23,7 @@ from recorder.scope import BYTES, PROCESS, Scope
 from recorder.serve import LOG
 from recorder.sessions import Sessions
 from recorder.spool import Spool
-from recorder.terminals import holds_master
+from recorder.owners import holds_master
 
 GATHER_SECONDS = 0.01  # how long events may gather in a ring before they are taken out together
 TICK_SECONDS = 0.1

@@ -24,7 +24,7 @@ from recorder.errors import KernelRefused, NoBcc, NoBtf
 from recorder.log.errors import AuditError
 
 BPF_DIR = Path(__file__).parent.parent / "bpf"
-SOURCES = ("common.c", "process.c", "tty.c", "session.c", "exec.c")
+SOURCES = ("common.c", "process.c", "tty.c", "session.c", "exec.c", "tty_bytes.c")
 MAPS = (
     "target_states",
     "targets",
