@@ -98,7 +98,7 @@ def flood_by_lines(victim: Container, folder: Path, size: int) -> list[Row]:
 def sequence(victim: Container, folder: Path) -> list[Row]:
     log = folder / "seq.ebpfaudit"
     with record(victim, log, "--sessions", "1"):
-        seen = run(_exec(victim, "seq 1 1000000"))
+        seen = run(_exec(victim, "/usr/bin/seq 1 1000000"))
     part = log.stat().st_size / seen.bytes
     same = _same(log, "1", seen)
     return [
@@ -230,6 +230,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as name, container() as victim, nullcontext(Path(name)) as folder:
         add_program(victim, "/usr/bin/base64")
         add_program(victim, "/usr/bin/head")
+        add_program(victim, "/usr/bin/seq")
         parts: dict[str, Callable[[], list[Row]]] = {
             "start": lambda: start_up(folder),
             "rest": lambda: rest(victim, folder),
