@@ -18,12 +18,12 @@ from recorder.events import Event
 from recorder.log import __version__
 from recorder.log.format import BYTE_LANE, PROCESS_LANE
 from recorder.log.writer import LogWriter
+from recorder.owners import holds_master
 from recorder.ring import Ring
 from recorder.scope import BYTES, PROCESS, Scope
 from recorder.serve import LOG
 from recorder.sessions import Sessions
 from recorder.spool import Spool
-from recorder.owners import holds_master
 
 GATHER_SECONDS = 0.01  # how long events may gather in a ring before they are taken out together
 TICK_SECONDS = 0.1

@@ -95,7 +95,7 @@ def _container(place: Place, order: Order) -> Object:
         "terminationMessagePolicy": "FallbackToLogsOnError",
         "securityContext": {"privileged": True, "runAsUser": 0, "readOnlyRootFilesystem": True},
         "resources": {
-            "requests": {"cpu": "10m", "memory": "64Mi"},
+            "requests": {"cpu": "100m", "memory": "64Mi"},
             "limits": {"memory": "512Mi"},
         },
         "volumeMounts": [
