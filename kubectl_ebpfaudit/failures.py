@@ -1,38 +1,12 @@
 """What can go wrong at the recorder, as the client names it.
 
-The codes are those of `recorder.errors`, which the plugin must not import: a recorder that runs elsewhere
-hands over no more than its exit code and what it wrote to stderr.
+A recorder that runs elsewhere hands over no more than its exit code and what it wrote to stderr.
 """
 
-from recorder.log.errors import AuditError, CannotWrite
+from recorder.log.errors import AuditError, CannotWrite, KernelRefused, NoBcc, NoBtf, NoSuchTarget, NotRoot
 from replay.escape import printable
 
 _ERROR = "error: "
-
-
-class NoSuchTarget(AuditError):
-    exit_code = 4
-    meaning = "there is no such pod, container, process, cgroup, recording or session"
-
-
-class NotRoot(AuditError):
-    exit_code = 10
-    meaning = "recording needs root on the node"
-
-
-class NoBcc(AuditError):
-    exit_code = 11
-    meaning = "bcc (python3-bpfcc) is not installed"
-
-
-class NoBtf(AuditError):
-    exit_code = 12
-    meaning = "the kernel has no type information (BTF)"
-
-
-class KernelRefused(AuditError):
-    exit_code = 13
-    meaning = "the kernel refused a program that recording cannot do without"
 
 
 _KINDS: dict[int, type[AuditError]] = {

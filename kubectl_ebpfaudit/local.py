@@ -10,9 +10,9 @@ import tempfile
 from pathlib import Path
 
 from kubectl_ebpfaudit.carrier import Interruptible, Order
-from kubectl_ebpfaudit.failures import NoBcc, NotRoot, of_recorder
+from kubectl_ebpfaudit.failures import of_recorder
 from recorder import log as recorder_log
-from recorder.log.errors import AuditError
+from recorder.log.errors import AuditError, NoBcc, NotRoot
 
 PYTHON = Path("/usr/bin/python3")
 """bcc is a package of the distribution, so it belongs to the distribution's Python."""

@@ -13,9 +13,9 @@ from recorder import bpf, events, loss, probes
 from recorder.cgroups import Cgroups
 from recorder.config import Config
 from recorder.control import Control
-from recorder.errors import NotRoot
 from recorder.events import Event
 from recorder.log import __version__
+from recorder.log.errors import NotRoot
 from recorder.log.format import BYTE_LANE, PROCESS_LANE
 from recorder.log.writer import LogWriter
 from recorder.owners import holds_master

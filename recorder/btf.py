@@ -9,7 +9,7 @@ import struct
 from collections.abc import Iterator
 from functools import cached_property
 
-from recorder.errors import NoBtf
+from recorder.log.errors import NoBtf
 
 KIND_STRUCT, KIND_UNION, KIND_FUNC = 4, 5, 12  # include/uapi/linux/btf.h
 _PROG_TYPE_TRACING = 26  # include/uapi/linux/bpf.h

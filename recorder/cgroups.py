@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from recorder.errors import NoSuchTarget
+from recorder.log.errors import NoSuchTarget
 
 _ID = re.compile(r"^[\w.-]+$")
 _ROOT_INODE = 1  # of the real root of the hierarchy, kernel/cgroup/cgroup.c; a cgroup namespace shows another

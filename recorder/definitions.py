@@ -8,7 +8,7 @@ import os
 import re
 
 from recorder.btf import Btf
-from recorder.errors import KernelRefused, NoBtf
+from recorder.log.errors import KernelRefused, NoBtf
 
 _NAME = re.compile(r"\b(OFF|SIZE)_([a-z]\w*)")
 

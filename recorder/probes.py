@@ -20,8 +20,7 @@ from typing import Any, NoReturn
 from recorder import bpf
 from recorder.btf import Btf
 from recorder.definitions import definitions
-from recorder.errors import KernelRefused, NoBcc, NoBtf
-from recorder.log.errors import AuditError
+from recorder.log.errors import AuditError, KernelRefused, NoBcc, NoBtf
 
 BPF_DIR = Path(__file__).parent.parent / "bpf"
 SOURCES = ("common.c", "process.c", "tty.c", "session.c", "exec.c", "tty_bytes.c")

@@ -1,7 +1,8 @@
 """The one family of errors. `main()` of each program catches it and ends with its exit code.
 
 The message is one line: what went wrong, where, and what to do next. docs/exit-codes.md lists the
-codes and is checked against these classes.
+codes and is checked against these classes. What can go wrong on the node is here, too: the recorder hands over
+an exit code, and the client names the same error by it.
 """
 
 from typing import ClassVar
@@ -31,3 +32,28 @@ class NewerLog(AuditError):
 class CannotWrite(AuditError):
     exit_code = 9
     meaning = "the output file exists already or cannot be written (disk full, no permission)"
+
+
+class NotRoot(AuditError):
+    exit_code = 10
+    meaning = "recording needs root on the node"
+
+
+class NoBcc(AuditError):
+    exit_code = 11
+    meaning = "bcc (python3-bpfcc) is not installed"
+
+
+class NoBtf(AuditError):
+    exit_code = 12
+    meaning = "the kernel has no type information (BTF)"
+
+
+class KernelRefused(AuditError):
+    exit_code = 13
+    meaning = "the kernel refused a program that recording cannot do without"
+
+
+class NoSuchTarget(AuditError):
+    exit_code = 4
+    meaning = "there is no such pod, container, process, cgroup, recording or session"

@@ -27,9 +27,8 @@ from kubectl_ebpfaudit.cluster.errors import (
 )
 from kubectl_ebpfaudit.cluster.state import PodWatch
 from kubectl_ebpfaudit.cluster.target import find
-from kubectl_ebpfaudit.failures import NoBtf
 from kubectl_ebpfaudit.interrupt import Signals
-from recorder.log.errors import AuditError
+from recorder.log.errors import AuditError, NoBtf
 
 Object = dict[str, Any]
 PODS = "/api/v1/namespaces/ebpfaudit/pods"

@@ -6,7 +6,6 @@ import re
 from pathlib import Path
 
 import kubectl_ebpfaudit
-import recorder.errors
 import recorder.log.errors
 import replay
 from recorder.log.errors import AuditError
@@ -25,7 +24,7 @@ def test_the_docs_list_every_exit_code_and_no_other() -> None:
         for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
             if not module.name.endswith("__main__"):
                 importlib.import_module(module.name)
-    assert recorder.errors.NotRoot in errors()
+    assert recorder.log.errors.NotRoot in errors()
     meanings: dict[int, set[str]] = {code: {meaning} for code, meaning in NOT_ERRORS.items()}
     for error in errors():
         if error.__module__.split(".")[0] in ("kubectl_ebpfaudit", "recorder", "replay"):

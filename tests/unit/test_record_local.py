@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 
 from kubectl_ebpfaudit.carrier import Order
-from kubectl_ebpfaudit.failures import KernelRefused, of_recorder
+from kubectl_ebpfaudit.failures import of_recorder
 from kubectl_ebpfaudit.interrupt import Signals
 from kubectl_ebpfaudit.local import LocalCarrier
-from recorder.log.errors import AuditError
+from recorder.log.errors import AuditError, KernelRefused
 from recorder.log.reader import open_log
 from tests.support.carried import log_objects
 

@@ -6,8 +6,8 @@ import pytest
 
 from kubectl_ebpfaudit import local
 from kubectl_ebpfaudit.duration import parse_duration
-from kubectl_ebpfaudit.failures import NotRoot
 from kubectl_ebpfaudit.source import Limits, LocalOptions, PodOptions, choose, pod_name, seconds
+from recorder.log.errors import NotRoot
 from replay.errors import WrongUsage
 
 LIMITS = Limits(60.0, None, True)

@@ -19,8 +19,8 @@ from hypothesis import strategies as st
 
 from recorder import cgroups, config, control, events, processes, scope
 from recorder.config import BadConfig
-from recorder.errors import NoSuchTarget
 from recorder.events import Event
+from recorder.log.errors import NoSuchTarget
 from recorder.probes import Probes
 from recorder.processes import Process
 from recorder.ring import Ring
