@@ -31,6 +31,7 @@ enum event_type {
 	EVENT_CLOCK = 13, /* what the wall clock showed */
 	EVENT_TARGET_END = 14, /* a target is gone */
 	EVENT_EXEC_ARGV = 15, /* more of the argv of the exec event before it */
+	EVENT_TARGET_START = 16, /* a target came under watch after the header was written, or more is known of one */
 };
 
 enum exec_flag {
@@ -50,6 +51,7 @@ enum gap_reason {
 	GAP_TOO_LONG = 3, /* one write was larger than what a probe can take */
 	GAP_PROBE_MISSED = 4, /* the kernel skipped a run of a probe */
 	GAP_BEFORE_RECORDING = 5, /* the session had begun before the recording */
+	GAP_SPOOL_FULL = 6, /* the recorder's spool was full: nobody fetched the log in time */
 };
 
 enum tty_direction {
@@ -60,6 +62,7 @@ enum tty_direction {
 
 enum target_end_reason {
 	TARGET_EXITED = 1, /* the last process of the container has ended */
+	TARGET_NOT_FOUND = 2, /* no such container ran on the node when the recorder looked for it */
 };
 
 struct event_header {
@@ -190,5 +193,12 @@ struct clock_event {
 struct target_end_event {
 	struct event_header h;
 	__u32 reason; /* enum target_end_reason */
+	__u32 reserved; /* 0 */
+};
+
+struct target_start_event {
+	struct event_header h;
+	__u64 cgroup; /* ID of its cgroup; 0 if it was not found */
+	TAIL(about); /* what is known of it: a JSON object with the keys of an entry of the header's targets */
 	__u32 reserved; /* 0 */
 };
