@@ -18,7 +18,7 @@ static long (*read_user_str)(void *to, u32 size, const void *from) = (void *)BPF
 
 #define READ(dst, base, offset) read_kernel(&(dst), sizeof(dst), (char *)(base) + (offset))
 
-#define MAX_TARGETS 256
+#define MAX_TARGETS 4096
 #define MAX_LEVELS 8
 #define MAX_PROCESSES 65536
 #define MAX_TERMINALS 4096

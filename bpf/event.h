@@ -52,6 +52,7 @@ enum gap_reason {
 	GAP_PROBE_MISSED = 4, /* the kernel skipped a run of a probe */
 	GAP_BEFORE_RECORDING = 5, /* the session had begun before the recording */
 	GAP_SPOOL_FULL = 6, /* the recorder's spool was full: nobody fetched the log in time */
+	GAP_RECORDER_DIED = 7, /* the recorder was killed, or its node went away: nothing is known from here on */
 };
 
 enum tty_direction {

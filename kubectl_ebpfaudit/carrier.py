@@ -1,6 +1,6 @@
 """What brings a log from a recorder to this machine. One recorder, one way to read it, several ways there.
 
-A carrier starts a recorder, gives the bytes of its log from the first on, and removes all that it started.
+A carrier starts a recorder, or finds one that runs, gives the bytes of its log, and removes all that it started.
 """
 
 import json
@@ -12,8 +12,16 @@ from typing import Any, Protocol
 
 from recorder.log.errors import AuditError
 
-IDLE_CLIENT_SECONDS = 60
+PROTOCOL = 2
+"""Of the configuration and of what is said to a recorder; recorder/config.py has the other side's."""
+
+CLIENT_SECONDS = 60.0
 """Seconds without a client after which a recorder ends by itself: so long a connection may be away."""
+
+SPOOL_BYTES = 1 << 30
+
+STOP, GONE = b"stop\n", b"gone\n"
+"""End the log; end it since nothing of what is recorded will come back."""
 
 Interruptible = Callable[[], AbstractContextManager[None]]
 """Makes a region of code in which a signal of the user ends the program (see interrupt.Signals)."""
@@ -21,7 +29,10 @@ Interruptible = Callable[[], AbstractContextManager[None]]
 
 @dataclass(frozen=True)
 class Order:
-    """What the recorder is asked to do. `targets` and `node` are described in docs/architecture.md."""
+    """What a recorder is asked to do. `targets` and `node` go into the header of its log as they are.
+
+    All seconds may be None: without end. recorder/config.py says what each of them means.
+    """
 
     targets: list[dict[str, Any]]
     duration: float | None = None
@@ -29,25 +40,51 @@ class Order:
     input: bool = True
     node: dict[str, Any] = field(default_factory=dict)
     recording: str = field(default_factory=lambda: str(uuid.uuid4()))
+    client_seconds: float | None = CLIENT_SECONDS
+    linger_seconds: float | None = CLIENT_SECONDS
+    gone_seconds: float | None = 0.0
+    follow: bool = False
+    spool_bytes: int = SPOOL_BYTES
 
-    def config(self, sysfs: str, max_log_bytes: int | None = None) -> str:
-        """The recorder's --config; `sysfs` is where it finds the node's /sys, `max_log_bytes` ends the log."""
+    def config(self, sysfs: str, own_spool: bool = False) -> str:
+        """The recorder's --config. `sysfs` is where it finds the node's /sys.
+
+        `own_spool`: it removes the folder of its spool when it ends.
+        """
         config = {
+            "protocol": PROTOCOL,
             "recording": self.recording,
             "targets": self.targets,
             "duration": self.duration,
             "sessions": self.sessions,
             "input": self.input,
             "sysfs": sysfs,
-            "idle_client_seconds": IDLE_CLIENT_SECONDS,
-            "max_log_bytes": max_log_bytes,
+            "idle_client_seconds": self.client_seconds,
+            "linger_seconds": self.linger_seconds,
+            "gone_seconds": self.gone_seconds,
+            "follow": self.follow,
+            "spool_bytes": self.spool_bytes,
+            "own_spool": own_spool,
             "node": self.node,
         }
         return json.dumps(config)
 
 
+def target_line(target: dict[str, Any]) -> bytes:
+    """What tells a recorder of one more target, or more of one that it has."""
+    return b"target " + json.dumps(target).encode() + b"\n"
+
+
+def serve_arguments(spool: str, offset: int) -> list[str]:
+    """The recorder's command that gives its log from byte `offset` on."""
+    return ["serve", "--spool", spool, "--from", str(offset), "--protocol", str(PROTOCOL)]
+
+
 class Carrier(Protocol):
-    """Used by one thread. `read` and `stop` only after `start`; `close` always, on every way out."""
+    """`read`, `tell` and `acknowledge` are for one thread, and only after `start`; `close` always, on every way out."""
+
+    name: str
+    """What the recorder is called; "" if nobody else can ask for it."""
 
     def start(self, interruptible: Interruptible) -> None:
         """Starts the recorder. Raises AuditError if it cannot; `close` is still to be called."""
@@ -58,11 +95,26 @@ class Carrier(Protocol):
         None if there were none within `seconds`, or the file descriptor `wake` has become readable before.
         """
 
-    def stop(self) -> None:
-        """Asks the recorder to end the log. What was recorded up to now still follows, and the end record."""
+    def tell(self, line: bytes) -> None:
+        """Says a line to the recorder. One that is lost on the way is said again after the next connection."""
+
+    def acknowledge(self, offset: int) -> None:
+        """All bytes of the log before `offset` are kept here: the recorder may forget them."""
+
+    @property
+    def away(self) -> float:
+        """Seconds since the connection was lost; 0 if there is one."""
+
+    @property
+    def behind(self) -> int:
+        """Bytes of the log that wait at the recorder, as far as it has told."""
 
     def failure(self) -> AuditError:
         """Why the log ended without an end record. Only after `read` has given b""."""
+
+    @property
+    def is_dead(self) -> bool:
+        """Whether that recorder is known to be gone for good, so that nothing more of its log will ever come."""
 
     def close(self, whole: bool) -> str:
         """Removes all that was started and waits until it is gone; a second call does nothing.
@@ -70,3 +122,6 @@ class Carrier(Protocol):
         `whole`: the end record was read, so that the recorder is about to end by itself.
         Returns "", or one line that says what could not be removed and how to do it by hand.
         """
+
+    def leave(self) -> None:
+        """Leaves the recorder as it is, and lets go of it."""

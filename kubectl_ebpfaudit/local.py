@@ -9,7 +9,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from kubectl_ebpfaudit.carrier import Interruptible, Order
+from kubectl_ebpfaudit.carrier import Interruptible, Order, serve_arguments
 from kubectl_ebpfaudit.failures import of_recorder
 from recorder import log as recorder_log
 from recorder.log.errors import AuditError, NoBcc, NotRoot
@@ -46,12 +46,16 @@ class LocalCarrier:
         self._server: subprocess.Popen[bytes] | None = None
         self._agent_ended = self._agent_said = self._server_said = -1
         self._begun = False
+        self.name = ""
+        self.away = 0.0
+        self.behind = 0
+        self.is_dead = False
 
     def start(self, interruptible: Interruptible) -> None:
         self._folder = Path(tempfile.mkdtemp(prefix="ebpfaudit-"))
-        spool = self._folder / "spool"
-        spool.mkdir(0o700)
-        config = self._order.config("/sys")
+        spool = self._folder
+        # Should this program be killed, the recorder removes what it wrote.
+        config = self._order.config("/sys", own_spool=True)
         try:
             # In memory: a disk that is full must not hide that it is.
             self._agent_said = os.memfd_create("agent")
@@ -65,7 +69,7 @@ class LocalCarrier:
             )
             self._agent_ended = os.pidfd_open(self._agent.pid)
             self._server = subprocess.Popen(
-                [*self._command, "serve", "--spool", str(spool), "--from", "0"],
+                [*self._command, *serve_arguments(str(spool), 0)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=self._server_said,
@@ -98,15 +102,22 @@ class LocalCarrier:
             os.close(self._agent_ended)
         self._agent_ended = -1
 
-    def stop(self) -> None:
+    def tell(self, line: bytes) -> None:
         assert self._server
         assert self._server.stdin
         with contextlib.suppress(BrokenPipeError):  # it has ended already: read() tells
-            self._server.stdin.write(b"stop\n")
+            self._server.stdin.write(line)
             self._server.stdin.flush()
+
+    def acknowledge(self, offset: int) -> None:
+        self.tell(b"ack %d\n" % offset)
+
+    def leave(self) -> None:
+        self.close(whole=True)
 
     def failure(self) -> AuditError:
         assert self._agent
+        self.is_dead = True
         code: int | None = None
         with contextlib.suppress(subprocess.TimeoutExpired):
             code = self._agent.wait(_END_SECONDS)

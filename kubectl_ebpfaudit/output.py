@@ -1,12 +1,14 @@
 """The file that a recording is written to. Only whole objects of the log get into it."""
 
 import contextlib
+import fcntl
 import os
 import secrets
 import stat
 from pathlib import Path
 
 from recorder.log.errors import CannotWrite
+from recorder.log.stream import Stream, resume
 from replay.escape import printable
 
 
@@ -20,6 +22,7 @@ class LogFile:
     def __init__(self, path: Path, force: bool = False) -> None:
         self.path = path
         self.size = 0
+        self.stream = Stream()
         self._made: Path | None = path
         if path.is_dir():
             raise CannotWrite(f"{printable(str(path))} is a folder: name a file in it with -w")
@@ -42,6 +45,28 @@ class LogFile:
             raise CannotWrite(
                 f"{printable(str(path))} cannot be written: {error.strerror}: name another file with -w"
             ) from error
+        with contextlib.suppress(OSError):  # some file systems have no locks
+            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+    @classmethod
+    def resume(cls, path: Path) -> "LogFile":
+        """The file of a recording that goes on. Cut to its last whole object, since more may be half of one.
+
+        `stream` goes on where it stops. Raises CannotWrite, BadLog, or OSError if there is no such file.
+        """
+        self = cls.__new__(cls)
+        self.path, self._made, self._replace = path, path, False
+        with path.open("rb") as file:
+            self.stream, self.size = resume(file)
+        try:
+            self._fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
+            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            os.ftruncate(self._fd, self.size)
+        except BlockingIOError as error:
+            raise CannotWrite(f"{printable(str(path))} is being written to by another program") from error
+        except OSError as error:
+            raise CannotWrite(f"{printable(str(path))} cannot be written: {error.strerror}") from error
+        return self
 
     def append(self, data: bytes) -> None:
         """Writes one whole object.
@@ -61,6 +86,11 @@ class LogFile:
             kept = f"the {self.size} bytes before are kept and can be read" if self.size else "nothing was kept"
             raise CannotWrite(f"{printable(str(self.path))} cannot be written: {error.strerror}; {kept}") from error
         self.size += len(data)
+
+    def sync(self) -> None:
+        """Returns when all that was written is on the disk, as far as that can be known."""
+        with contextlib.suppress(OSError):  # not every file system and device can
+            os.fdatasync(self._fd)
 
     def close(self) -> None:
         """Closes the file, and removes it if nothing was written."""

@@ -1,118 +1,128 @@
-"""Makes one recording: starts a recorder, writes its log to a file, removes the recorder on every way out."""
+"""Follows one recorder: its log goes into a file, whole object by whole object, and is acknowledged."""
 
 import time
 from dataclasses import dataclass, field
 
 from kubectl_ebpfaudit.carrier import Carrier
-from kubectl_ebpfaudit.interrupt import Interrupted, Signals
 from kubectl_ebpfaudit.live import Live
+from kubectl_ebpfaudit.mailbox import Mailbox
 from kubectl_ebpfaudit.output import LogFile
+from recorder.log.closing import close_log
 from recorder.log.errors import AuditError, BadLog
 from recorder.log.format import End
-from recorder.log.stream import Stream
 
 STOP_SECONDS = 30.0
 """How long the end record may take once the recorder was asked to end, from the last bytes of the log."""
 
-_IDLE_SECONDS = 3600.0
+_ACKNOWLEDGE_SECONDS, _ACKNOWLEDGE_BYTES = 1.0, 16 << 20
+_PULSE_SECONDS = 1.0
 
 
-class Lossy(AuditError):
-    exit_code = 3
-    meaning = "recorded, but something was lost or the log has no end"
+@dataclass(frozen=True)
+class Say:
+    """A line for the recorder, such as carrier.STOP; `ends`: the log is to end soon after it."""
+
+    line: bytes
+    ends: bool = False
+
+
+@dataclass(frozen=True)
+class GiveUp:
+    """What was not fetched yet is not worth waiting for; `why` is told."""
+
+    why: str
+
+
+@dataclass(frozen=True)
+class Leave:
+    """The recorder is to go on without this program."""
+
+
+Word = Say | GiveUp | Leave
 
 
 @dataclass
 class Outcome:
-    """How a recording that began has ended.
+    """How the log of one recorder has ended.
 
-    `cut` says why the log has no end record, `left` what of the recorder could not be removed; else empty.
+    `end` is its end record. Without one `cut` says why it has none, unless the recorder was `left` to go on.
     """
 
     end: End | None = None
     cut: str = ""
     details: str = field(default="", repr=False)
-    left: str = ""
+    left: bool = False
 
 
-def record(carrier: Carrier, file: LogFile, live: Live, signals: Signals) -> Outcome:
-    """Records until the log ends.
+class Following:
+    """The log of one recorder on its way into a file. `words` says what is to be done meanwhile."""
 
-    Raises AuditError if the recording did not begin, or CannotWrite if it could not go on; else returns how
-    it ended. Whatever happens, the carrier is closed.
-    """
-    try:
-        carrier.start(signals.interruptible)
-        outcome = _follow(carrier, file, live, signals)
-    except BaseException:
-        if left := carrier.close(whole=False):
-            live.warn(f"warning: {left}")
-        raise
-    outcome.left = carrier.close(whole=outcome.end is not None)
-    return outcome
+    def __init__(self, carrier: Carrier, file: LogFile, live: Live, words: "Mailbox[Word]") -> None:
+        self._carrier, self._file, self._live, self._words = carrier, file, live, words
+        self._stream = file.stream
+        self._deadline = float("inf")
+        self._acknowledged = file.size
+        self._acknowledged_at = time.monotonic()
 
+    def follow(self) -> Outcome:
+        """Returns when the log has ended, or nothing more of it will come.
 
-def _follow(carrier: Carrier, file: LogFile, live: Live, signals: Signals) -> Outcome:
-    stream = Stream()
-    patience, deadline = _IDLE_SECONDS, float("inf")
-    while stream.end is None:
-        if signals.count and stream.header is None:
-            raise Interrupted
-        if signals.count > 1:
-            return Outcome(cut="it was interrupted a second time")
-        if signals.count and deadline == float("inf"):
-            carrier.stop()
-            patience, deadline = STOP_SECONDS, time.monotonic() + STOP_SECONDS
-        data = carrier.read(signals.fd, patience)
-        if data is None:
-            signals.drain()
-            if time.monotonic() > deadline:
+        Raises AuditError if there is no log at all, or CannotWrite if there is no room for more of it.
+        """
+        while self._stream.end is None:
+            for word in self._words.take():
+                if outcome := self._hear(word):
+                    return outcome
+            data = self._carrier.read(self._words.fd, _PULSE_SECONDS)
+            self._live.pulse(self._carrier)
+            if data == b"":
+                return self._ended_early()
+            if data:
+                self._push_deadline()
+                try:
+                    self._take(data)
+                except BadLog as error:
+                    if self._stream.header is None:
+                        raise
+                    return Outcome(cut=str(error))
+            elif time.monotonic() > self._deadline:
                 return Outcome(cut=f"the recorder did not end within {STOP_SECONDS:.0f} s")
-            continue
-        if not data:
-            return _ended_early(carrier, stream)
-        if deadline != float("inf"):
-            deadline = time.monotonic() + STOP_SECONDS
-        try:
-            _take(data, stream, file, live)
-        except BadLog as error:
-            if stream.header is None:
-                raise
-            return Outcome(cut=str(error))
-    return Outcome(end=stream.end)
+            self._acknowledge()
+        return Outcome(end=self._stream.end)
 
+    def _hear(self, word: Word) -> Outcome | None:
+        if isinstance(word, GiveUp):
+            return Outcome(cut=word.why)
+        if isinstance(word, Leave):
+            return Outcome(left=True)
+        self._carrier.tell(word.line)
+        if word.ends:
+            self._deadline = time.monotonic() + STOP_SECONDS
+        return None
 
-def _take(data: bytes, stream: Stream, file: LogFile, live: Live) -> None:
-    for raw, parsed in stream.feed(data):
-        file.append(raw)
-        live.object(parsed)
+    def _push_deadline(self) -> None:
+        if self._deadline != float("inf"):
+            self._deadline = time.monotonic() + STOP_SECONDS
 
+    def _take(self, data: bytes) -> None:
+        for raw, parsed in self._stream.feed(data):
+            self._file.append(raw)
+            self._live.object(self._carrier, parsed)
 
-def _ended_early(carrier: Carrier, stream: Stream) -> Outcome:
-    failure = carrier.failure()
-    if stream.header is None:
-        raise failure
-    return Outcome(cut=str(failure), details=failure.details)
+    def _acknowledge(self) -> None:
+        """Tells the recorder what it may forget, now and then: what is on the disk here."""
+        new = self._file.size - self._acknowledged
+        waited = time.monotonic() - self._acknowledged_at
+        if new >= _ACKNOWLEDGE_BYTES or (new and waited >= _ACKNOWLEDGE_SECONDS):
+            self._file.sync()
+            self._carrier.acknowledge(self._file.size)
+            self._acknowledged, self._acknowledged_at = self._file.size, time.monotonic()
 
-
-def summary(outcome: Outcome, live: Live) -> str:
-    """One line: what was recorded, and what was lost."""
-    if outcome.end is None:
-        counts = f"{_count(live.sessions, 'session')}, {_count(live.commands, 'command')}"
-        return f"Recorded {counts}; the log has no end"
-    totals = outcome.end.totals
-    counts = f"{_count(totals.get('sessions', 0), 'session')}, {_count(totals.get('execs', 0), 'command')}"
-    out, typed = totals.get("output_bytes", 0), totals.get("input_bytes", 0)
-    return f"Recorded {counts}, {_count(out, 'byte')} of output, {typed:,} of input; {lost(outcome.end)}"
-
-
-def lost(end: End) -> str:
-    """What is missing, in words."""
-    if not end.lost:
-        return "nothing was lost"
-    events, lost_bytes = end.totals.get("lost_events", 0), end.totals.get("lost_bytes", 0)
-    return f"lost {_count(events, 'event')} and {_count(lost_bytes, 'byte')}"
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number:,} {what}" + ("" if number == 1 else "s")
+    def _ended_early(self) -> Outcome:
+        failure: AuditError = self._carrier.failure()
+        if self._stream.header is None:
+            raise failure
+        if self._carrier.is_dead:
+            for raw in close_log(self._stream):
+                self._file.append(raw)
+        return Outcome(cut=str(failure), details=failure.details)

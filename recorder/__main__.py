@@ -15,9 +15,16 @@ def _agent(arguments: argparse.Namespace) -> int:
 
 
 def _serve(arguments: argparse.Namespace) -> int:
+    from recorder import config, serve
+
+    config.check_protocol(arguments.protocol)
+    return serve.serve(arguments.spool, arguments.offset)
+
+
+def _status(arguments: argparse.Namespace) -> int:
     from recorder import serve
 
-    return serve.serve(arguments.spool, arguments.offset)
+    return serve.status(arguments.spool)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -29,8 +36,11 @@ def main(argv: list[str] | None = None) -> int:
     agent.set_defaults(run=_agent)
     serve = commands.add_parser("serve", help="write a recorder's log to stdout as it grows")
     serve.add_argument("--from", dest="offset", type=int, default=0, help="byte of the log to begin with")
+    serve.add_argument("--protocol", type=int, required=True, help="what the client speaks (recorder/config.py)")
     serve.set_defaults(run=_serve)
-    for command in (agent, serve):
+    status = commands.add_parser("status", help="say how a recorder does, as JSON on stdout")
+    status.set_defaults(run=_status)
+    for command in (agent, serve, status):
         command.add_argument("--spool", required=True, type=Path, help="folder of the log and the control socket")
     arguments = parser.parse_args(argv)
     try:

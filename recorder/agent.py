@@ -4,14 +4,15 @@ import contextlib
 import gc
 import os
 import platform
+import shutil
 import signal
 import time
 from pathlib import Path
 from typing import Any
 
-from recorder import bpf, events, loss, probes
+from recorder import bpf, config, events, loss, probes
 from recorder.cgroups import Cgroups
-from recorder.config import Config
+from recorder.config import BadConfig, Config
 from recorder.control import Control
 from recorder.events import Event
 from recorder.log import __version__
@@ -20,10 +21,12 @@ from recorder.log.format import BYTE_LANE, PROCESS_LANE
 from recorder.log.writer import LogWriter
 from recorder.owners import holds_master
 from recorder.ring import Ring
-from recorder.scope import BYTES, PROCESS, Scope
-from recorder.serve import LOG
+from recorder.scope import BYTES, MAX_TARGETS, PROCESS, Full, Scope
 from recorder.sessions import Sessions
+from recorder.shed import Shed
 from recorder.spool import Spool
+from recorder.targets import Targets
+from recorder.totals import Totals
 
 GATHER_SECONDS = 0.01  # how long events may gather in a ring before they are taken out together
 TICK_SECONDS = 0.1
@@ -37,7 +40,6 @@ LOST_CLOSE_SECONDS = 2.0  # a terminal that the kernel has forgotten so long ago
 _LAYOUTS = events.layouts()
 _TYPES = {layout.name: number for number, layout in _LAYOUTS.items()}
 _CWD = 1 + _LAYOUTS[_TYPES["exec"]].fields.index("cwd")
-_TARGET_EXITED = events.enums()["target_end_reason"]["TARGET_EXITED"]
 
 
 def monotonic() -> int:
@@ -59,15 +61,18 @@ class Agent:
         if os.geteuid() != 0:
             raise NotRoot("recording needs root: run it with sudo")
         self._config = config
-        self._control = Control(spool)
+        self._folder = spool
+        self._control = Control(spool, self._status)
         self._terminations = 0
         signal.signal(signal.SIGTERM, self._on_term)
         signal.signal(signal.SIGINT, self._on_term)
         cgroups = Cgroups(config.sysfs)
-        targets = [cgroups.find(t) for t in config.targets]
+        for wanted in config.targets if not config.follow else ():
+            cgroups.find(wanted)  # before the work of loading
         rings = (config.process_ring_bytes, config.byte_ring_bytes)
         self._probes = probes.load(config.keep_input, config.ways or probes.TTY_WAYS, rings)
-        self._scope = Scope(self._probes, targets)
+        self._scope = Scope(self._probes)
+        self._targets = Targets(self._scope, cgroups)
         self._rings = (
             Ring(self._probes.maps["process_ring"], rings[PROCESS]),
             Ring(self._probes.maps["byte_ring"], rings[BYTES]),
@@ -81,23 +86,29 @@ class Agent:
         )
         self._streams = loss.Streams()
         self._sessions = Sessions()
+        self._totals = Totals()
         self._missed = 0
-        self._gone: set[int] = set()
-        self._all_gone_since = 0.0
+        self._all_gone_since: float | None = None
         self._taken_until = 0
         self._lingering_since: dict[int, float] = {}
-        self._spool = Spool(spool / LOG)
+        self._spool = Spool(spool, config.spool_bytes)
+        self._shed = {lane: Shed(lane, self._spool.room) for lane in (PROCESS_LANE, BYTE_LANE)}
+        self._started = time.monotonic()
+        self._ended_for = ""
         now = monotonic()
-        under_way = self._scope.open(now)
+        try:
+            entries, under_way = self._targets.first(config.targets, config.follow, now)
+        except Full as error:
+            raise BadConfig("more containers, or at more depths of cgroups, than one recorder can watch") from error
         self._realtime_offset = time.time_ns() - monotonic()
-        self._writer = LogWriter(self._spool.write, self._header(targets, now))
+        self._writer = LogWriter(self._spool.write, self._header(entries, now))
         self._put(PROCESS_LANE, under_way)
         self._writer.flush()
 
     def _on_term(self, _signal: int, _frame: object) -> None:
         self._terminations += 1
 
-    def _header(self, targets: list[Any], now: int) -> dict[str, Any]:
+    def _header(self, targets: list[dict[str, Any]], now: int) -> dict[str, Any]:
         uname = os.uname()
         return {
             "recording": self._config.recording,
@@ -109,7 +120,7 @@ class Agent:
                 "arch": uname.machine,
                 **self._config.node,
             },
-            "targets": [{**t.about, "cgroup": t.name, "cgroup_id": t.cgroup_id} for t in targets],
+            "targets": targets,
             "probes": self._probes.taken,
             "options": {
                 "duration": self._config.duration,
@@ -121,15 +132,39 @@ class Agent:
         }
 
     def _put(self, lane: str, arrived: list[Event]) -> None:
-        if arrived:
-            self._sessions.see(arrived)
-            self._writer.add(lane, arrived)
+        self._sessions.see(arrived)
+        for kept in self._shed[lane].sift(arrived):
+            self._write(lane, kept)
+
+    def _write(self, lane: str, kept: list[Event]) -> None:
+        self._totals.add(kept)
+        self._writer.add(lane, kept)
+
+    def _status(self) -> dict[str, Any]:
+        """How it goes, for who asks on the control socket."""
+        left = self._config.duration and self._config.duration - (time.monotonic() - self._started)
+        return {
+            "version": __version__,
+            "recording": self._config.recording,
+            "protocol": config.PROTOCOL,
+            "seconds": time.monotonic() - self._started,
+            "seconds_left": left,
+            "ended": self._ended_for or None,
+            "targets": self._targets.open,
+            "open_sessions": len(self._sessions.open),
+            **self._totals.counts,
+            "log_bytes": self._spool.size,
+            "acknowledged_bytes": self._spool.acknowledged,
+            "kept_from": self._spool.kept_from,
+            "clients": self._control.clients,
+            "probes": self._probes.taken,
+        }
 
     def run(self) -> None:
         """Records until it is over, writes the end record and serves until the clients have it."""
         gc.freeze()
         gc.disable()  # nothing here makes cycles, and a collection is a pause
-        started = ticked = flushed = process_flushed = time.monotonic()
+        ticked = flushed = process_flushed = time.monotonic()
         reason = None
         while reason is None:
             self._control.wait(GATHER_SECONDS if self._busy() else TICK_SECONDS)
@@ -145,7 +180,7 @@ class Agent:
             if now - flushed >= FLUSH_SECONDS:
                 flushed = now
                 self._writer.flush()
-            reason = self._over(now - started)
+            reason = self._over(now - self._started)
         self._end(reason)
         self._linger()
 
@@ -178,14 +213,18 @@ class Agent:
 
     def _tick(self) -> None:
         self._spool.check()
-        now = monotonic()
-        own: list[Event] = []
+        self._spool.acknowledge(self._control.acknowledged)
         self._close_terminals()
-        for number, target in enumerate(self._scope.targets, 1):
-            if number not in self._gone and not target.populated():
-                self._gone.add(number)
-                self._all_gone_since = time.monotonic()
-                own.append([_TYPES["target_end"], now, None, number, 0, 0, _TARGET_EXITED])
+        now = monotonic()
+        own = self._targets.look(now, self._config.follow)
+        for text in self._control.targets:
+            if wanted := config.target(text):
+                own += self._targets.add(wanted, monotonic())
+        self._control.targets.clear()
+        if self._targets.open:
+            self._all_gone_since = None
+        elif self._all_gone_since is None:
+            self._all_gone_since = time.monotonic()
         offset = time.time_ns() - monotonic()
         if abs(offset - self._realtime_offset) > CLOCK_STEP_NS:
             self._realtime_offset = offset
@@ -230,25 +269,31 @@ class Agent:
 
     def _over(self, elapsed: float) -> str | None:
         """Why the recording is over, or None."""
-        config = self._config
+        limits, control = self._config, self._control
         if self._terminations:
             return "terminated"
-        if self._control.stop_asked:
+        if control.stop_asked:
             return "stopped"
-        if config.sessions is not None and self._sessions.ended >= config.sessions:
+        if limits.sessions is not None and self._sessions.ended >= limits.sessions:
             return "sessions"
-        if config.duration is not None and elapsed >= config.duration:
+        if limits.duration is not None and elapsed >= limits.duration:
             return "duration"
-        if config.max_log_bytes is not None and self._spool.size >= config.max_log_bytes:
-            return "log full"
-        if len(self._gone) == len(self._scope.targets) and self._said_all():
+        if self._all_gone() and self._said_all():
             return "target gone"
-        if config.idle_client_seconds is not None and self._control.idle_seconds >= config.idle_client_seconds:
+        if limits.idle_client_seconds is not None and control.idle_seconds >= limits.idle_client_seconds:
             return "no client"
         return None
 
+    def _all_gone(self) -> bool:
+        if self._all_gone_since is None:
+            return False
+        patience = self._config.gone_seconds
+        waited = time.monotonic() - self._all_gone_since
+        return self._control.gone_asked or (patience is not None and waited >= patience)
+
     def _said_all(self) -> bool:
         """Whether what the last sessions of ended targets have printed was read by those who show it."""
+        assert self._all_gone_since is not None
         return not self._sessions.open or time.monotonic() - self._all_gone_since >= OWNERLESS_SECONDS
 
     def _end(self, reason: str) -> None:
@@ -257,22 +302,28 @@ class Agent:
         self._take()
         self._release(monotonic(), final=True)
         now = monotonic()
-        for target in range(1, len(self._scope.targets) + 1):
+        for target in range(1, min(len(self._targets) + 1, MAX_TARGETS)):
             state = self._scope.state(target)
             self._put(PROCESS_LANE, self._lanes[PROCESS].tail(target, state[PROCESS], now))
             self._put(BYTE_LANE, self._lanes[BYTES].tail(target, state[BYTES], now))
-        self._writer.end(reason, self._sessions.totals)
+        for lane, shed in self._shed.items():
+            self._write(lane, shed.over(now))
+        self._writer.end(reason, self._totals.counts)
+        self._ended_for = reason
         self._spool.close()
         self._control.announce_end(self._spool.size)
 
     def _linger(self) -> None:
         """Waits for the clients to have the whole log, or for one to come back for it; a signal ends that."""
-        limit = self._config.idle_client_seconds
+        limit = self._config.linger_seconds
         before = self._terminations
         while not (self._control.served and not self._control.clients):
             if self._terminations > before:
-                return
+                break
             if limit is not None and self._control.idle_seconds >= limit:
-                return
+                break
             with contextlib.suppress(InterruptedError):
                 self._control.wait(TICK_SECONDS)
+            self._spool.acknowledge(self._control.acknowledged)
+        if self._config.own_spool:
+            shutil.rmtree(self._folder, ignore_errors=True)

@@ -10,6 +10,7 @@ from typing import Any
 from recorder.log.errors import NoSuchTarget
 
 _ID = re.compile(r"^[\w.-]+$")
+_WHOLE_ID = re.compile(r"[0-9a-f]{64}")
 _ROOT_INODE = 1  # of the real root of the hierarchy, kernel/cgroup/cgroup.c; a cgroup namespace shows another
 
 
@@ -55,6 +56,7 @@ class Cgroups:
         if not (root / "cgroup.controllers").exists():
             raise NoSuchTarget(f"no unified cgroup hierarchy below {sysfs}/fs/cgroup: cgroup v1 alone is not enough")
         self.root = root
+        self._containers: dict[str, Path] = {}
 
     def find(self, wanted: dict[str, Any]) -> Target:
         """The target that an entry of the configuration names by container_id, cgroup or pid.
@@ -99,23 +101,38 @@ class Cgroups:
     def _by_container(self, wanted: str) -> Path:
         if not _ID.match(wanted):
             raise NoSuchTarget(f"{wanted!r} is no container ID")
-        exact, prefixed = [], []
-        for folder, below, _ in os.walk(self.root):
-            for name in below:
-                found = _container_id(name)
-                if found == wanted or name == wanted:
-                    exact.append(Path(folder, name))
-                elif len(wanted) >= 6 and found.startswith(wanted):
-                    prefixed.append(Path(folder, name))
-        matches = exact or prefixed
+        known = self._containers.get(wanted)
+        if known and known.exists():
+            return known
+        matches = self._search(wanted)
         if not matches:
             raise NoSuchTarget(f"no container {wanted} runs on this node: no cgroup below {self.root} has its name")
         if len(matches) > 1:
             raise NoSuchTarget(f"container {wanted} is not unique: {', '.join(m.name for m in matches)}")
         return matches[0]
 
+    def _search(self, wanted: str) -> list[Path]:
+        """The cgroups whose container ID is `wanted`, or if there is none, begins with it. Remembers all it sees."""
+        exact, prefixed = [], []
+        self._containers.clear()
+        for folder, below, _ in os.walk(self.root):
+            for name in below:
+                found = container_id(name)
+                if found == wanted or name == wanted:
+                    exact.append(Path(folder, name))
+                elif len(wanted) >= 6 and found.startswith(wanted):
+                    prefixed.append(Path(folder, name))
+                if _WHOLE_ID.fullmatch(found):
+                    self._containers[found] = Path(folder, name)
+        return exact or prefixed
 
-def _container_id(cgroup: str) -> str:
+
+def is_container(cgroup: str) -> bool:
+    """Whether a cgroup's name is one that a container runtime gives to a container."""
+    return bool(_WHOLE_ID.fullmatch(container_id(cgroup)))
+
+
+def container_id(cgroup: str) -> str:
     """The container ID in a cgroup's name: ID, docker-ID.scope, cri-containerd-ID.scope, …; else ''."""
     name = cgroup.removesuffix(".scope")
     if name.startswith(("crio-conmon-", "libpod-conmon-")):

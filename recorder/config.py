@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from recorder import probes
+from recorder import probes, spool
+from recorder.log import __version__
 from recorder.log.errors import AuditError
 
 
@@ -15,9 +16,26 @@ class BadConfig(AuditError):
     meaning = "wrong usage: the command line asks for something that makes no sense"
 
 
+class OtherProtocol(AuditError):
+    exit_code = 19
+    meaning = "client and recorder are of versions that do not understand each other"
+
+
+MIN_SPOOL_BYTES = 1 << 20
+
+PROTOCOL = 2
+"""Of the configuration and of the lines on the control socket (recorder/control.py)."""
+
+
 @dataclass(frozen=True)
 class Config:
-    """`duration` and `idle_client_seconds` are seconds, `max_log_bytes` ends the log; None: no limit."""
+    """What is recorded, and when it ends. Seconds may be None: without end.
+
+    `idle_client_seconds`: so long it goes on without a client. `linger_seconds`: so long a log that has ended waits
+    for one. `gone_seconds`: so long it waits for another target once the last has ended. `follow`: containers
+    that come up in the pods of the targets are targets, too. `spool_bytes`: of the log, what may wait for clients.
+    `own_spool`: the spool's folder is removed at the end.
+    """
 
     recording: str
     targets: tuple[dict[str, Any], ...]
@@ -26,7 +44,11 @@ class Config:
     keep_input: bool = True
     sysfs: Path = Path("/sys")
     idle_client_seconds: float | None = 60.0
-    max_log_bytes: int | None = None
+    linger_seconds: float | None = 60.0
+    gone_seconds: float | None = 0.0
+    follow: bool = False
+    spool_bytes: int = spool.LIMIT_BYTES
+    own_spool: bool = False
     node: dict[str, Any] = field(default_factory=dict)
     ways: tuple[str, ...] = ()
     process_ring_bytes: int = probes.PROCESS_RING_BYTES
@@ -57,10 +79,28 @@ def _ring(value: Any) -> int:
     return size
 
 
-def parse(text: str) -> Config:
-    """The configuration in a JSON text. Raises BadConfig."""
+def target(text: str) -> dict[str, Any] | None:
+    """A target in a JSON text; None if it is none."""
     try:
-        raw = json.loads(text)
+        return _target(json.loads(text))
+    except (ValueError, TypeError):
+        return None
+
+
+def check_protocol(theirs: int) -> None:
+    """Raises OtherProtocol unless the client speaks this one."""
+    if theirs != PROTOCOL:
+        raise OtherProtocol(
+            f"the client speaks protocol {theirs}, this recorder {PROTOCOL} (version {__version__}): "
+            "use the client and the image of one version"
+        )
+
+
+def parse(text: str) -> Config:
+    """The configuration in a JSON text. Raises BadConfig or OtherProtocol."""
+    try:
+        raw = dict(json.loads(text))
+        check_protocol(int(raw.get("protocol", PROTOCOL)))
         config = Config(
             recording=str(raw["recording"]),
             targets=tuple(map(_target, raw["targets"])),
@@ -69,7 +109,11 @@ def parse(text: str) -> Config:
             keep_input=bool(raw.get("input", True)),
             sysfs=Path(raw.get("sysfs", "/sys")),
             idle_client_seconds=_seconds(raw.get("idle_client_seconds", 60.0)),
-            max_log_bytes=raw.get("max_log_bytes"),
+            linger_seconds=_seconds(raw.get("linger_seconds", 60.0)),
+            gone_seconds=_seconds(raw.get("gone_seconds", 0.0)),
+            follow=bool(raw.get("follow", False)),
+            spool_bytes=int(raw.get("spool_bytes", spool.LIMIT_BYTES)),
+            own_spool=bool(raw.get("own_spool", False)),
             node=dict(raw.get("node", {})),
             ways=tuple(map(_way, raw.get("tty_ways", ()))),
             process_ring_bytes=_ring(raw.get("process_ring_bytes", probes.PROCESS_RING_BYTES)),
@@ -77,6 +121,8 @@ def parse(text: str) -> Config:
         )
     except (ValueError, KeyError, TypeError) as error:
         raise BadConfig(f"the recorder cannot read its configuration: {error!r}") from error
+    if config.spool_bytes < MIN_SPOOL_BYTES:
+        raise BadConfig(f"a spool of {config.spool_bytes} bytes is too small: {MIN_SPOOL_BYTES} at least")
     if not config.targets:
         raise BadConfig("the recorder's configuration names no target")
     return config

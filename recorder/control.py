@@ -1,23 +1,48 @@
 """The recorder's control socket: who reads its log, and what they ask for.
 
-A client connects and sends lines: `stop` asks for the end of the log, `done` says that it has every
-byte of it. The recorder sends `end SIZE` when the log has ended with SIZE bytes.
+A client connects and sends lines:
+
+    stop          end the log
+    gone          end the log, since nothing of what is recorded will come back
+    ack OFFSET    all bytes of the log before OFFSET are where they belong
+    target JSON   watch this container, too; or: this is more of what is known of it
+    done          all bytes of a log that has ended have arrived
+    status        say how it goes; whoever asks does not count as a client
+
+The recorder sends `end SIZE` when the log has ended with SIZE bytes, and `status JSON`.
 """
 
+import json
 import os
 import select
 import socket
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 NAME = "control"
-MAX_LINE = 4096
+MAX_LINE = 1 << 18
+"""Bytes of a line, its end included: a target has labels."""
+
+_PIECE = 1 << 16
+
+
+class _Client:
+    def __init__(self, connection: socket.socket) -> None:
+        self.connection = connection
+        self.buffer = bytearray()
+        self.looks_only = False
 
 
 class Control:
-    """Listens at `folder`/control. Not blocking: `wait` is the only call that takes time."""
+    """Listens at `folder`/control. Not blocking: `wait` is the only call that takes time.
 
-    def __init__(self, folder: Path) -> None:
+    `status` gives what is answered to who asks for it. What was asked for waits in `targets`, `acknowledged`,
+    `stop_asked` and `gone_asked`.
+    """
+
+    def __init__(self, folder: Path, status: Callable[[], dict[str, Any]] = dict) -> None:
         self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
         path = folder / NAME
         path.unlink(missing_ok=True)
@@ -25,11 +50,13 @@ class Control:
         self._listener.listen(16)
         self._poller = select.poll()
         self._poller.register(self._listener, select.POLLIN)
-        self._clients: dict[int, tuple[socket.socket, bytearray]] = {}
+        self._clients: dict[int, _Client] = {}
+        self._status = status
         self._end: bytes | None = None
         self._last_client = time.monotonic()
-        self.stop_asked = False
-        self.served = False
+        self.stop_asked = self.gone_asked = self.served = False
+        self.acknowledged = 0
+        self.targets: list[str] = []
 
     def watch(self, fd: int) -> None:
         """Lets `wait` end when `fd` becomes readable, too."""
@@ -37,13 +64,13 @@ class Control:
 
     @property
     def clients(self) -> int:
-        """How many are connected."""
-        return len(self._clients)
+        """How many are connected to read the log."""
+        return sum(not client.looks_only for client in self._clients.values())
 
     @property
     def idle_seconds(self) -> float:
         """Seconds since somebody was connected."""
-        return 0.0 if self._clients else time.monotonic() - self._last_client
+        return 0.0 if self.clients else time.monotonic() - self._last_client
 
     def wait(self, seconds: float) -> None:
         """Waits until something happens, at most `seconds`, and takes note of it."""
@@ -51,46 +78,64 @@ class Control:
             if fd == self._listener.fileno():
                 self._accept()
             elif fd in self._clients:
-                self._read(fd)
+                self._read(self._clients[fd])
 
     def announce_end(self, size: int) -> None:
         """Tells those who are and will be connected that the log has ended with `size` bytes."""
         self._end = f"end {size}\n".encode()
-        for fd in list(self._clients):
-            self._send_end(fd)
+        for client in list(self._clients.values()):
+            _send(client, self._end)
 
     def _accept(self) -> None:
         try:
-            client, _ = self._listener.accept()
+            connection, _ = self._listener.accept()
         except OSError:  # gone again, or no descriptors left
             return
-        client.setblocking(False)
-        self._clients[client.fileno()] = (client, bytearray())
-        self._poller.register(client, select.POLLIN)
+        connection.setblocking(False)
+        client = self._clients[connection.fileno()] = _Client(connection)
+        self._poller.register(connection, select.POLLIN)
         if self._end:
-            self._send_end(client.fileno())
+            _send(client, self._end)
 
-    def _send_end(self, fd: int) -> None:
+    def _read(self, client: _Client) -> None:
         try:
-            self._clients[fd][0].sendall(self._end or b"")
-        except OSError:  # gone; its end of file follows
-            return
-
-    def _read(self, fd: int) -> None:
-        client, buffer = self._clients[fd]
-        try:
-            data = client.recv(MAX_LINE)
+            data = client.connection.recv(_PIECE)
         except BlockingIOError:
             return
         except OSError:
             data = b""
-        buffer += data
-        *lines, rest = bytes(buffer).split(b"\n")
-        buffer[:] = rest[:MAX_LINE]
-        self.stop_asked |= b"stop" in lines
-        self.served |= self._end is not None and b"done" in lines
+        client.buffer += data
+        *lines, rest = bytes(client.buffer).split(b"\n")
+        client.buffer[:] = rest[:MAX_LINE]
+        for line in lines:
+            self._hear(client, line)
         if not data:
+            fd = client.connection.fileno()
             self._poller.unregister(fd)
-            client.close()
+            client.connection.close()
             del self._clients[fd]
-            self._last_client = time.monotonic()
+            if not client.looks_only:
+                self._last_client = time.monotonic()
+
+    def _hear(self, client: _Client, line: bytes) -> None:
+        word, _, rest = line.partition(b" ")
+        if word == b"stop":
+            self.stop_asked = True
+        elif word == b"gone":
+            self.gone_asked = True
+        elif word == b"ack" and rest.isdigit():
+            self.acknowledged = max(self.acknowledged, int(rest[:20]))
+        elif word == b"target":
+            self.targets.append(rest.decode(errors="replace"))
+        elif word == b"done":
+            self.served |= self._end is not None
+        elif word == b"status":
+            client.looks_only = True
+            _send(client, b"status " + json.dumps(self._status()).encode() + b"\n")
+
+
+def _send(client: _Client, data: bytes) -> None:
+    try:
+        client.connection.sendall(data)
+    except OSError:  # gone; its end of file follows
+        return

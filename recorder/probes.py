@@ -122,6 +122,7 @@ class _Programs:
         self._raw_tracepoint("sched_process_exec", "raw_exec_session")
         self._raw_tracepoint("sched_process_exec", "raw_exec")
         self._raw_tracepoint("sched_process_exec", "raw_exec_argv")
+        self._load("raw_new_session", self._bcc.RAW_TRACEPOINT)
 
     def maps(self) -> list[int]:
         return [self.module[name].map_fd for name in MAPS]
@@ -213,13 +214,19 @@ _ERRORS = {kind.__name__: kind for kind in (NoBcc, NoBtf, KernelRefused)}
 class Probes:
     """Live probes: file descriptors of the maps by name, of the programs, and of what holds them attached.
 
-    `taken` names the way taken for each kind of probe. As long as the maps are empty, nothing is recorded.
+    The last program is the one that gives a session number. `taken` names the way taken for each kind of probe.
+    As long as the maps are empty, nothing is recorded.
     """
 
     maps: dict[str, int]
     programs: list[int]
     links: list[int]
     taken: dict[str, str]
+
+    @property
+    def new_session(self) -> int:
+        """The program that takes the next session number and returns it."""
+        return self.programs[-1]
 
 
 def load(

@@ -19,7 +19,7 @@ _PROCESS = struct.Struct("=IIII")
 _TERMINAL = struct.Struct("=QQQIIIIIIHHHH")
 _U32, _U64 = struct.Struct("=I"), struct.Struct("=Q")
 
-MAX_TARGETS, MAX_LEVELS = 256, 8
+MAX_TARGETS, MAX_LEVELS = 4096, 8
 PROCESS, BYTES = 0, 1
 """Numbers of the lanes, as in bpf/common.c."""
 
@@ -43,12 +43,16 @@ class Terminal:
     """Whether the kernel has seen its end and could not tell."""
 
 
+class Full(Exception):
+    """More targets, or targets at more depths, than the probes can look for."""
+
+
 class Scope:
     """What the probes look at."""
 
-    def __init__(self, probes: Probes, targets: Sequence[Target]) -> None:
-        self.targets = targets
+    def __init__(self, probes: Probes) -> None:
         maps = probes.maps
+        self._probes = probes
         states = mmap.mmap(
             maps["target_states"],
             -(-_STATE.size * MAX_TARGETS // mmap.PAGESIZE) * mmap.PAGESIZE,
@@ -61,6 +65,7 @@ class Scope:
         self._numbers = bpf.Map(maps["numbers"], _NUMBERS.size)
         self._processes = bpf.Map(maps["processes"], _PROCESS.size)
         self._terminals = bpf.Map(maps["terminals"], _TERMINAL.size)
+        self._known_levels: list[int] = []
 
     def state(self, target: int) -> tuple[int, int, int, int]:
         """(next number of the process lane, of the byte lane, events lost of each), as of now."""
@@ -71,26 +76,47 @@ class Scope:
         """Events of a lane that found no room in its ring so far."""
         return self.state(target)[2 + lane]
 
-    def open(self, now: int) -> list[Event]:
-        """Lets the probes see the targets; the events (of time `now`, ns) that tell what already runs.
+    def open(self, targets: Sequence[tuple[int, Target]], now: int) -> list[Event]:
+        """Lets the probes see the first targets, each with its number.
+
+        Returns the events (of time `now`, ns) that tell what already runs. Raises Full.
+        """
+        self._numbers.update(_U32.pack(0), _NUMBERS.pack(1, 1, 0))
+        told: list[Event] = []
+        known: dict[int, int] = {}
+        for number, target in targets:
+            told += self._look(number, target, known, now)
+        self._tell_mounts(known)
+        for number, target in targets:
+            self._watch(number, target)
+        for number, target in targets:
+            told += self._look(number, target, known, now, again=True)
+        return told
+
+    def add(self, number: int, target: Target, now: int) -> list[Event]:
+        """Lets the probes see one more target. Returns what `open` does. Raises Full."""
+        known: dict[int, int] = {}
+        told = self._look(number, target, known, now)
+        self._watch(number, target)
+        return told + self._look(number, target, known, now, again=True)
+
+    def remove(self, target: Target) -> None:
+        """Lets the probes see newcomers in the target no more. What they know of its sessions stays."""
+        self._targets.delete(_U64.pack(target.cgroup_id))
+
+    def _look(self, number: int, target: Target, known: dict[int, int], now: int, again: bool = False) -> list[Event]:
+        """Tells the probes, and the log, who is in a target.
 
         Whoever runs is known before the probes look for newcomers: else a workload's next command
         would be taken for a session. What starts meanwhile has a parent that is known, or is found
         by the second look.
         """
         told: list[Event] = []
-        known: dict[int, int] = {}
-        self._numbers.update(_U32.pack(0), _NUMBERS.pack(1, 1, 0))
-        for again in (False, True):
-            for number, target in enumerate(self.targets, 1):
-                for i, tree in enumerate(trees(target.pids())):
-                    session = known.get(tree[0].pid)
-                    if session is None and not again and i == 0:
-                        session = 0  # the container's own workload
-                    told += self._adopt(number, session, tree, known, now)
-            if not again:
-                self._tell_mounts(known)
-                self._watch()
+        for i, tree in enumerate(trees(target.pids())):
+            session = known.get(tree[0].pid)
+            if session is None and not again and i == 0:
+                session = 0  # the container's own workload
+            told += self._adopt(number, session, tree, known, now)
         return told
 
     def _adopt(
@@ -108,7 +134,7 @@ class Scope:
                 continue
             starts = session is None
             if session is None:
-                session = self._new_session()
+                session = bpf.run(self._probes.new_session)
             self._processes.update(key, _PROCESS.pack(target, session, 1, 0))
             if not read(process.pid):
                 # Ended before the probes knew it: they would take its ID's next holder for it.
@@ -122,12 +148,6 @@ class Scope:
                 told.append(_exec(process, target, session, now))
         return told
 
-    def _new_session(self) -> int:
-        """The next session number. The kernel may take one at the same moment, in the second look only."""
-        session, tty, mounts = _NUMBERS.unpack(self._numbers.lookup(_U32.pack(0)) or _NUMBERS.pack(1, 1, 0))
-        self._numbers.update(_U32.pack(0), _NUMBERS.pack(session + 1, tty, mounts))
-        return int(session)
-
     def _tell_mounts(self, known: Iterable[int]) -> None:
         """Tells the probes which mount namespace is the node's, unless a process of a target is in it."""
         # Some machines let nobody look at init; a pod's own namespace is nobody else's, so it does no harm.
@@ -137,12 +157,14 @@ class Scope:
         session, tty, _ = _NUMBERS.unpack(self._numbers.lookup(_U32.pack(0)) or _NUMBERS.pack(1, 1, 0))
         self._numbers.update(_U32.pack(0), _NUMBERS.pack(session, tty, host))
 
-    def _watch(self) -> None:
-        for number, target in enumerate(self.targets, 1):
-            self._targets.update(_U64.pack(target.cgroup_id), _U32.pack(number))
-        levels = sorted({level for target in self.targets for level in target.levels})
-        for i, level in enumerate(levels[:MAX_LEVELS]):
-            self._levels.update(_U32.pack(i), _U32.pack(level))
+    def _watch(self, number: int, target: Target) -> None:
+        levels = [level for level in target.levels if level not in self._known_levels]
+        if number >= MAX_TARGETS or len(self._known_levels) + len(levels) > MAX_LEVELS:
+            raise Full
+        self._targets.update(_U64.pack(target.cgroup_id), _U32.pack(number))
+        for level in levels:
+            self._levels.update(_U32.pack(len(self._known_levels)), _U32.pack(level))
+            self._known_levels.append(level)
 
     def terminals(self) -> list[Terminal]:
         """The terminals that are open."""

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from recorder import control
 from recorder.log.errors import AuditError
+from recorder.spool import segment, segments
 
-LOG = "log"
 _PIECE = 1 << 18
 _LOOK_SECONDS = 0.02
 _START_SECONDS = 30.0
@@ -21,7 +21,14 @@ class NoRecorder(AuditError):
     meaning = "failed"
 
 
-def _connect(path: Path) -> socket.socket:
+class Fetched(AuditError):
+    exit_code = 20
+    meaning = "the beginning of the log was fetched by another client and is no longer with the recorder"
+
+
+def connect(spool: Path) -> socket.socket:
+    """A connection to the recorder's control socket, which may be yet to come. Raises NoRecorder."""
+    path = spool / control.NAME
     deadline = time.monotonic() + _START_SECONDS
     while True:
         client = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -35,79 +42,120 @@ def _connect(path: Path) -> socket.socket:
             select.select([], [], [], _LOOK_SECONDS)
 
 
-def _open(path: Path, recorder: socket.socket, stdin: int) -> tuple[int, bytes]:
-    """The log's descriptor, once the recorder has made it, and what that has said meanwhile.
+class _Recorder:
+    """The recorder as seen from here: what it says, and what the client says to it."""
 
-    Raises NoRecorder if it ended before.
-    """
-    said = b""
-    while True:
+    def __init__(self, connection: socket.socket, stdin: int) -> None:
+        self._connection, self._stdin = connection, stdin
+        self._said = b""
+        self.alive = self.client_there = True
+
+    @property
+    def end(self) -> int | None:
+        """Size of the log, once it has ended."""
+        for line in self._said.split(b"\n")[:-1]:
+            if line.startswith(b"end "):
+                return int(line[4:])
+        return None
+
+    def look(self, seconds: float) -> None:
+        """Waits for either side, at most so long, and passes on what the client says."""
+        connection, stdin = self._connection.fileno(), self._stdin
+        ready = select.select([connection, stdin], [], [], seconds)[0]
+        if stdin in ready:
+            data = os.read(self._stdin, control.MAX_LINE)
+            self.client_there = bool(data)
+            self._tell(data)
+        if connection in ready:
+            try:
+                heard = self._connection.recv(control.MAX_LINE)
+            except ConnectionResetError:
+                heard = b""
+            self.alive = bool(heard)
+            self._said += heard
+
+    def _tell(self, data: bytes) -> None:
         try:
-            return os.open(path, os.O_RDONLY), said
-        except FileNotFoundError:
-            ready = _ready(recorder, stdin)
-            if stdin in ready and not _pass_on(stdin, recorder):
-                raise NoRecorder("the client is gone") from None
-            if recorder.fileno() in ready:
-                heard = _hear(recorder)
-                if not heard:
-                    raise NoRecorder("the recorder ended before its log began") from None
-                said += heard
+            self._connection.sendall(data)
+        except OSError:  # the recorder is gone: the next look finds out
+            return
+
+    def done(self) -> None:
+        self._tell(b"done\n")
 
 
-def _ready(recorder: socket.socket, stdin: int) -> set[int]:
-    """Which of the two descriptors has something to read, after at most _LOOK_SECONDS."""
-    return set(select.select([recorder.fileno(), stdin], [], [], _LOOK_SECONDS)[0])
+class _Log:
+    """The bytes of the log from `offset` on, over all segments. Raises Fetched if they are gone."""
 
+    def __init__(self, spool: Path, offset: int) -> None:
+        self._spool, self.offset = spool, offset
+        self._fd = -1
+        self._start = 0
 
-def _pass_on(stdin: int, recorder: socket.socket) -> bool:
-    """Hands the client's lines to the recorder; False when the client is gone."""
-    data = os.read(stdin, control.MAX_LINE)
-    try:
-        recorder.sendall(data)
-    except OSError:  # the recorder is gone: the loop finds out
-        return bool(data)
-    return bool(data)
+    def read(self) -> bytes:
+        """What follows; b"" if nothing is there yet."""
+        if self._fd < 0 and not self._open():
+            return b""
+        data = os.read(self._fd, _PIECE)
+        if not data and self.offset != self._start and segments(self._spool)[-1] > self._start:
+            self._close()  # it was the end of this segment
+            return self.read()
+        self.offset += len(data)
+        return data
 
+    def _open(self) -> bool:
+        starts = segments(self._spool)
+        before = [start for start in starts if start <= self.offset]
+        if starts and not before:
+            raise Fetched(
+                f"the log before byte {starts[0]} was fetched by another client: continue from the file that has it"
+            )
+        if not before:
+            return False
+        self._start = before[-1]
+        self._fd = os.open(segment(self._spool, self._start), os.O_RDONLY)
+        os.lseek(self._fd, self.offset - self._start, os.SEEK_SET)
+        return True
 
-def _hear(recorder: socket.socket) -> bytes:
-    """What the recorder says; b"" when it is gone."""
-    try:
-        return recorder.recv(control.MAX_LINE)
-    except ConnectionResetError:
-        return b""
+    def _close(self) -> None:
+        os.close(self._fd)
+        self._fd = -1
 
 
 def serve(spool: Path, offset: int) -> int:
     """Writes the log from `offset` on to stdout until it has ended, and hands on the lines of stdin.
 
     The exit code: 0 if the log was served to its end, 1 if the recorder died or the client is gone.
+    Raises NoRecorder or Fetched.
     """
-    stdin, stdout = sys.stdin.fileno(), sys.stdout.fileno()
-    recorder = _connect(spool / control.NAME)
-    log, said = _open(spool / LOG, recorder, stdin)
-    os.lseek(log, offset, os.SEEK_SET)
-    end: int | None = None
-    alive = True
-    while True:
-        if said.startswith(b"end ") and said.endswith(b"\n"):
-            end = int(said.split()[1])
-        data = os.read(log, _PIECE)
-        if data:
-            offset += len(data)
-            view = memoryview(data)
-            while view:
-                view = view[os.write(stdout, view) :]
-            continue
-        if end is not None and offset >= end:
-            recorder.sendall(b"done\n")
+    recorder = _Recorder(connect(spool), sys.stdin.fileno())
+    log, stdout = _Log(spool, offset), sys.stdout.fileno()
+    while recorder.client_there:
+        alive, end = recorder.alive, recorder.end  # before the log, which then has all that came before
+        view = memoryview(log.read())
+        if not view and end is not None and log.offset >= end:
+            recorder.done()
             return 0
-        if not alive:
+        if not view and not alive:
+            if not segments(spool):
+                raise NoRecorder("the recorder ended before its log began")
             return 1
-        ready = _ready(recorder, stdin)
-        if stdin in ready and not _pass_on(stdin, recorder):
-            return 1
-        if recorder.fileno() in ready:
-            heard = _hear(recorder)
-            alive = bool(heard)
+        waiting = len(view) == _PIECE
+        while view:
+            view = view[os.write(stdout, view) :]
+        recorder.look(0 if waiting else _LOOK_SECONDS)
+    return 1
+
+
+def status(spool: Path) -> int:
+    """Writes what the recorder says of itself, one JSON object, to stdout. Raises NoRecorder."""
+    said = b""
+    with connect(spool) as recorder:
+        recorder.sendall(b"status\n")
+        while not (lines := [line for line in said.split(b"\n")[:-1] if line.startswith(b"status ")]):
+            heard = recorder.recv(control.MAX_LINE)
+            if not heard:
+                raise NoRecorder("the recorder ended and did not say how it goes")
             said += heard
+    print(lines[0].removeprefix(b"status ").decode())
+    return 0

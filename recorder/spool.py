@@ -1,5 +1,11 @@
-"""Writes the log to its file in a thread of its own: a disk that is slow for a moment must not stop the rings."""
+"""The log on its way to the clients: files of a folder, written by a thread of its own.
 
+A disk that is slow for a moment must not stop the rings. Segment files are named by the byte of the log at which
+they begin. One is removed only when a client has acknowledged all of it, and then only when its room is wanted: so
+that a second client may still find it.
+"""
+
+import errno
 import os
 import threading
 from collections import deque
@@ -7,23 +13,71 @@ from pathlib import Path
 
 from recorder.log.errors import CannotWrite
 
+LIMIT_BYTES = 1 << 30
+"""How much of a log may wait for its clients, unless the configuration says otherwise."""
+
 MAX_QUEUED = 48 << 20
 """Bytes that may wait for the disk. Beyond that `write` waits, the rings fill up, and the kernel counts the loss."""
 
+_MAX_SEGMENT_BYTES, _MIN_SEGMENT_BYTES = 8 << 20, 256 << 10
+_FULL_DISK_PAUSE = 0.5
+_FULL_DISK_SECONDS = 30.0  # how long the end of a log waits for room on the disk
+
+_PREFIX = "log."
+
+
+def segment(folder: Path, start: int) -> Path:
+    """The file that holds the log from byte `start` on."""
+    return folder / f"{_PREFIX}{start}"
+
+
+def segments(folder: Path) -> list[int]:
+    """Where the segments in `folder` begin, ascending."""
+    names = (name.removeprefix(_PREFIX) for name in os.listdir(folder) if name.startswith(_PREFIX))
+    return sorted(int(name) for name in names if name.isdecimal())
+
 
 class Spool:
-    """A new file of mode 0600 that grows by whole objects. Raises OSError if it cannot be made."""
+    """A log of which at most `limit` bytes wait for a client. Raises OSError if `folder` cannot be written.
 
-    def __init__(self, path: Path) -> None:
-        self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
+    Nothing but `room` keeps who writes within the limit: what holds the recording together goes in all the same.
+    """
+
+    def __init__(self, folder: Path, limit: int = LIMIT_BYTES) -> None:
+        self._folder, self._limit = folder, limit
+        self._segment_bytes = min(max(limit // 16, _MIN_SEGMENT_BYTES), _MAX_SEGMENT_BYTES)
+        self._starts: deque[int] = deque()
+        self._written = 0
+        self._open_segment()
         self._changed = threading.Condition()
         self._queue: deque[bytes] = deque()
         self._queued = 0
         self._closing = False
         self._error: OSError | None = None
         self.size = 0
+        self.acknowledged = 0
         self._thread = threading.Thread(target=self._run, name="spool", daemon=True)
         self._thread.start()
+
+    def _open_segment(self) -> None:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND
+        self._fd = os.open(segment(self._folder, self._written), flags, 0o600)
+        self._starts.append(self._written)
+
+    @property
+    def kept_from(self) -> int:
+        """The first byte of the log that is still there."""
+        return self._starts[0]
+
+    def room(self, share: float) -> bool:
+        """Whether less than that share (up to 1) of the limit waits for clients, or of the queue for the disk."""
+        waiting = self.size - self.acknowledged
+        return waiting < share * self._limit and self._queued < share * MAX_QUEUED
+
+    def acknowledge(self, offset: int) -> None:
+        """A client has all bytes before `offset`."""
+        with self._changed:
+            self.acknowledged = max(self.acknowledged, min(offset, self.size))
 
     def write(self, data: bytes) -> None:
         """Takes one whole object. Raises CannotWrite if this or an earlier one could not be written."""
@@ -70,11 +124,36 @@ class Spool:
                 self._changed.notify_all()
 
     def _append(self, data: bytes) -> None:
-        start = os.fstat(self._fd).st_size
+        """Waits for room on a disk that is full, for as long as the recording goes on and somewhat longer."""
+        if self._written - self._starts[0] > self._limit // 2:
+            self._remove_acknowledged()
+        patience = _FULL_DISK_SECONDS
+        while True:
+            try:
+                return self._append_now(data)
+            except OSError as error:
+                if error.errno not in (errno.ENOSPC, errno.EDQUOT) or patience <= 0:
+                    raise
+            self._remove_acknowledged()
+            with self._changed:
+                self._changed.wait(_FULL_DISK_PAUSE)
+                patience -= _FULL_DISK_PAUSE if self._closing else 0
+
+    def _append_now(self, data: bytes) -> None:
+        if self._written - self._starts[-1] >= self._segment_bytes:
+            full = self._fd
+            self._open_segment()
+            os.close(full)
         view = memoryview(data)
         try:
             while view:
                 view = view[os.write(self._fd, view) :]
         except OSError:
-            os.ftruncate(self._fd, start)  # to the last whole object
+            os.ftruncate(self._fd, self._written - self._starts[-1])  # to the last whole object
             raise
+        self._written += len(data)
+
+    def _remove_acknowledged(self) -> None:
+        while len(self._starts) > 1 and self._starts[1] <= self.acknowledged:
+            segment(self._folder, self._starts[0]).unlink()
+            self._starts.popleft()

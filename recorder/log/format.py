@@ -23,6 +23,9 @@ BYTE_LANE = "bytes"
 CODEC_NONE = "none"
 CODEC_ZSTD = "zstd"
 
+RECORDER_DIED = "recorder died"
+"""`end` of a log that its client has closed, since the recorder could not."""
+
 MAX_BLOCK_BYTES = 4 << 20
 """Uncompressed bytes of a block that a reader accepts. A writer ends a block at 256 KiB."""
 
@@ -113,4 +116,5 @@ class End:
     @property
     def lost(self) -> bool:
         """Whether anything is known to be missing."""
-        return bool(self.totals.get("lost_events") or self.totals.get("lost_bytes"))
+        counted = self.totals.get("lost_events") or self.totals.get("lost_bytes")
+        return bool(counted) or self.reason == RECORDER_DIED

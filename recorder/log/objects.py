@@ -123,7 +123,7 @@ class Chain:
         self.end: End | None = None
         self.blocks = 0
         self._lanes: set[str] = set()
-        self._previous = format.GENESIS
+        self.previous = format.GENESIS
 
     def take(self, value: Any, raw: bytes) -> Header | Block | End | None:
         """The object that `value`, unpacked from `raw`, is; None for a kind that this version does not know.
@@ -134,16 +134,16 @@ class Chain:
             header = parse_header(value)
             if value.get("sha256") != raw[-32:] or raw[-32:] != format.sealed_digest(raw):
                 raise BadLog("the header is damaged: its SHA-256 does not fit")
-            self.header, self._previous = header, raw[-32:]
+            self.header, self.previous = header, raw[-32:]
             return header
         if not isinstance(value, dict):
             raise InvalidObject("an object is no map")
         digest = _digest(value.get("sha256"), "sha256")
         if digest != raw[-32:] or digest != format.sealed_digest(raw):
             raise InvalidObject("its SHA-256 does not fit: the bytes were changed")
-        if value.get("previous") != self._previous:
+        if value.get("previous") != self.previous:
             raise InvalidObject("it does not follow the object before it: something was taken out or put in")
-        self._previous = digest
+        self.previous = digest
         if "block" in value:
             return self._block(parse_block(value))
         if "end" in value:

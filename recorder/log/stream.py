@@ -1,6 +1,7 @@
 """Takes a log that arrives in pieces."""
 
 from collections.abc import Iterator
+from typing import BinaryIO
 
 from recorder.log import codec
 from recorder.log.errors import BadLog
@@ -17,6 +18,8 @@ class Stream:
     def __init__(self) -> None:
         self._chain = Chain()
         self._buffer = bytearray()
+        self.events = self.last_time = 0
+        """How many events came so far, and the time of the last (ns of CLOCK_MONOTONIC)."""
 
     @property
     def header(self) -> Header | None:
@@ -31,6 +34,20 @@ class Stream:
         """Bytes that arrived of an object that is not whole yet."""
         return len(self._buffer)
 
+    @property
+    def last_digest(self) -> bytes:
+        """That of the last whole object: what comes next holds it as `previous`."""
+        return self._chain.previous
+
+    @property
+    def blocks(self) -> int:
+        """How many blocks came so far."""
+        return self._chain.blocks
+
+    def forget_pending(self) -> None:
+        """What comes next begins with a new object."""
+        self._buffer.clear()
+
     def feed(self, data: bytes) -> Iterator[tuple[bytes, Header | Block | End | None]]:
         """The objects that are whole with `data`. Raises BadLog if the bytes are no log."""
         self._buffer += data
@@ -44,6 +61,11 @@ class Stream:
                 raw = bytes(self._buffer[start : source.tell()])
                 parsed = self._chain.take(value, raw)
                 start = source.tell()
+                if isinstance(parsed, Block):
+                    self.events += parsed.events
+                    self.last_time = max(self.last_time, parsed.last)
+                elif isinstance(parsed, Header):
+                    self.last_time = parsed.monotonic
                 yield raw, parsed
         except InvalidObject as error:
             raise BadLog(f"what arrived is damaged: {error}") from error
@@ -51,3 +73,15 @@ class Stream:
             raise BadLog(f"what arrived is no log: {error}") from error
         finally:
             del self._buffer[:start]
+
+
+def resume(file: BinaryIO) -> tuple[Stream, int]:
+    """A stream that goes on where the log in `file` stops, and the bytes of the whole objects in it.
+
+    Raises BadLog if the file holds no log.
+    """
+    stream, size = Stream(), 0
+    while data := file.read(1 << 20):
+        size += sum(len(raw) for raw, _ in stream.feed(data))
+    stream.forget_pending()
+    return stream, size

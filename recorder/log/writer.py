@@ -36,12 +36,22 @@ class LogWriter:
     """
 
     def __init__(self, write: Callable[[bytes], None], header: dict[str, Any]) -> None:
-        self._write = write
+        packed, digest = format.seal({"format": format.FORMAT, "version": list(format.VERSION), **header})
+        self._begin(write, digest, 0, 0)
+        write(packed)
+
+    @classmethod
+    def resume(cls, write: Callable[[bytes], None], previous: bytes, blocks: int, events: int) -> "LogWriter":
+        """Goes on with a log of so many blocks and events, whose last object has the digest `previous`."""
+        self = cls.__new__(cls)
+        self._begin(write, previous, blocks, events)
+        return self
+
+    def _begin(self, write: Callable[[bytes], None], previous: bytes, blocks: int, events: int) -> None:
+        self._write, self._previous = write, previous
         self._compressor = zstandard.ZstdCompressor(level=ZSTD_LEVEL)
         self._lanes = {name: _Lane(name) for name in (format.PROCESS_LANE, format.BYTE_LANE)}
-        self.blocks = self.events = 0
-        packed, self._previous = format.seal({"format": format.FORMAT, "version": list(format.VERSION), **header})
-        write(packed)
+        self.blocks, self.events = blocks, events
 
     def add(self, lane_name: str, events: Sequence[list[Any]]) -> None:
         """Takes events of one lane; blocks that are full are written."""
@@ -71,13 +81,13 @@ class LogWriter:
         """Writes what is collected of one lane."""
         self._flush(self._lanes[lane_name])
 
-    def end(self, reason: str, totals: dict[str, int]) -> None:
-        """Writes what is collected and the end record."""
+    def end(self, reason: str, totals: dict[str, int], now: int | None = None) -> None:
+        """Writes what is collected and the end record, of time `now` (ns of CLOCK_MONOTONIC) if not of this moment."""
         self.flush()
         packed, self._previous = format.seal(
             {
                 "end": reason,
-                "time": time.clock_gettime_ns(time.CLOCK_MONOTONIC),
+                "time": time.clock_gettime_ns(time.CLOCK_MONOTONIC) if now is None else now,
                 "blocks": self.blocks,
                 "events": self.events,
                 **totals,

@@ -17,8 +17,9 @@ import pytest
 
 from recorder import events
 from recorder.log.reader import open_log
+from recorder.spool import segment
 from tests.support.container import Container
-from tests.support.recorder import ROOT, Recording, recorder_argv, recording
+from tests.support.recorder import ROOT, Recording, recorder_argv, recording, serve_argv
 from tests.support.terminal import Terminal
 from tests.unit import tiny_reader
 
@@ -99,7 +100,7 @@ def agent(spool: Path, victim: Container, **config: Any) -> Iterator["subprocess
     text = json.dumps({"recording": "test", "targets": [{"container_id": victim.id}], **config})
     with subprocess.Popen(recorder_argv("agent", "--spool", str(spool), "--config", text)) as running:
         try:
-            log = spool / "log"
+            log = segment(spool, 0)
             eventually("live", lambda: running.poll() is not None or (log.exists() and log.stat().st_size))
             yield running
         finally:
@@ -108,16 +109,16 @@ def agent(spool: Path, victim: Container, **config: Any) -> Iterator["subprocess
 
 def serve(spool: Path, offset: int = 0) -> "subprocess.Popen[bytes]":
     return subprocess.Popen(
-        recorder_argv("serve", "--spool", str(spool), "--from", str(offset)),
+        serve_argv(spool, offset),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
     )
 
 
 def test_a_recorder_without_a_client_ends_itself(victim: Container, tmp_path: Path) -> None:
-    with agent(tmp_path, victim, idle_client_seconds=0.3) as running:
+    with agent(tmp_path, victim, idle_client_seconds=0.3, linger_seconds=0.3) as running:
         assert running.wait(SECONDS) == 0
-    with open_log(tmp_path / "log") as log:
+    with open_log(segment(tmp_path, 0)) as log:
         assert log.damage is None
         assert log.end
         assert log.end.reason == "no client"
@@ -138,14 +139,14 @@ def test_a_client_that_comes_back_gets_exactly_the_rest(victim: Container, tmp_p
             received += second.stdout.read()
             assert second.wait(SECONDS) == 0
         assert running.wait(SECONDS) == 0
-    assert received == (tmp_path / "log").read_bytes()
+    assert received == segment(tmp_path, 0).read_bytes()
     assert b"while nobody looked" in b"".join(
         fields["argv"] for name, fields in tiny_reader.events(received) if name == "exec"
     )
 
 
 def test_a_client_that_comes_after_the_end_gets_the_tail_with_the_end_record(victim: Container, tmp_path: Path) -> None:
-    log = tmp_path / "log"
+    log = segment(tmp_path, 0)
     with agent(tmp_path, victim) as running:
         victim.exec("/bin/true")
         running.send_signal(signal.SIGTERM)
@@ -164,7 +165,7 @@ def test_the_small_reader_reads_what_was_really_recorded(victim: Container, tmp_
         with Terminal(victim.exec_argv("/bin/bash", "--norc", "-c", "seq 1 20000; /bin/true")) as terminal:
             terminal.wait()
         live.end()
-    path = tmp_path / "log"
+    path = segment(tmp_path, 0)
     path.write_bytes(live.log)
     with open_log(path) as log:
         ours = [(e.type, e.time, e.seq, e.fields) for e in log.events()]
@@ -301,7 +302,7 @@ def test_a_way_that_the_kernel_does_not_offer_is_refused_and_one_that_it_offers_
     config = {"targets": [{"container_id": victim.id}], "tty_ways": [way], "duration": 0, "idle_client_seconds": 0}
     code, said = refused(tmp_path, **config)
     if code == 0:
-        with open_log(tmp_path / "log") as log:
+        with open_log(segment(tmp_path, 0)) as log:
             assert log.header.raw["probes"]["tty"] == f"{way} pty_write"
         return
     assert code == 13, said

@@ -11,6 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from recorder.config import PROTOCOL
 from recorder.log.events import Event, decode_block
 from recorder.log.format import Block, End, Header
 from recorder.log.stream import Stream
@@ -27,6 +28,11 @@ def recorder_argv(*arguments: str) -> list[str]:
     return ["/usr/bin/python3", "-I", "-c", _BOOT, *arguments]
 
 
+def serve_argv(spool: Path, offset: int = 0) -> list[str]:
+    """The command line that serves what a recorder writes into a spool."""
+    return recorder_argv("serve", "--spool", str(spool), "--from", str(offset), "--protocol", str(PROTOCOL))
+
+
 class Recording:
     """A recorder at work. `log` is what it wrote so far, `events` what that holds."""
 
@@ -41,9 +47,7 @@ class Recording:
         self.agent = subprocess.Popen(
             recorder_argv("agent", "--spool", str(spool), "--config", text), stderr=self._errors
         )
-        self._serve = subprocess.Popen(
-            recorder_argv("serve", "--spool", str(spool)), stdin=subprocess.PIPE, stdout=subprocess.PIPE
-        )
+        self._serve = subprocess.Popen(serve_argv(spool), stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         self._started = started
 
     def __enter__(self) -> "Recording":

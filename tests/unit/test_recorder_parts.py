@@ -24,8 +24,9 @@ from recorder.log.errors import NoSuchTarget
 from recorder.probes import Probes
 from recorder.processes import Process
 from recorder.ring import Ring
-from recorder.serve import LOG
 from recorder.sessions import Sessions
+from recorder.spool import segment
+from recorder.totals import Totals
 from tests.support.recorder import ROOT
 
 TYPES = {layout.name: number for number, layout in events.layouts().items()}
@@ -280,7 +281,7 @@ def scoped(
     maps = FakeMaps()
     monkeypatch.setattr("recorder.bpf.Map", maps)
     states = os.memfd_create("states")
-    os.ftruncate(states, 1 << 16)
+    os.ftruncate(states, 1 << 18)
 
     def opened(
         *looks: list[Process], gone: tuple[int, ...] = ()
@@ -301,10 +302,12 @@ def scoped(
 
         monkeypatch.setattr(processes, "read", running.get)
         monkeypatch.setattr(scope, "read", lambda pid: None if pid in gone else running.get(pid))
-        watched = scope.Scope(Probes(fds, [], [], {}), [Target])  # type: ignore[list-item]
-        told = watched.open(77)
+        taken = iter(range(1, 100))
+        monkeypatch.setattr("recorder.bpf.run", lambda program: next(taken))
+        watched = scope.Scope(Probes(fds, [0], [], {}))
+        told = watched.open([(1, Target)], 77)  # type: ignore[list-item]
         known = {struct.unpack("=I", k)[0]: struct.unpack("=IIII", v)[:2] for k, v in maps.maps[-4].items()}
-        return told, known, struct.unpack("=QQQ", maps.maps[-3][bytes(4)])[0]
+        return told, known, next(taken)
 
     yield opened
     os.close(states)
@@ -423,12 +426,12 @@ def test_a_session_waits_for_all_its_terminals() -> None:
 
 
 def test_totals_count_what_the_events_hold() -> None:
-    sessions = Sessions()
+    totals = Totals()
     out = [TYPES["tty_out"], 1, 0, 1, 1, 7, 0, 1, b"abc"]
     typed = [TYPES["tty_in"], 1, 0, 1, 1, 7, 0, 1, 0, 4, b"xy"]
     missing = [TYPES["gap"], 1, None, 1, 1, 0, 5, 2, 0, 7, 1, 1, 1]
-    sessions.see([start(1, 7), out, typed, missing])
-    assert sessions.totals == {
+    totals.add([start(1, 7), out, typed, missing])
+    assert totals.counts == {
         "sessions": 1, "execs": 0, "output_bytes": 3, "input_bytes": 6, "lost_events": 2, "lost_bytes": 7
     }  # fmt: skip
 
@@ -442,8 +445,8 @@ def listening(tmp_path: Path) -> Iterator[control.Control]:
     control_socket = control.Control(tmp_path)
     yield control_socket
     control_socket._listener.close()
-    for client, _ in control_socket._clients.values():
-        client.close()
+    for client in control_socket._clients.values():
+        client.connection.close()
 
 
 def waited(listening: control.Control, there: Callable[[], object]) -> None:
@@ -488,14 +491,17 @@ def test_everybody_is_told_of_the_end_also_who_comes_later(listening: control.Co
             assert late.recv(100) == b"end 123\n"
 
 
+_PIECE = 1 << 14
+
+
 def test_a_client_that_talks_without_end_costs_no_memory(listening: control.Control, tmp_path: Path) -> None:
     with connected(tmp_path) as noisy:
         waited(listening, lambda: listening.clients == 1)
-        for _ in range(200):
-            noisy.sendall(b"x" * control.MAX_LINE)
+        for _ in range(3 * control.MAX_LINE // _PIECE):
+            noisy.sendall(b"x" * _PIECE)
             listening.wait(1)
-        ((_, buffer),) = listening._clients.values()
-        assert len(buffer) <= control.MAX_LINE
+        (client,) = listening._clients.values()
+        assert len(client.buffer) <= control.MAX_LINE
 
 
 _SERVE = f"import sys; sys.path.append({str(ROOT)!r}); from recorder.__main__ import main; sys.exit(main())"
@@ -503,7 +509,10 @@ _SERVE = f"import sys; sys.path.append({str(ROOT)!r}); from recorder.__main__ im
 
 def serving(spool: Path, offset: int = 0) -> "subprocess.Popen[bytes]":
     return subprocess.Popen(
-        [sys.executable, "-c", _SERVE, "serve", "--spool", str(spool), "--from", str(offset)],
+        [
+            *(sys.executable, "-c", _SERVE, "serve", "--spool", str(spool)),
+            *("--from", str(offset), "--protocol", str(config.PROTOCOL)),
+        ],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     )  # fmt: skip
 
@@ -516,7 +525,7 @@ def test_a_log_is_served_as_it_grows_and_to_its_end(listening: control.Control, 
         reader = threading.Thread(target=lambda: received.append(server.stdout.read() if server.stdout else b""))
         reader.start()
         waited(listening, lambda: listening.clients)
-        with (tmp_path / LOG).open("wb", buffering=0) as log:
+        with segment(tmp_path, 0).open("wb", buffering=0) as log:
             for at in range(0, len(data), 100_000):
                 log.write(data[at : at + 100_000])
                 listening.wait(0)
@@ -530,12 +539,12 @@ def test_a_log_is_served_as_it_grows_and_to_its_end(listening: control.Control, 
 def test_a_recorder_that_dies_ends_what_serves_it_after_all_it_wrote(
     listening: control.Control, tmp_path: Path
 ) -> None:
-    (tmp_path / LOG).write_bytes(b"what there is")
+    segment(tmp_path, 0).write_bytes(b"what there is")
     with serving(tmp_path) as server:
         assert server.stdout
         waited(listening, lambda: listening.clients)
-        for client, _ in listening._clients.values():
-            client.close()
+        for client in listening._clients.values():
+            client.connection.close()
         assert server.stdout.read() == b"what there is"
         assert server.wait(20) == 1
 
@@ -544,14 +553,14 @@ def test_a_recorder_that_dies_before_its_log_is_said(listening: control.Control,
     with serving(tmp_path) as server:
         assert server.stderr
         waited(listening, lambda: listening.clients)
-        for client, _ in listening._clients.values():
-            client.close()
+        for client in listening._clients.values():
+            client.connection.close()
         assert server.wait(20) == 1
         assert server.stderr.read() == b"error: the recorder ended before its log began\n"
 
 
 def test_a_client_that_is_gone_ends_what_serves_it(listening: control.Control, tmp_path: Path) -> None:
-    (tmp_path / LOG).write_bytes(b"")
+    segment(tmp_path, 0).write_bytes(b"")
     with serving(tmp_path) as server:
         assert server.stdin
         waited(listening, lambda: listening.clients)

@@ -1,0 +1,38 @@
+"""What one thread has to say to another one, which may be waiting for a descriptor meanwhile."""
+
+import contextlib
+import os
+import queue
+from typing import Generic, TypeVar
+
+Message = TypeVar("Message")
+
+
+class Mailbox(Generic[Message]):
+    """`fd` is readable while something is in it. `put` may be called by any thread; closed by who reads it."""
+
+    def __init__(self) -> None:
+        self._messages: queue.SimpleQueue[Message] = queue.SimpleQueue()
+        self.fd, self._write = os.pipe()
+        os.set_blocking(self.fd, False)
+        os.set_blocking(self._write, False)
+
+    def put(self, message: Message) -> None:
+        """Adds a message."""
+        self._messages.put(message)
+        with contextlib.suppress(BlockingIOError, OSError):  # it is readable already; or nobody reads any more
+            os.write(self._write, b"\0")
+
+    def take(self) -> list[Message]:
+        """All that is in it."""
+        with contextlib.suppress(BlockingIOError):
+            os.read(self.fd, 1 << 16)
+        found = []
+        with contextlib.suppress(queue.Empty):
+            while True:
+                found.append(self._messages.get_nowait())
+        return found
+
+    def close(self) -> None:
+        os.close(self.fd)
+        os.close(self._write)

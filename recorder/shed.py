@@ -1,0 +1,93 @@
+"""Leaves events out while the spool has no room for them, and says exactly what was left out.
+
+What tells sessions, terminals and targets apart is kept in any case; it is little. Of the rest, what was printed gives
+way first, what ran last: each lane has its share of the spool.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from recorder import events, loss
+from recorder.events import Event
+from recorder.log.format import BYTE_LANE, PROCESS_LANE
+
+SHARES = {BYTE_LANE: 7 / 8, PROCESS_LANE: 1.0}
+"""How full the spool may be before a lane gives way."""
+
+_REASON = "GAP_SPOOL_FULL"
+_BATCH = 64  # events of at most 4 KiB that go in between two looks at the room
+
+_TYPES = {layout.name: number for number, layout in events.layouts().items()}
+_OUT, _IN = _TYPES["tty_out"], _TYPES["tty_in"]
+_GIVE_WAY = {_OUT, _IN, *(_TYPES[name] for name in ("exec_argv", "exec", "exec_failed", "fork", "exit"))}
+
+_Stream = tuple[int, int, int, int]  # target, session, terminal, direction
+
+
+@dataclass
+class _Left:
+    """What was left out, as runs of [first, count]: of sequence numbers by target, of bytes by stream."""
+
+    runs: dict[int, list[list[int]]] = field(default_factory=dict)
+    streams: dict[_Stream, list[list[int]]] = field(default_factory=dict)
+
+    def __bool__(self) -> bool:
+        return bool(self.runs or self.streams)
+
+    def add(self, event: Event) -> None:
+        kind, seq, target = event[0], event[2], event[3]
+        if seq is not None:
+            _extend(self.runs.setdefault(target, []), seq, 1)
+        if kind == _OUT:
+            stream = (target, event[4], event[7], loss.OUT)
+            _extend(self.streams.setdefault(stream, []), event[6], len(event[8]))
+        elif kind == _IN:
+            stream = (target, event[4], event[7], loss.IN)
+            _extend(self.streams.setdefault(stream, []), event[6], event[9] + len(event[10]))
+
+    def gaps(self, now: int) -> Iterator[Event]:
+        """The gap events, of time `now` in ns."""
+        for target, runs in self.runs.items():
+            for first, count in runs:
+                yield loss.gap(now, target, _REASON, first_seq=first, count=count)
+        for (target, session, tty, direction), runs in self.streams.items():
+            place = {"session": session, "tty": tty, "direction": direction}
+            for offset, size in runs:
+                yield loss.gap(now, target, _REASON, offset=offset, size=size, **place)
+
+
+def _extend(runs: list[list[int]], first: int, count: int) -> None:
+    if runs and sum(runs[-1]) == first:
+        runs[-1][1] += count
+    else:
+        runs.append([first, count])
+
+
+class Shed:
+    """One lane before the log. `room(share)` says whether the spool is less full than that."""
+
+    def __init__(self, lane: str, room: Callable[[float], bool]) -> None:
+        self._share, self._room = SHARES[lane], room
+        self._left = _Left()
+
+    def sift(self, arrived: list[Event]) -> Iterator[list[Event]]:
+        """What of `arrived`, in order of time, goes into the log, in batches; with it the gaps that are over."""
+        for at in range(0, len(arrived), _BATCH):
+            batch = arrived[at : at + _BATCH]
+            if self._room(self._share):
+                yield [*self.over(batch[0][1]), *batch]
+                continue
+            kept = []
+            for event in batch:
+                if event[0] in _GIVE_WAY:
+                    self._left.add(event)
+                else:
+                    kept.append(event)
+            yield kept
+
+    def over(self, now: int) -> list[Event]:
+        """The gap events (of time `now`, ns) of what was left out and not told yet."""
+        if not self._left:
+            return []
+        told, self._left = list(self._left.gaps(now)), _Left()
+        return told

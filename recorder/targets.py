@@ -1,0 +1,183 @@
+"""The containers under watch: those that were named, and those that come up in their pods."""
+
+import json
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from recorder import events
+from recorder.cgroups import Cgroups, Target, container_id, is_container
+from recorder.events import Event
+from recorder.log.errors import NoSuchTarget
+from recorder.scope import Full, Scope
+
+_TYPES = {layout.name: number for number, layout in events.layouts().items()}
+_END_REASON = events.enums()["target_end_reason"]
+_OF_POD = ("namespace", "pod", "pod_uid", "labels", "owner", "service_account", "node")
+"""What a container has in common with the others of its pod."""
+
+
+class Targets:
+    """Numbers of targets are their places in the log's header, from 1, and go on from there.
+
+    Whatever takes a target in or sees one end returns the events that tell of it, without a sequence number.
+    """
+
+    def __init__(self, scope: Scope, cgroups: Cgroups) -> None:
+        self._scope, self._cgroups = scope, cgroups
+        self._all: list[Target | None] = []
+        self._numbers: dict[int, int] = {}
+        self._open: set[int] = set()
+        self._pods: dict[Path, _Pod] = {}
+
+    def __len__(self) -> int:
+        return len(self._all)
+
+    @property
+    def open(self) -> int:
+        """How many are there still."""
+        return len(self._open)
+
+    def first(
+        self, wanted: Iterable[dict[str, Any]], may_be_gone: bool, now: int
+    ) -> tuple[list[dict[str, Any]], list[Event]]:
+        """Takes in those that the configuration names, before the probes look.
+
+        Returns their entries for the log's header, and the events that tell what runs in them, and which of
+        them are gone. Raises NoSuchTarget unless they `may_be_gone`.
+        """
+        entries, told = [], []
+        for about in wanted:
+            try:
+                target = self._cgroups.find(about)
+            except NoSuchTarget:
+                if not may_be_gone:
+                    raise
+                target = None
+            if target and target.cgroup_id in self._numbers:
+                continue
+            number = self._take(target)
+            entries.append(_entry(about, target))
+            if not target:
+                told.append(_ended(number, now, "TARGET_NOT_FOUND"))
+        told += self._scope.open([(number, self._target(number)) for number in sorted(self._open)], now)
+        return entries, told
+
+    def add(self, about: dict[str, Any], now: int) -> list[Event]:
+        """Takes in one more, or more of what is known of one."""
+        try:
+            target = self._cgroups.find(about)
+        except NoSuchTarget:
+            return self._gone_already(about, now)
+        if number := self._numbers.get(target.cgroup_id):
+            self._all[number - 1] = target
+            return [_started(number, target, now)] if number in self._open else []
+        return self._watch(target, now)
+
+    def _gone_already(self, about: dict[str, Any], now: int) -> list[Event]:
+        """Describes a container that has ended before anybody could say what it was; or one never seen."""
+        for number, known in enumerate(self._all, 1):
+            if known and container_id(known.path.name) == about.get("container_id"):
+                described = Target(known.path, known.name, known.cgroup_id, known.levels, _about(about))
+                self._all[number - 1] = described
+                return [_started(number, described, now)]
+        number = self._take(None)
+        entry = json.dumps(_entry(about, None)).encode()
+        start = [_TYPES["target_start"], now, None, number, 0, 0, 0, entry]
+        return [start, _ended(number, now, "TARGET_NOT_FOUND")]
+
+    def _watch(self, target: Target, now: int) -> list[Event]:
+        number = self._take(target)
+        try:
+            under_way = self._scope.add(number, target, now)
+        except Full:
+            self._open.discard(number)
+            return [_started(number, target, now), _ended(number, now, "TARGET_NOT_FOUND")]
+        return [_started(number, target, now), *under_way]
+
+    def _take(self, target: Target | None) -> int:
+        self._all.append(target)
+        number = len(self._all)
+        if target:
+            self._numbers[target.cgroup_id] = number
+            self._open.add(number)
+            if target.about.get("pod_uid"):
+                pod = self._pods.setdefault(target.path.parent, _Pod(target))
+                pod.known.add(target.path.name)
+        return number
+
+    def _target(self, number: int) -> Target:
+        target = self._all[number - 1]
+        assert target
+        return target
+
+    def look(self, now: int, follow: bool) -> list[Event]:
+        """The events of those that have ended, and, if they are to be followed, of those that came up."""
+        told: list[Event] = []
+        for number in sorted(self._open):
+            target = self._target(number)
+            if not target.populated():
+                self._open.discard(number)
+                del self._numbers[target.cgroup_id]
+                self._scope.remove(target)
+                told.append(_ended(number, now, "TARGET_EXITED"))
+        for path, pod in list(self._pods.items()) if follow else ():
+            for name in pod.new(path):
+                told += self.add({**pod.about, "container_id": container_id(name)}, now)
+            if pod.gone:
+                del self._pods[path]
+        return told
+
+
+class _Pod:
+    """The cgroup of a pod. `known` are the names of the containers in it that are no news; `about` is of the pod."""
+
+    def __init__(self, target: Target) -> None:
+        self.about = {key: target.about[key] for key in _OF_POD if key in target.about}
+        self.gone = False
+        # The pod's sandbox is among them, which nobody ever names.
+        self.known = set(_containers(target.path.parent))
+
+    def new(self, path: Path) -> list[str]:
+        """The names of the containers that came up since the last look and have a process."""
+        try:
+            names = _containers(path)
+        except FileNotFoundError:
+            self.gone = True
+            return []
+        new = [name for name in names if name not in self.known and _has_process(path / name)]
+        self.known.update(new)
+        return new
+
+
+def _containers(pod: Path) -> list[str]:
+    with os.scandir(pod) as entries:
+        return [entry.name for entry in entries if is_container(entry.name) and entry.is_dir(follow_symlinks=False)]
+
+
+def _has_process(cgroup: Path) -> bool:
+    try:
+        return bool((cgroup / "cgroup.procs").read_text())
+    except OSError:  # gone again
+        return False
+
+
+def _about(about: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in about.items() if key not in ("cgroup", "pid")}
+
+
+def _entry(about: dict[str, Any], target: Target | None) -> dict[str, Any]:
+    """What header and target_start say of a target."""
+    if not target:
+        return {**_about(about), "cgroup": "", "cgroup_id": 0}
+    return {**target.about, "cgroup": target.name, "cgroup_id": target.cgroup_id}
+
+
+def _started(number: int, target: Target, now: int) -> Event:
+    entry = json.dumps(_entry(target.about, target)).encode()
+    return [_TYPES["target_start"], now, None, number, 0, 0, target.cgroup_id, entry]
+
+
+def _ended(number: int, now: int, reason: str) -> Event:
+    return [_TYPES["target_end"], now, None, number, 0, 0, _END_REASON[reason]]
