@@ -4,13 +4,17 @@ Of that library comes what takes long to get right: kubeconfig, credentials, TLS
 each resource cost a second to import and are left alone; objects are plain dicts.
 """
 
+import contextlib
 import json
 import os
+import socket
 import ssl
+import threading
 import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 from urllib.parse import urlencode
 
@@ -30,6 +34,15 @@ Object = dict[str, Any]
 _kube_config: Any = kubernetes.config  # it has no types
 _DEFAULT_KUBECONFIG = "~/.kube/config"
 _MAX_ERROR_BYTES = 1 << 16
+_MAX_EVENT_BYTES = 1 << 25
+"""Far above what etcd stores for one object."""
+
+# A network that is gone, or a laptop that was asleep, is noticed within 14 s. Not every system has every option.
+_KEEP_ALIVE = [(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1), (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)] + [
+    (socket.IPPROTO_TCP, getattr(socket, name), value)
+    for name, value in (("TCP_KEEPIDLE", 5), ("TCP_KEEPALIVE", 5), ("TCP_KEEPINTVL", 3), ("TCP_KEEPCNT", 3))
+    if hasattr(socket, name)
+]
 _UNUSABLE = (ConfigException, yaml.YAMLError, OSError, KeyError, TypeError, AttributeError, ValueError)
 """What a kubeconfig that is none makes the library raise."""
 
@@ -46,7 +59,7 @@ class Access:
 
 
 class Api:
-    """A connection to an API server. `namespace` is that of the context. Used by one thread.
+    """A connection to an API server. `namespace` is that of the context. May be used by several threads.
 
     Every method raises Unreachable, or what `errors.of_response` makes of an answer.
     """
@@ -57,14 +70,18 @@ class Api:
         self.timeout = access.timeout
         self._access = access
         configuration.retries = False
+        configuration.socket_options = _KEEP_ALIVE
         if not configuration.verify_ssl:
             warnings.simplefilter("ignore", urllib3.exceptions.InsecureRequestWarning)
+        self._renewal = threading.Lock()
         self._pool = ApiClient(configuration).rest_client.pool_manager
 
     def headers(self) -> list[tuple[str, str]]:
         """Who asks; credentials that expire are renewed."""
         found = [("User-Agent", f"kubectl-ebpfaudit/{__version__}")]
-        for entry in self.configuration.auth_settings().values():
+        with self._renewal:
+            entries = list(self.configuration.auth_settings().values())
+        for entry in entries:
             if entry and entry.get("in") == "header" and entry.get("value"):
                 found.append((entry["key"], entry["value"]))
         if self._access.as_user:
@@ -85,21 +102,23 @@ class Api:
 
     def watch(self, path: str, seconds: int, **query: str) -> Iterator[Object]:
         """The watch events of a list, for at most so many seconds."""
+        with self.open_watch(path, seconds, seconds + self.timeout, **query) as watch:
+            yield from watch
+
+    def open_watch(self, path: str, seconds: int, silence: float, **query: str) -> "Watch":
+        """A watch of a list that the server has agreed to, and ends by itself after so many seconds.
+
+        Hearing nothing for `silence` seconds is an error, too; with allowWatchBookmarks the server says something
+        about each minute.
+        """
         query = {**query, "watch": "true", "timeoutSeconds": str(max(1, seconds))}
         try:
-            answer = self._send("GET", path, query, None, seconds + self.timeout)
+            answer = self._send("GET", path, query, None, self.timeout)
             if not 200 <= answer.status <= 299:
                 raise of_response(answer.status, answer.read(_MAX_ERROR_BYTES))
-            rest = b""
-            try:
-                for piece in answer.stream(1 << 16):
-                    *lines, rest = (rest + piece).split(b"\n")
-                    for line in lines:
-                        yield _object(line)
-            finally:
-                answer.close()
         except urllib3.exceptions.HTTPError as error:
             raise self.unreachable(error) from error
+        return Watch(self, answer, silence)
 
     def unreachable(self, error: BaseException) -> Unreachable:
         """What is said when there is no answer."""
@@ -133,6 +152,43 @@ class Api:
             preload_content=False,
             redirect=False,
         )
+
+
+class Watch:
+    """The events of one watch, to be read by one thread. Raises Unreachable when the connection breaks."""
+
+    def __init__(self, api: Api, answer: Any, silence: float) -> None:
+        self._api, self._answer = api, answer
+        self._socket = getattr(answer.connection, "sock", None)
+        if self._socket:
+            self._socket.settimeout(silence)
+
+    def __iter__(self) -> Iterator[Object]:
+        rest = b""
+        try:
+            for piece in self._answer.stream(1 << 16):
+                *lines, rest = (rest + piece).split(b"\n")
+                for line in lines:
+                    yield _object(line)
+                if len(rest) > _MAX_EVENT_BYTES:
+                    raise Unreachable("what answers is no Kubernetes API server: its watch event has no end")
+        except urllib3.exceptions.HTTPError as error:
+            raise self._api.unreachable(error) from error
+
+    def interrupt(self) -> None:
+        """Ends the reading, at once; called by another thread."""
+        if isinstance(self._socket, socket.socket):
+            # The method of an SSLSocket would take the TLS state away from the thread that is reading.
+            with contextlib.suppress(OSError):
+                socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
+
+    def __enter__(self) -> "Watch":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._answer.close()
 
 
 def connect(access: Access) -> Api:

@@ -29,6 +29,10 @@ class NotFound(ApiError):
     meaning = "there is no such pod, container, process, cgroup, recording or session"
 
 
+class NothingSelected(NotFound):
+    """No pod has the labels, or none of them the container."""
+
+
 class Forbidden(ApiError):
     exit_code = 5
     meaning = "the API server does not let this user do that"
@@ -52,6 +56,10 @@ class NoImage(AuditError):
 class TargetNotRunning(AuditError):
     exit_code = 15
     meaning = "the pod or container to record is not running"
+
+
+class TargetFinished(TargetNotRunning):
+    """Nor will it ever run again: waiting is in vain."""
 
 
 class NoContext(AuditError):
