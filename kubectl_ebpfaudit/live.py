@@ -1,42 +1,77 @@
-"""What `record` says on stderr while it records: that it does, then each session and command."""
+"""What `record` says while it records: that it does, then each session and command, and how it goes.
+
+A Live belongs to a run; each of its recorders has a View. Everything that was recorded may be hostile, and is escaped.
+"""
 
 import contextlib
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, TextIO
 
+from kubectl_ebpfaudit.carrier import Carrier
+from kubectl_ebpfaudit.status_line import StatusLine, size
 from recorder.log.errors import BadLog
 from recorder.log.events import Event, decode_block
-from recorder.log.format import PROCESS_LANE, Block, Header, Target
+from recorder.log.format import PROCESS_LANE, Block, Header
+from recorder.log.objects import parse_about
 from replay.escape import printable, shell_line
 
 _MAX_COMMAND = 1000
 """Characters of one command line; `show` has them all."""
 
+_MAX_NAMES = 3
+
 
 class Live:
-    """Writes to `out` unless `quiet`. Everything that was recorded may be hostile, and is escaped."""
+    """Writes to `out` unless `quiet`; thread-safe. `expected`: so many recorders are to be live before it says so.
 
-    def __init__(self, out: TextIO, quiet: bool = False) -> None:
+    With `events` each event goes to that instead of a line to `out`.
+    """
+
+    def __init__(
+        self,
+        out: TextIO,
+        quiet: bool = False,
+        expected: int = 1,
+        what: str = "",
+        events: Callable[[Header, Event], None] | None = None,
+    ) -> None:
         self._out = out
         self.quiet = quiet
-        self.sessions = self.commands = 0
-        self._header: Header | None = None
-        self._realtime = 0
+        self.events = events
+        self.sessions = self.commands = self.ended = 0
+        self.output_bytes = self.gaps = 0
+        self._lock = threading.RLock()
+        self._expected, self._what = expected, what
+        self._views: list[View] = []
+        self._headers: list[Header] = []
+        self._status = StatusLine(out) if not quiet and out.isatty() else None
+        self._started = time.monotonic()
 
-    def object(self, parsed: object) -> None:
-        """Shows what is to be shown of an object of the log."""
-        if isinstance(parsed, Header):
-            self._header = parsed
-            self._realtime = parsed.realtime - parsed.monotonic
-            self.note(f"Recording {_targets(parsed)}; stop with ctrl-C")
-        elif isinstance(parsed, Block) and parsed.lane == PROCESS_LANE and self._header and not self.quiet:
-            try:
-                for event in decode_block(self._header, parsed):
-                    for line in self._lines(event):
-                        self.note(line)
-            except BadLog as error:  # the log is kept as it is, and goes on
-                self.warn(f"warning: {printable(error)}")
+    def view(self, node: str = "") -> "View":
+        """The view of one more recorder."""
+        view = View(self, node)
+        self._views.append(view)
+        return view
+
+    def began(self, header: Header) -> None:
+        """A recorder is live."""
+        with self._lock:
+            self._headers.append(header)
+            if len(self._headers) == self._expected:
+                self._started = time.monotonic()
+                self.note(f"Recording {_what(self._headers, self._what)}; stop with ctrl-C")
+
+    @property
+    def several(self) -> bool:
+        """Whether it takes more than the number of a session to name it."""
+        return self._expected > 1 or len(self._views) > 1
+
+    @property
+    def is_live(self) -> bool:
+        """Whether all recorders that it waited for have begun."""
+        return len(self._headers) >= self._expected
 
     def note(self, line: str) -> None:
         """One line, which must be safe to print; not with `quiet`."""
@@ -45,23 +80,163 @@ class Live:
 
     def warn(self, line: str) -> None:
         """One line, also with `quiet`."""
-        with contextlib.suppress(OSError):  # a terminal that was closed must not end the recording
+        with self._lock, contextlib.suppress(OSError):  # a terminal that was closed must not end the recording
+            if self._status:
+                self._status.clear()
             print(line, file=self._out, flush=True)
+            self.pulse()
+
+    def progress(self, text: str) -> None:
+        """Something that takes its time: shown on a terminal only, until something else is."""
+        with self._lock:
+            if self._status:
+                self._status.show(text)
+
+    def pulse(self) -> None:
+        """Shows anew how it goes."""
+        with self._lock:
+            if self._status and self.is_live:
+                self._status.show(self._how_it_goes())
+
+    def close(self) -> None:
+        """Takes away what says how it goes."""
+        with self._lock:
+            if self._status:
+                self._status.clear()
+                self._status = None
+
+    def _how_it_goes(self) -> str:
+        seconds = int(time.monotonic() - self._started)
+        parts = [
+            f"{seconds // 60:02}:{seconds % 60:02}",
+            f"{_count(self.sessions, 'session')}, {self.sessions - self.ended} open",
+            _count(self.commands, "command"),
+            f"{size(self.output_bytes)} of output",
+        ]
+        if self.gaps:
+            parts.append(f"LOSS in {_count(self.gaps, 'place')}")
+        if behind := sum(view.behind for view in self._views):
+            parts.append(f"{size(behind)} behind")
+        for view in self._views:
+            if view.away >= 1:
+                parts.append(f"reconnecting{f' to {view.node}' if self.several else ''} for {view.away:.0f} s")
+        return "  ".join(parts)
+
+
+class View:
+    """What is told of one recorder."""
+
+    def __init__(self, live: Live, node: str) -> None:
+        self._live, self.node = live, printable(node)
+        self._header: Header | None = None
+        self._realtime = 0
+        self._targets: dict[int, str] = {}
+        self._on_terminal: dict[int, bool] = {}
+        self.away, self.behind = 0.0, 0
+        self._said_away = False
+
+    def object(self, parsed: object, again: bool = False) -> None:
+        """Shows what is to be shown of an object of the log. `again`: it was there before this run."""
+        if isinstance(parsed, Header):
+            self._header = parsed
+            self._realtime = parsed.realtime - parsed.monotonic
+            for target in parsed.targets:
+                self._targets[target.number] = printable(target.name)
+            self._live.began(parsed)
+        elif isinstance(parsed, Block) and self._header:
+            self._live.gaps += parsed.gaps
+            if parsed.lane != PROCESS_LANE:
+                self._live.output_bytes += parsed.size
+            if not again and (parsed.lane == PROCESS_LANE or self._live.events):
+                self._block(self._header, parsed)
+
+    def _block(self, header: Header, block: Block) -> None:
+        try:
+            events = list(decode_block(header, block))
+        except BadLog as error:  # the log is kept as it is, and goes on
+            self._live.warn(f"warning: {printable(error)}")
+            return
+        for event in events:
+            if event.type == "exec" and event.session not in self._on_terminal:
+                self._on_terminal[event.session] = bool(_number(event.fields, "tty"))
+        for event in events:
+            if self._live.events:
+                self._live.events(header, event)
+            for line in self._lines(event) if block.lane == PROCESS_LANE else ():
+                if not self._live.events:
+                    self._live.note(line)
+
+    def pulse(self, carrier: Carrier) -> None:
+        """Looks how the connection does, and says so where that is news."""
+        self.away, self.behind = carrier.away, carrier.behind
+        if self.away >= 2 and not self._said_away:
+            self._said_away = True
+            self._live.note(f"{time.strftime('%H:%M:%SZ', time.gmtime())}  connection lost, trying again{self._where()}")
+        elif not self.away and self._said_away:
+            self._said_away = False
+            behind = f", {size(self.behind)} behind" if self.behind else ""
+            self._live.note(f"{time.strftime('%H:%M:%SZ', time.gmtime())}  connected again{self._where()}{behind}")
+        self._live.pulse()
+
+    def _where(self) -> str:
+        return f" to node {self.node}" if self._live.several else ""
 
     def _lines(self, event: Event) -> Iterator[str]:
         fields = event.fields
         if event.type == "clock":
             self._realtime = _number(fields, "realtime", event.time + self._realtime) - event.time
             return
-        about = _describe(event.type, fields)
+        if event.type == "target_start":
+            yield from self._target_started(event)
+            return
+        about = self._describe(event)
         if about is None:
             return
-        self.sessions += event.type == "session_start"
-        self.commands += event.type == "exec" and event.session > 0
+        self._live.sessions += event.type == "session_start"
+        self._live.ended += event.type == "session_end"
+        self._live.commands += event.type == "exec" and event.session > 0
         if event.session:
-            yield f"{self._clock(event.time)}  session {event.session}  {about}"
+            yield f"{self._clock(event.time)}  {self._session(event)}  {about}"
+        elif event.type == "target_end":
+            name = f"  {self._targets.get(event.target, '')}" if len(self._targets) > 1 else ""
+            yield f"{self._clock(event.time)}{name}  {about}"
         elif event.type != "exec":
             yield f"{self._clock(event.time)}  {about}"
+
+    def _session(self, event: Event) -> str:
+        number = f"{self.node}/{event.session}" if self._live.several else str(event.session)
+        return f"{self._targets[event.target]}  session {number}" if self._names(event.target) else f"session {number}"
+
+    def _names(self, target: int) -> bool:
+        return (len(self._targets) > 1 or self._live.several) and target in self._targets
+
+    def _target_started(self, event: Event) -> Iterator[str]:
+        about = event.fields.get("about")
+        target = parse_about(event.target, about, 0) if isinstance(about, bytes) else None
+        if target is None:
+            return
+        before, name = self._targets.get(event.target), printable(target.name)
+        self._targets[event.target] = name
+        if target.container and name != before:
+            yield f"{self._clock(event.time)}  {name}  is recorded from here on"
+
+    def _describe(self, event: Event) -> str | None:
+        kind, fields = event.type, event.fields
+        if kind == "session_start":
+            on_terminal = self._on_terminal.get(event.session)
+            way = "" if on_terminal is None else " (exec -it)" if on_terminal else " (exec)"
+            return "started, already under way" if _number(fields, "flags") & 1 else f"started{way}"
+        if kind == "session_end":
+            self._on_terminal.pop(event.session, None)
+            signal = _number(fields, "signal")
+            return f"ended by signal {signal}" if signal else f"ended, exit code {_number(fields, 'exit_code')}"
+        if kind == "exec":
+            return _command(fields)
+        if kind == "gap":
+            return f"lost {_number(fields, 'events')} events and {_number(fields, 'bytes')} bytes here"
+        if kind == "target_end":
+            return "the container has ended"
+        return None
 
     def _clock(self, monotonic: int) -> str:
         seconds = (monotonic + self._realtime) // 10**9
@@ -69,21 +244,6 @@ class Live:
             return time.strftime("%H:%M:%SZ", time.gmtime(seconds))
         except (ValueError, OverflowError, OSError):  # a clock that no log of ours can have
             return "--:--:--Z"
-
-
-def _describe(kind: str, fields: dict[str, Any]) -> str | None:
-    if kind == "session_start":
-        return "started, already under way" if _number(fields, "flags") & 1 else "started"
-    if kind == "session_end":
-        signal = _number(fields, "signal")
-        return f"ended by signal {signal}" if signal else f"ended, exit code {_number(fields, 'exit_code')}"
-    if kind == "exec":
-        return _command(fields)
-    if kind == "gap":
-        return f"lost {_number(fields, 'events')} events and {_number(fields, 'bytes')} bytes here"
-    if kind == "target_end":
-        return "the container has ended"
-    return None
 
 
 def _command(fields: dict[str, Any]) -> str:
@@ -101,12 +261,17 @@ def _number(fields: dict[str, Any], name: str, default: int = 0) -> int:
     return value if isinstance(value, int) else default
 
 
-def _targets(header: Header) -> str:
-    names = ", ".join(map(_name, header.targets))
-    node = header.raw.get("node")
-    name = node.get("name") if isinstance(node, dict) else None
-    return f"{names} on {printable(name)}" if isinstance(name, str) and name else names
+def _count(number: int, what: str) -> str:
+    return f"{number:,} {what}" + ("" if number == 1 else "s")
 
 
-def _name(target: Target) -> str:
-    return printable(target.name) or f"target {target.number}"
+def _what(headers: list[Header], what: str) -> str:
+    """What is recorded, and where."""
+    targets = [target for header in headers for target in header.targets]
+    names = ", ".join(printable(target.name) or f"target {target.number}" for target in targets)
+    if len(targets) > _MAX_NAMES or not targets:
+        names = f"{_count(len(targets), 'container')}{f' of {what}' if what else ''}"
+    nodes = [header.raw.get("node") for header in headers]
+    on = [node["name"] for node in nodes if isinstance(node, dict) and isinstance(node.get("name"), str)]
+    where = ", ".join(map(printable, on)) if len(on) <= _MAX_NAMES else f"{len(on)} nodes"
+    return f"{names} on {where}" if where else names

@@ -18,7 +18,7 @@ def _serve(arguments: argparse.Namespace) -> int:
     from recorder import config, serve
 
     config.check_protocol(arguments.protocol)
-    return serve.serve(arguments.spool, arguments.offset)
+    return serve.serve(arguments.spool, arguments.offset, arguments.report)
 
 
 def _status(arguments: argparse.Namespace) -> int:
@@ -37,6 +37,7 @@ def main(argv: list[str] | None = None) -> int:
     serve = commands.add_parser("serve", help="write a recorder's log to stdout as it grows")
     serve.add_argument("--from", dest="offset", type=int, default=0, help="byte of the log to begin with")
     serve.add_argument("--protocol", type=int, required=True, help="what the client speaks (recorder/config.py)")
+    serve.add_argument("--report", action="store_true", help="say on stderr how much of the log waits")
     serve.set_defaults(run=_serve)
     status = commands.add_parser("status", help="say how a recorder does, as JSON on stdout")
     status.set_defaults(run=_status)

@@ -14,6 +14,7 @@ from recorder.spool import segment, segments
 _PIECE = 1 << 18
 _LOOK_SECONDS = 0.02
 _START_SECONDS = 30.0
+_REPORT_SECONDS = 1.0
 
 
 class NoRecorder(AuditError):
@@ -117,20 +118,48 @@ class _Log:
         os.lseek(self._fd, self.offset - self._start, os.SEEK_SET)
         return True
 
+    def waiting(self) -> int:
+        """Bytes of the log that follow `offset`."""
+        starts = segments(self._spool)
+        if not starts:
+            return 0
+        return max(0, starts[-1] + segment(self._spool, starts[-1]).stat().st_size - self.offset)
+
     def _close(self) -> None:
         os.close(self._fd)
         self._fd = -1
 
 
-def serve(spool: Path, offset: int) -> int:
+class _Report:
+    """Tells on stderr, now and then, how much of the log waits: `behind BYTES`."""
+
+    def __init__(self, log: _Log) -> None:
+        self._log = log
+        self._told_at, self._told = time.monotonic(), 0
+
+    def tell(self) -> None:
+        now = time.monotonic()
+        if now - self._told_at >= _REPORT_SECONDS:
+            behind = self._log.waiting()
+            if behind or self._told:
+                print(f"behind {behind}", file=sys.stderr, flush=True)
+            self._told_at, self._told = now, behind
+
+
+def serve(spool: Path, offset: int, report: bool = False) -> int:
     """Writes the log from `offset` on to stdout until it has ended, and hands on the lines of stdin.
+
+    With `report` it says on stderr how much waits.
 
     The exit code: 0 if the log was served to its end, 1 if the recorder died or the client is gone.
     Raises NoRecorder or Fetched.
     """
     recorder = _Recorder(connect(spool), sys.stdin.fileno())
     log, stdout = _Log(spool, offset), sys.stdout.fileno()
+    waits = _Report(log)
     while recorder.client_there:
+        if report:
+            waits.tell()
         alive, end = recorder.alive, recorder.end  # before the log, which then has all that came before
         view = memoryview(log.read())
         if not view and end is not None and log.offset >= end:

@@ -1,12 +1,14 @@
-"""The recorder in a pod on the target's node, and its log through an exec websocket."""
+"""The recorder in a pod on a node, and its log through an exec websocket."""
 
+import re
 import select
 import time
 
-from kubectl_ebpfaudit.carrier import IDLE_CLIENT_SECONDS, Interruptible, Order
+from kubectl_ebpfaudit.carrier import Interruptible, serve_arguments
 from kubectl_ebpfaudit.cluster import pod as pods
-from kubectl_ebpfaudit.cluster.api import Api
-from kubectl_ebpfaudit.cluster.errors import ApiError, Forbidden, NotFound, Unreachable
+from kubectl_ebpfaudit.cluster import recorders
+from kubectl_ebpfaudit.cluster.api import Api, Object
+from kubectl_ebpfaudit.cluster.errors import ApiError, Forbidden, Unreachable
 from kubectl_ebpfaudit.cluster.exec import STDERR, STDOUT, Dropped, ExecStream
 from kubectl_ebpfaudit.cluster.retry import Retry
 from kubectl_ebpfaudit.cluster.state import PodWatch, ended
@@ -14,32 +16,55 @@ from kubectl_ebpfaudit.failures import of_recorder
 from recorder.log.errors import AuditError
 from replay.escape import printable
 
-_STOP = b"stop\n"
 _STDERR_BYTES = 4096
 _GONE_SECONDS = 20.0
+_BEHIND = re.compile(rb"^behind (\d{1,20})\n", re.M)
 
 
 class PodCarrier:
-    """A connection that drops is made again at the byte where it ended, as long as the recorder waits."""
+    """A connection that drops is made again at the byte where it ended, as long as the pod may live.
 
-    def __init__(self, api: Api, place: pods.Place, order: Order) -> None:
-        self._api, self._place, self._order = api, place, order
-        self._pod = PodWatch(api, place.namespace, pods.new_name())
-        self._created = False
+    `manifest` is that of the recorder's pod; `exists`: it runs already, and `offset` bytes of its log are here.
+    """
+
+    def __init__(self, api: Api, manifest: Object, exists: bool = False, offset: int = 0) -> None:
+        self._api, self._manifest = api, manifest
+        metadata, spec = manifest["metadata"], manifest["spec"]
+        self.name, self.node = str(metadata["name"]), str(spec.get("nodeName", ""))
+        self._namespace = str(metadata["namespace"])
+        self._pod = PodWatch(api, self._namespace, self.name, manifest if exists else None)
+        self._created = exists
         self._stream: ExecStream | None = None
-        self._received = 0
-        self._stopping = False
+        self._received = offset
         self._failure: AuditError | None = None
-        self._retry = Retry(IDLE_CLIENT_SECONDS)
+        self.is_dead = False
+        self.behind = 0
+        self._retry = Retry(float(spec.get("activeDeadlineSeconds") or pods.DEFAULT_SECONDS))
         self._connected_at = 0.0
         self._stderr = b""
+        self._standing: dict[bytes, None] = {}
 
-    def start(self, interruptible: Interruptible) -> None:
+    @property
+    def away(self) -> float:
+        return 0.0 if self._stream else self._retry.away_seconds
+
+    def create(self, interruptible: Interruptible) -> None:
+        """Asks for the pod, and does not wait for it. Raises AuditError."""
         with interruptible():
             pass  # from here on a pod may be created, which must not be cut short
-        self._create()
+        self._created = True  # also an attempt without an answer may have made it
+        try:
+            self._pod.last = recorders.create(self._api, self._manifest)
+        except ApiError:
+            self._created = False
+            raise
+
+    def start(self, interruptible: Interruptible) -> None:
+        if not self._created:
+            self.create(interruptible)
         with interruptible():
-            self._pod.wait_running(pods.START_SECONDS)
+            if not ended(self._pod.last):
+                self._pod.wait_running(pods.START_SECONDS)
             self._connect_first()
 
     def _connect_first(self) -> None:
@@ -52,36 +77,13 @@ class PodCarrier:
         except (Unreachable, ApiError):
             self._drop()
 
-    def _create(self) -> None:
-        manifest = pods.manifest(self._pod.name, self._place, self._order)
-        path = f"/api/v1/namespaces/{self._place.namespace}/pods"
-        self._created = True  # also an attempt without an answer may have made it
-        try:
-            try:
-                self._pod.last = self._api.create(path, manifest)
-            except NotFound as error:
-                if error.kind != "namespaces":
-                    raise
-                self._create_namespace()
-                self._pod.last = self._api.create(path, manifest)
-        except ApiError:
-            self._created = False
-            raise
-
-    def _create_namespace(self) -> None:
-        try:
-            self._api.create("/api/v1/namespaces", pods.namespace(self._place.namespace))
-        except ApiError as error:
-            if error.status != 409:  # somebody else has just made it
-                raise
-
     def _connect(self) -> None:
         """Raises AuditError if it cannot."""
-        command = [pods.PROGRAM, "serve", "--spool", pods.SPOOL, "--from", str(self._received)]
-        self._stream = ExecStream(self._api, self._place.namespace, self._pod.name, pods.CONTAINER, command)
+        command = [pods.PROGRAM, *serve_arguments(pods.SPOOL, self._received), "--report"]
+        self._stream = ExecStream(self._api, self._namespace, self.name, pods.CONTAINER, command)
         self._connected_at = time.monotonic()
-        if self._stopping:
-            self._stream.send(_STOP)
+        for line in self._standing:
+            self._stream.send(line)
 
     def read(self, wake: int, seconds: float) -> bytes | None:
         deadline = time.monotonic() + seconds
@@ -110,6 +112,9 @@ class PodCarrier:
             return data
         if channel == STDERR:
             self._stderr = (self._stderr + data)[-_STDERR_BYTES:]
+            for size in _BEHIND.findall(self._stderr):
+                self.behind = int(size)
+            self._stderr = _BEHIND.sub(b"", self._stderr)
         return b""
 
     def _drop(self) -> None:
@@ -130,10 +135,10 @@ class PodCarrier:
         self._retry.attempt()
         try:
             if ended(self._pod.refresh()):
-                self._failure = self._pod.recorder_error()
-            elif expired:
+                self._failure, self.is_dead = self._pod.recorder_error(), True
+            elif expired or self._refuses():
                 text = self._stderr.decode(errors="replace")
-                self._failure = of_recorder(None, text, f"on node {printable(self._place.node)}")
+                self._failure = of_recorder(None, text, f"on node {printable(self.node)}")
             else:
                 self._connect()
         except (Unreachable, ApiError) as error:
@@ -141,33 +146,35 @@ class PodCarrier:
                 self._failure = error
         return True
 
-    def stop(self) -> None:
-        self._stopping = True
+    def _refuses(self) -> bool:
+        """Whether the recorder has said that it will never serve this client."""
+        return b"error: " in self._stderr and any(word in self._stderr for word in (b"speaks protocol", b"fetched by"))
+
+    def tell(self, line: bytes) -> None:
+        self._standing[line] = None
+        self._send(line)
+
+    def acknowledge(self, offset: int) -> None:
+        self._send(b"ack %d\n" % offset)
+
+    def _send(self, line: bytes) -> None:
         if self._stream:
             try:
-                self._stream.send(_STOP)
+                self._stream.send(line)
             except Dropped:
                 self._drop()
 
     def failure(self) -> AuditError:
         return self._failure or AuditError("the recorder ended and said no reason")
 
-    def close(self, whole: bool) -> str:
+    def leave(self) -> None:
         if self._stream:
             self._stream.close()
             self._stream = None
+
+    def close(self, whole: bool) -> str:
+        self.leave()
         if not self._created:
             return ""
         self._created = False
-        try:
-            self._api.delete(self._pod.path, {"gracePeriodSeconds": 0})
-            if not self._pod.refresh() or self._pod.wait_gone(_GONE_SECONDS):
-                return ""
-            reason = f"it is still there after {_GONE_SECONDS:.0f} s"
-        except NotFound:
-            return ""
-        except AuditError as error:
-            reason = str(error)
-        namespace, name = printable(self._place.namespace), self._pod.name
-        by_hand = f"kubectl -n {namespace} delete pod {name}"
-        return f"pod {namespace}/{name} could not be deleted: {reason}; run {by_hand}"
+        return recorders.delete(self._pod, self._api, _GONE_SECONDS)

@@ -21,8 +21,8 @@ from recorder.log.errors import AuditError
 
 STDIN, STDOUT, STDERR, STATUS = 0, 1, 2, 3
 _PROTOCOLS = ["v5.channel.k8s.io", "v4.channel.k8s.io"]
-_PING_SECONDS = 15.0
-_DEAD_SECONDS = 45.0
+_PING_SECONDS = 4.0
+_DEAD_SECONDS = 12.0
 """Heard nothing for so long, not even an answer to a ping: the connection is dead."""
 
 
@@ -59,6 +59,8 @@ class ExecStream:
     def wait(self, wake: int, seconds: float) -> bool:
         """Whether `receive` will not block; False if `wake` is readable, or nothing came within `seconds`.
 
+        `wake` may be -1: nobody.
+
         Raises Dropped if the other side is dead.
         """
         raw = self._socket.sock
@@ -69,7 +71,8 @@ class ExecStream:
         deadline = time.monotonic() + seconds
         poll = select.poll()
         poll.register(raw, select.POLLIN)
-        poll.register(wake, select.POLLIN)
+        if wake >= 0:
+            poll.register(wake, select.POLLIN)
         while (now := time.monotonic()) < deadline:
             ready = [fd for fd, _ in poll.poll(1000 * min(_PING_SECONDS, deadline - now))]
             if raw.fileno() in ready:

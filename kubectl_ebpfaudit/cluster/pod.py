@@ -2,6 +2,7 @@
 
 import math
 import secrets
+import time
 from dataclasses import dataclass
 
 from kubectl_ebpfaudit import __version__
@@ -16,14 +17,14 @@ PROGRAM = "/usr/bin/ebpfaudit-recorder"
 SPOOL = "/spool"
 HOST_SYS = "/host/sys"
 
-MAX_LOG_BYTES = 1 << 30
-"""Size of a log at which the recorder ends it: the node evicts a pod that fills its spool."""
-
 START_SECONDS = 120
 """How long the pod may take to run, its image included."""
 
-_SLACK_SECONDS = 300
-"""From the recording's own deadline to that by which the node ends the pod: nobody should ever see it."""
+LINGER_SECONDS = 600.0
+"""How long a log that has ended waits for a client that is away."""
+
+_SLACK_SECONDS = 120
+"""From the recorder's own deadline to that by which the node ends the pod: nobody should ever see it."""
 
 LABELS = {"app.kubernetes.io/name": "ebpfaudit", "app.kubernetes.io/managed-by": "kubectl-ebpfaudit"}
 
@@ -38,8 +39,27 @@ class Place:
     pull_policy: str = "IfNotPresent"
 
 
-def new_name() -> str:
-    return f"ebpfaudit-{secrets.token_hex(4)}"
+@dataclass(frozen=True)
+class Notes:
+    """What a recorder's pod says of itself to those who find it. `selection` is what it follows, as JSON text."""
+
+    selection: str = ""
+    detached: bool = False
+
+
+RECORDING, SELECTION, DETACHED, DEADLINE = (
+    f"ebpfaudit/{word}" for word in ("recording", "selection", "detached", "deadline")
+)
+"""Labels and annotations of a recorder's pod."""
+
+
+def run_name(recording: str) -> str:
+    """What the names of all recorders of a recording (its UUID) begin with."""
+    return f"ebpfaudit-{recording[:8]}"
+
+
+def new_name(recording: str) -> str:
+    return f"{run_name(recording)}-{secrets.token_hex(2)}"
 
 
 def namespace(name: str) -> Object:
@@ -48,16 +68,26 @@ def namespace(name: str) -> Object:
     return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}
 
 
-def manifest(name: str, place: Place, order: Order) -> Object:
-    seconds = order.duration or DEFAULT_SECONDS
+def deadline_seconds(order: Order) -> float:
+    """How long the recorder may take in all, from the moment in which its pod is asked for."""
+    waits = [order.client_seconds, order.linger_seconds]
+    return START_SECONDS + (order.duration or DEFAULT_SECONDS) + sum(w for w in waits if w) + _SLACK_SECONDS
+
+
+def manifest(name: str, place: Place, order: Order, notes: Notes) -> Object:
+    """The pod. What others are to know of it is in its annotations."""
     return {
         "apiVersion": "v1",
         "kind": "Pod",
         "metadata": {
             "name": name,
             "namespace": place.namespace,
-            "labels": {**LABELS, "ebpfaudit/recording": order.recording},
-            "annotations": {"ebpfaudit/targets": ",".join(map(_target, order.targets))},
+            "labels": {**LABELS, RECORDING: order.recording},
+            "annotations": {
+                SELECTION: notes.selection,
+                DETACHED: str(notes.detached).lower(),
+                DEADLINE: _rfc3339(time.time() + START_SECONDS + (order.duration or DEFAULT_SECONDS)),
+            },
         },
         "spec": {
             "nodeName": place.node,
@@ -67,25 +97,25 @@ def manifest(name: str, place: Place, order: Order) -> Object:
             "enableServiceLinks": False,
             "automountServiceAccountToken": False,
             "restartPolicy": "Never",
-            "activeDeadlineSeconds": START_SECONDS + math.ceil(seconds) + _SLACK_SECONDS,
+            "activeDeadlineSeconds": math.ceil(deadline_seconds(order)),
             "terminationGracePeriodSeconds": 5,
             "containers": [_container(place, order)],
             "volumes": [
                 {"name": "sys", "hostPath": {"path": "/sys", "type": "Directory"}},
-                {"name": "spool", "emptyDir": {"sizeLimit": f"{2 * MAX_LOG_BYTES >> 20}Mi"}},
+                {"name": "spool", "emptyDir": {"sizeLimit": f"{(2 * order.spool_bytes >> 20) + 64}Mi"}},
                 {"name": "tmp", "emptyDir": {"sizeLimit": "64Mi"}},
             ],
         },
     }
 
 
-def _target(target: Object) -> str:
-    return "/".join(str(target.get(key, "")) for key in ("namespace", "pod", "container"))
+def _rfc3339(seconds: float) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
 
 
 def _container(place: Place, order: Order) -> Object:
     # Kubernetes expands $(NAME) in arguments; as JSON's own escape the sign stays what it is.
-    config = order.config(HOST_SYS, MAX_LOG_BYTES).replace("$", "\\u0024")
+    config = order.config(HOST_SYS).replace("$", "\\u0024")
     return {
         "name": CONTAINER,
         "image": place.image,

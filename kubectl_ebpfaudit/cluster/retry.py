@@ -1,9 +1,11 @@
 """When to connect again, and when to give it up. Knows time, and nothing of connections."""
 
+import random
 import time
 from collections.abc import Callable
 
 FIRST_PAUSE, LAST_PAUSE = 0.25, 5.0
+_JITTER = 0.3  # of a pause: clients that lost one server do not come back all at once
 STABLE_SECONDS = 10.0
 """A connection that held so long was a good one, also if nothing came through it."""
 
@@ -23,6 +25,11 @@ class Retry:
         return max(0.0, self._attempt_at - self._clock())
 
     @property
+    def away_seconds(self) -> float:
+        """How long nothing has come through."""
+        return 0.0 if self._away_since is None else self._clock() - self._away_since
+
+    @property
     def expired(self) -> bool:
         """Whether it has been away for too long."""
         return self._away_since is not None and self._clock() - self._away_since > self._give_up_seconds
@@ -31,7 +38,7 @@ class Retry:
         """An attempt is made now; if it fails, the next is due after a pause."""
         now = self._clock()
         self._away_since = now if self._away_since is None else self._away_since
-        self._attempt_at = now + self._pause
+        self._attempt_at = now + self._pause * (1 + _JITTER * random.random())  # noqa: S311 - no secret
         self._pause = min(2 * self._pause, LAST_PAUSE)
 
     def works(self) -> None:

@@ -100,6 +100,7 @@ class Block:
     data: bytes
     previous: bytes
     digest: bytes
+    gaps: int = 0
 
 
 @dataclass(frozen=True)

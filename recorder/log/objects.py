@@ -100,6 +100,7 @@ def parse_block(raw: dict[Any, Any]) -> Block:
         data=data,
         previous=_digest(raw.get("previous"), "previous"),
         digest=_digest(raw.get("sha256"), "sha256"),
+        gaps=_number(raw.get("gaps", 0), "gaps"),
     )
 
 

@@ -23,7 +23,7 @@ class _Lane:
 
     def clear(self) -> None:
         self.packer.reset()
-        self.size = self.events = self.last = 0
+        self.size = self.events = self.last = self.gaps = 0
         self.first: int | None = None
         self.sessions: set[int] = set()
 
@@ -36,8 +36,10 @@ class LogWriter:
     """
 
     def __init__(self, write: Callable[[bytes], None], header: dict[str, Any]) -> None:
+        gap = header.get("events", {}).get("gap", {})
         packed, digest = format.seal({"format": format.FORMAT, "version": list(format.VERSION), **header})
         self._begin(write, digest, 0, 0)
+        self._gap = gap.get("type", 0)
         write(packed)
 
     @classmethod
@@ -52,6 +54,7 @@ class LogWriter:
         self._compressor = zstandard.ZstdCompressor(level=ZSTD_LEVEL)
         self._lanes = {name: _Lane(name) for name in (format.PROCESS_LANE, format.BYTE_LANE)}
         self.blocks, self.events = blocks, events
+        self._gap = 0
 
     def add(self, lane_name: str, events: Sequence[list[Any]]) -> None:
         """Takes events of one lane; blocks that are full are written."""
@@ -63,6 +66,7 @@ class LogWriter:
             pack(event)
             sessions.add(event[4])
             lane.events += 1
+            lane.gaps += event[0] == self._gap
             lane.last = event[1]
             lane.size += 64
             for value in event[6:]:
@@ -112,6 +116,7 @@ class LogWriter:
                 "last": lane.last,
                 "events": lane.events,
                 "sessions": sorted(lane.sessions),
+                "gaps": lane.gaps,
                 "codec": compression,
                 "size": len(plain),
                 "data": data,

@@ -207,7 +207,7 @@ def exists(command: int, number: int) -> bool:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 def test_nothing_of_the_probes_stays_in_the_kernel(victim: Container, tmp_path: Path, number: signal.Signals) -> None:
-    with agent(tmp_path, victim, idle_client_seconds=0.1 if number == signal.SIGTERM else 60) as running:
+    with agent(tmp_path, victim, linger_seconds=0.1 if number == signal.SIGTERM else 60) as running:
         ids = bpf_ids(running.pid)
         assert len(ids) > 10
         assert all(exists(*one) for one in ids)
@@ -299,7 +299,7 @@ def test_without_btf_the_kernel_option_is_named(victim: Container, tmp_path: Pat
 def test_a_way_that_the_kernel_does_not_offer_is_refused_and_one_that_it_offers_works(
     victim: Container, tmp_path: Path, way: str
 ) -> None:
-    config = {"targets": [{"container_id": victim.id}], "tty_ways": [way], "duration": 0, "idle_client_seconds": 0}
+    config = {"targets": [{"container_id": victim.id}], "tty_ways": [way], "duration": 0, "linger_seconds": 0}
     code, said = refused(tmp_path, **config)
     if code == 0:
         with open_log(segment(tmp_path, 0)) as log:

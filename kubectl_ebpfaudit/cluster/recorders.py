@@ -1,0 +1,199 @@
+"""The recorders' pods of a cluster: makes them, finds them, asks them how they do, removes them."""
+
+import json
+import time
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from kubectl_ebpfaudit.cluster import pod as pods
+from kubectl_ebpfaudit.cluster.api import Api, Object
+from kubectl_ebpfaudit.cluster.errors import ApiError, Forbidden, NotFound, Unreachable
+from kubectl_ebpfaudit.cluster.exec import STDOUT, Dropped, ExecStream
+from kubectl_ebpfaudit.cluster.state import PodWatch, container_state, ended
+from recorder.log.errors import AuditError
+from replay.errors import WrongUsage
+from replay.escape import printable
+
+_ASK_SECONDS = 10.0
+_GONE_SECONDS = 30.0
+_MAX_ANSWER = 1 << 16
+
+
+class NoRecorder(AuditError):
+    exit_code = 4
+    meaning = "there is no such pod, container, process, cgroup, recording or session"
+
+
+@dataclass(frozen=True)
+class Recorder:
+    """A recorder's pod, and what it says of itself: {} if it cannot be asked; `problem` then says why."""
+
+    pod: Object
+    says: dict[str, Any]
+    problem: str = ""
+
+    @property
+    def name(self) -> str:
+        return str(self.pod["metadata"]["name"])
+
+    @property
+    def node(self) -> str:
+        return str((self.pod.get("spec") or {}).get("nodeName", ""))
+
+    @property
+    def recording(self) -> str:
+        """UUID of the recording."""
+        return str((self.pod["metadata"].get("labels") or {}).get(pods.RECORDING, ""))
+
+    @property
+    def detached(self) -> bool:
+        """Whether it was told to go on without a client."""
+        return self._note(pods.DETACHED) == "true"
+
+    @property
+    def selection(self) -> str:
+        """What it follows, as JSON; "" if it follows nothing."""
+        return self._note(pods.SELECTION)
+
+    @property
+    def deadline(self) -> str:
+        """When its recording ends at the latest, RFC 3339."""
+        return self._note(pods.DEADLINE)
+
+    @property
+    def age(self) -> float:
+        """Seconds since its pod was made."""
+        made = str(self.pod["metadata"].get("creationTimestamp", ""))
+        try:
+            return max(0.0, time.time() - datetime.fromisoformat(made.replace("Z", "+00:00")).timestamp())
+        except ValueError:
+            return 0.0
+
+    @property
+    def state(self) -> str:
+        """recording | ended (its log waits to be fetched) | starting | finished (its pod has ended) | unknown"""
+        if ended(self.pod):
+            return "finished"
+        if "running" not in container_state(self.pod):
+            return "starting"
+        if not self.says:
+            return "unknown"
+        return "ended" if self.says.get("ended") else "recording"
+
+    def _note(self, name: str) -> str:
+        return str((self.pod["metadata"].get("annotations") or {}).get(name, ""))
+
+
+def create(api: Api, manifest: Object) -> Object:
+    """Makes the pod, and its namespace if that is missing. Raises what Api.create does."""
+    name = manifest["metadata"]["namespace"]
+    path = f"/api/v1/namespaces/{name}/pods"
+    try:
+        return api.create(path, manifest)
+    except NotFound as error:
+        if error.kind != "namespaces":
+            raise
+    except Forbidden as error:
+        if "being terminated" not in str(error):
+            raise
+        _await_gone(api, name)
+    try:
+        api.create("/api/v1/namespaces", pods.namespace(name))
+    except ApiError as error:
+        if error.status != 409:  # somebody else has just made it
+            raise
+    return api.create(path, manifest)
+
+
+def _await_gone(api: Api, name: str) -> None:
+    """Returns when a namespace that is being removed is gone, or after START_SECONDS."""
+    query = {"fieldSelector": f"metadata.name={name}"}
+    listed = api.get("/api/v1/namespaces", **query)
+    if listed.get("items"):
+        version = str((listed.get("metadata") or {}).get("resourceVersion", ""))
+        for event in api.watch("/api/v1/namespaces", pods.START_SECONDS, resourceVersion=version, **query):
+            if event.get("type") == "DELETED":
+                return
+
+
+def delete(watch: PodWatch, api: Api, seconds: float = _GONE_SECONDS) -> str:
+    """Deletes a pod and waits until it is gone: "", or what could not be done, and how to do it by hand."""
+    try:
+        api.delete(watch.path, {"gracePeriodSeconds": 0})
+        if not watch.refresh() or watch.wait_gone(seconds):
+            return ""
+        reason = f"it is still there after {seconds:.0f} s"
+    except NotFound:
+        return ""
+    except AuditError as error:
+        reason = str(error)
+    name = printable(watch.namespace)
+    return f"pod {name}/{watch.name} could not be deleted: {reason}; run kubectl -n {name} delete pod {watch.name}"
+
+
+def find(api: Api, namespace: str, recording: str = "") -> list[Object]:
+    """The recorders' pods in a namespace, oldest first; of one recording if its UUID is given."""
+    selector = ",".join(f"{key}={value}" for key, value in pods.LABELS.items())
+    if recording:
+        selector += f",{pods.RECORDING}={recording}"
+    items = api.get(f"/api/v1/namespaces/{namespace}/pods", labelSelector=selector).get("items") or []
+    return sorted(items, key=lambda pod: (pod["metadata"].get("creationTimestamp", ""), pod["metadata"]["name"]))
+
+
+def named(api: Api, namespace: str, name: str | None) -> list[Object]:
+    """The recorders that NAME means: a pod, all of a recording (ebpfaudit-1a2b3c4d), or with None the only one there is.
+
+    Raises NoRecorder, or WrongUsage if it may be several.
+    """
+    known = find(api, namespace)
+    where = f"in namespace {printable(namespace)}: see kubectl ebpfaudit status"
+    if name is not None:
+        chosen = [pod for pod in known if name in (pod["metadata"]["name"], *_aliases(pod))]
+        if not chosen:
+            raise NoRecorder(f"there is no recorder {printable(name)} {where}")
+        return chosen
+    if not known:
+        raise NoRecorder(f"there is no recorder {where}")
+    runs = {(pod["metadata"].get("labels") or {}).get(pods.RECORDING) for pod in known}
+    if len(runs) > 1:
+        names = ", ".join(printable(pod["metadata"]["name"]) for pod in known[:5])
+        raise WrongUsage(f"there are several recorders: name one of {names}{' …' if len(known) > 5 else ''}")
+    return known
+
+
+def _aliases(pod: Object) -> list[str]:
+    recording = str((pod["metadata"].get("labels") or {}).get(pods.RECORDING, ""))
+    return [recording, pods.run_name(recording)] if recording else []
+
+
+def ask(api: Api, pod: Object) -> Recorder:
+    """The recorder of a pod with what it says of itself."""
+    if "running" not in container_state(pod):
+        return Recorder(pod, {})
+    metadata = pod["metadata"]
+    command = [pods.PROGRAM, "status", "--spool", pods.SPOOL]
+    try:
+        answer = run(api, metadata["namespace"], metadata["name"], command)
+        says = json.loads(answer)
+        return Recorder(pod, says if isinstance(says, dict) else {})
+    except (Unreachable, ApiError, Dropped) as error:
+        return Recorder(pod, {}, printable(str(error)))
+    except ValueError:
+        return Recorder(pod, {}, "what it says cannot be read: it may be of another version")
+
+
+def run(api: Api, namespace: str, pod: str, command: list[str]) -> bytes:
+    """What a short command in a recorder's pod writes to stdout. Raises Unreachable or ApiError."""
+    stream = ExecStream(api, namespace, pod, pods.CONTAINER, command)
+    said = b""
+    deadline = time.monotonic() + _ASK_SECONDS
+    try:
+        while len(said) < _MAX_ANSWER and stream.wait(-1, deadline - time.monotonic()):
+            channel, data = stream.receive()
+            said += data if channel == STDOUT else b""
+    except Dropped:
+        return said
+    finally:
+        stream.close()
+    return said
