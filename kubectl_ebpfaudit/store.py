@@ -3,17 +3,15 @@
 import contextlib
 import os
 import re
-import stat
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from recorder.log.errors import AuditError, BadLog, CannotWrite
+from recorder.log.errors import AuditError, CannotWrite
 from recorder.log.format import SUFFIX
-from recorder.log.reader import Log, open_log
 from replay.errors import NoSuchRecording, WrongUsage
 from replay.escape import printable
+from replay.recording import logs_in
 
 LATEST = "latest"
 _UNSAFE = re.compile(r"[^A-Za-z0-9.-]+")
@@ -63,30 +61,47 @@ def new_path(name: str, started: float | None = None) -> Path:
 
 
 def files() -> list[Path]:
-    """All files of the store that are named as recordings are, by name. Raises AuditError."""
+    """All recordings of the store, by name: files that are named so, and folders that hold one. Raises AuditError."""
     try:
-        return sorted(path for path in directory().iterdir() if path.suffix == SUFFIX)
+        return sorted(path for path in directory().iterdir() if path.suffix == SUFFIX or _is_run(path))
     except FileNotFoundError:
         return []
     except OSError as error:
         raise AuditError(f"cannot read the store {printable(str(directory()))}: {error.strerror}") from error
 
 
-def resolve(name: str) -> Reference:
-    """The file and session that `name`, as given on the command line, means.
+def _is_run(path: Path) -> bool:
+    """Whether it is a folder that holds a log, or may hold one: who opens it is told why that cannot be seen."""
+    try:
+        return path.is_dir() and bool(logs_in(path))
+    except OSError as error:
+        return isinstance(error, PermissionError)
 
-    A path wins over a name in the store. Raises NoSuchRecording or WrongUsage.
+
+def resolve(name: str) -> Reference:
+    """The file or folder, and the session, that `name`, as given on the command line, means.
+
+    RECORDING, RECORDING/SESSION, and of a folder of logs also RECORDING/LOG and RECORDING/LOG/SESSION. A path
+    wins over a name in the store. Raises NoSuchRecording or WrongUsage.
     """
     if path := _find(name):
         return Reference(path, None)
-    recording, slash, session = name.rpartition("/")
-    if slash and recording and (path := _find(recording)):
-        if not session.isascii() or not session.isdigit() or int(session[:9]) == 0:
-            raise WrongUsage(
-                f"{printable(session)!r} is no session: give the number that `kubectl ebpfaudit show` lists, "
-                f"as in {printable(recording)}/1"
-            )
-        return Reference(path, int(session[:9]))
+    head, slash, last = name.rpartition("/")
+    if head and (path := _find(head)):
+        if session := _session(last):
+            return Reference(path, session)
+        if log := _log_of(path, last):
+            return Reference(log, None)
+        what = "neither a session nor a log" if path.is_dir() else "no session"
+        raise WrongUsage(
+            f"{printable(last)!r} is {what}: give the number that `kubectl ebpfaudit show` lists, "
+            f"as in {printable(head)}/1"
+        )
+    folder, _, log_name = head.rpartition("/")
+    if folder and (session := _session(last)) and (path := _find(folder)) and (log := _log_of(path, log_name)):
+        return Reference(log, session)
+    if "\0" not in name and os.path.isdir(name):
+        raise NoSuchRecording(f"there is no recording in the folder {printable(name)}: no file *{SUFFIX}")
     if slash or name.endswith(SUFFIX):
         raise NoSuchRecording(f"there is no file {printable(name)}, nor a recording of that name in the store")
     raise NoSuchRecording(
@@ -94,27 +109,44 @@ def resolve(name: str) -> Reference:
     )
 
 
+def _session(word: str) -> int:
+    """The number of a session, 0 if it is none."""
+    return int(word[:9]) if word.isascii() and word.isdigit() else 0
+
+
+def _log_of(folder: Path, name: str) -> Path | None:
+    """The log that is called so, with or without its suffix, in a folder of logs."""
+    if not folder.is_dir() or not name or "\0" in name:
+        return None
+    return next((path for path in logs_in(folder) if name in (path.name, _stem(path))), None)
+
+
+def _stem(path: Path) -> str:
+    return path.name.removesuffix(SUFFIX)
+
+
 def _find(name: str) -> Path | None:
     if not name or "\0" in name:
         return None
     path = Path(name)
     with contextlib.suppress(OSError):
-        if path.exists() and not path.is_dir():
+        if _is_run(path) if path.is_dir() else path.exists():
             return path
-    if "/" in name:
+    name = name.removesuffix("/")
+    if not name or "/" in name:
         return None
     known = files()
     if name == LATEST:
-        known = [path for path in known if path.is_file()]
+        known = [path for path in known if path.is_file() or _is_run(path)]
         if not known:
             raise NoSuchRecording("the store is empty: make a recording with `kubectl ebpfaudit record` first")
         return max(known, key=_modified)
     for path in known:
-        if name in (path.name, path.stem):
+        if name in (path.name, _stem(path)):
             return path
     found = [path for path in known if path.name.startswith(name)]
     if len(found) > 1:
-        names = ", ".join(printable(path.stem) for path in found[:_SHOWN])
+        names = ", ".join(printable(_stem(path)) for path in found[:_SHOWN])
         more = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
         raise WrongUsage(f"{printable(name)} may be {names}{more}: give more of the name")
     return found[0] if found else None
@@ -122,20 +154,6 @@ def _find(name: str) -> Path | None:
 
 def _modified(path: Path) -> tuple[int, str]:
     with contextlib.suppress(OSError):
-        return path.stat().st_mtime_ns, path.name
+        logs = logs_in(path) if path.is_dir() else [path]
+        return max(log.stat().st_mtime_ns for log in logs), path.name
     return 0, path.name
-
-
-@contextlib.contextmanager
-def opened(path: Path) -> Iterator[Log]:
-    """The log at `path`, open and checked. Raises BadLog, NewerLog, NoSuchRecording or AuditError."""
-    try:
-        if not stat.S_ISREG(path.stat().st_mode):  # a FIFO would be waited for
-            raise BadLog(f"{printable(str(path))} is not a regular file: save the recording to one")
-        log = open_log(path)
-    except FileNotFoundError as error:
-        raise NoSuchRecording(f"there is no file {printable(str(path))}") from error
-    except OSError as error:
-        raise AuditError(f"cannot read {printable(str(path))}: {error.strerror}") from error
-    with log:
-        yield log

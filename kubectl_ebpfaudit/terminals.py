@@ -1,44 +1,82 @@
 """Chooses the session, and the terminal, that a verb is about."""
 
-from pathlib import Path
+from collections.abc import Iterable
+from typing import NamedTuple
 
 from recorder.log.format import PROCESS_LANE
-from recorder.log.reader import Log
 from replay.errors import NoSuchRecording, NoTerminal, WrongUsage
 from replay.escape import printable, shell_line
-from replay.model import Session, Terminal
+from replay.model import Session, Terminal, Timeline
+from replay.recording import Part, Recording
 from replay.timeline import build
 
 _SHOWN = 20
 
 
-def known_session(sessions: list[Session], number: int, path: Path) -> Session:
-    """The session with this number. Raises NoSuchRecording."""
-    for session in sessions:
-        if session.number == number:
-            return session
-    known = ", ".join(str(session.number) for session in sessions[:20]) or "none"
-    raise NoSuchRecording(f"{printable(path.name)} has no session {number}; it has: {known}")
+class Found(NamedTuple):
+    """A session, under its number in the recording, with the log that it is in and the terminal it came in on."""
+
+    number: int
+    part: Part
+    session: Session
+    tty: Terminal
+    where: str = ""
+    """The container that it was in, safe to print, if there are several."""
 
 
-def find_terminal(log: Log, number: int | None) -> tuple[Session, Terminal]:
+def no_session(recording: Recording, number: int, known: Iterable[int]) -> NoSuchRecording:
+    """The error of a session that is not among those `known`."""
+    some = ", ".join(map(str, list(known)[:_SHOWN])) or "none"
+    return NoSuchRecording(f"{printable(recording.name)} has no session {number}; it has: {some}")
+
+
+def find_terminal(recording: Recording, number: int | None) -> Found:
     """The session asked for, or the only one that has a terminal; with the terminal it came in on.
 
     Raises NoSuchRecording, NoTerminal, or WrongUsage that lists the sessions if there are several.
     """
-    sessions = build(log, PROCESS_LANE).sessions
-    if not any(session.terminals for session in sessions):  # what said so may be lost, but not their bytes
-        sessions = build(log).sessions
-    name = printable(log.path.name)
+    name = printable(recording.name)
     if number is not None:
-        session = known_session(sessions, number, log.path)
+        part, session = _session(recording, number)
         if not session.terminals:
             raise NoTerminal(f"session {number} of {name} has no terminal: `kubectl ebpfaudit show` lists its commands")
-        return session, session.terminals[0]
-    with_terminal = [session for session in sessions if session.terminals]
-    if not with_terminal:
+        return Found(number, part, session, session.terminals[0])
+    found = [
+        Found(recording.number(part, of.number), part, of, of.terminals[0], _where(recording, timeline, of))
+        for part in recording.parts
+        for timeline in [_timeline(part)]
+        for of in timeline.sessions
+        if of.terminals
+    ]
+    if not found:
         raise NoTerminal(f"no session of {name} has a terminal: `kubectl ebpfaudit show` lists what ran")
-    if len(with_terminal) > 1:
-        known = ", ".join(f"{name}/{s.number} ({shell_line(s.argv)[:40]})" for s in with_terminal[:_SHOWN])
-        raise WrongUsage(f"{name} has {len(with_terminal)} sessions with a terminal; say which one: {known}")
-    return with_terminal[0], with_terminal[0].terminals[0]
+    if len(found) > 1:
+        found.sort(key=lambda one: one.number)
+        known = ", ".join(f"{name}/{of.number} ({shell_line(of.session.argv)[:40]}{of.where})" for of in found[:_SHOWN])
+        raise WrongUsage(f"{name} has {len(found)} sessions with a terminal; say which one: {known}")
+    return found[0]
+
+
+def _session(recording: Recording, number: int) -> tuple[Part, Session]:
+    place = recording.find(number)
+    if not place:
+        raise no_session(recording, number, recording.sessions())
+    part, in_log = place
+    sessions = _timeline(part).sessions
+    for session in sessions:
+        if session.number == in_log:
+            return part, session
+    raise no_session(recording, number, (recording.number(part, session.number) for session in sessions))
+
+
+def _timeline(part: Part) -> Timeline:
+    timeline = build(part.log, PROCESS_LANE)
+    if not any(session.terminals for session in timeline.sessions):  # what said so may be lost, but not their bytes
+        timeline = build(part.log)
+    return timeline
+
+
+def _where(recording: Recording, timeline: Timeline, session: Session) -> str:
+    target = timeline.target(session.target)
+    several = recording.is_folder or len(timeline.targets) > 1
+    return f" in {printable(target.name)}" if target and several else ""

@@ -2,12 +2,13 @@
 
 from typing import Any
 
-from recorder.log.format import Header
+from recorder.log.format import Header, Target
 from replay.clock import rfc3339
 from replay.escape import text
 from replay.fields import Enums
-from replay.model import Exec, FailedExec, Gap, Session, Timeline
-from replay.values import argument_list, plain, strings, target
+from replay.model import Exec, FailedExec, Gap, Session, Timeline, Watched
+from replay.values import argument_list, place, plain, strings
+from replay.values import target as describe
 
 
 def _time(time: int | None) -> str | None:
@@ -52,29 +53,37 @@ def gap(of: Gap) -> dict[str, Any]:
     return {"time": rfc3339(of.time), "reason": of.reason, "events": of.events, "bytes": of.bytes, **stream}
 
 
-def _session(session: Session, enums: Enums) -> dict[str, Any]:
+def watched(of: Watched) -> dict[str, Any]:
+    """One target, and when it was under watch."""
+    times = {"started": rfc3339(of.started), "ended": _time(of.ended), "end_reason": text(of.end_reason) or None}
+    return {**describe(of.target), **times}
+
+
+def session(of: Session, target: Target | None, enums: Enums) -> dict[str, Any]:
+    """One session with all that ran in it."""
     return {
-        "id": session.number,
-        "target": session.target,
-        "kind": session.kind,
-        "started": rfc3339(session.started),
-        "ended": _time(session.ended),
-        "tty": bool(session.terminals),
-        **argument_list("argv", session.argv),
-        "exit_code": session.exit_code,
-        "signal": session.signal,
-        "output_bytes": session.output_bytes,
-        "input_bytes": session.input_bytes,
-        "hidden_input_bytes": session.hidden_bytes,
-        "lost_events": session.lost_events,
-        "lost_bytes": session.lost_bytes,
-        "under_way": session.under_way,
-        "pid": session.pid,
-        "host_pid": session.host_pid,
-        "terminals": [{"tty": t.number, "pts": t.index, "rows": t.rows, "cols": t.cols} for t in session.terminals],
-        "execs": [_exec(ran, enums) for ran in session.execs],
-        "failed_execs": [_failed(failed) for failed in session.failed],
-        "gaps": [gap(g) for g in session.gaps],
+        "id": of.number,
+        "target": of.target,
+        **place(target),
+        "kind": of.kind,
+        "started": rfc3339(of.started),
+        "ended": _time(of.ended),
+        "tty": bool(of.terminals),
+        **argument_list("argv", of.argv),
+        "exit_code": of.exit_code,
+        "signal": of.signal,
+        "output_bytes": of.output_bytes,
+        "input_bytes": of.input_bytes,
+        "hidden_input_bytes": of.hidden_bytes,
+        "lost_events": of.lost_events,
+        "lost_bytes": of.lost_bytes,
+        "under_way": of.under_way,
+        "pid": of.pid,
+        "host_pid": of.host_pid,
+        "terminals": [{"tty": t.number, "pts": t.index, "rows": t.rows, "cols": t.cols} for t in of.terminals],
+        "execs": [_exec(ran, enums) for ran in of.execs],
+        "failed_execs": [_failed(failed) for failed in of.failed],
+        "gaps": [gap(g) for g in of.gaps],
     }
 
 
@@ -84,23 +93,29 @@ def recording(header: Header) -> dict[str, Any]:
     return {"id": text(header.recording), "format": "{}.{}".format(*header.version), **told}
 
 
-def document(timeline: Timeline, session: int | None = None) -> dict[str, Any]:
-    """The whole timeline, or with one session only, as `show -o json` prints it."""
-    enums = Enums(timeline.header)
+def log_document(timeline: Timeline) -> dict[str, Any]:
+    """What is known of the log itself."""
     end, damage = timeline.end, timeline.damage
     return {
-        "recording": {
-            **recording(timeline.header),
-            "file": text(str(timeline.path)),
-            "started": rfc3339(timeline.started),
-            "ended": _time(timeline.ended),
-            "state": timeline.state,
-            "damage": text(damage.reason) if damage else None,
-            "end_reason": text(end.reason) if end else None,
-            "lost_events": timeline.lost_events,
-            "lost_bytes": timeline.lost_bytes,
-            "gaps": [gap(g) for g in timeline.gaps],
-        },
-        "targets": [target(t) for t in timeline.header.targets],
-        "sessions": [_session(s, enums) for s in timeline.sessions if session in (None, s.number)],
+        **recording(timeline.header),
+        "file": text(str(timeline.path)),
+        "started": rfc3339(timeline.started),
+        "ended": _time(timeline.ended),
+        "state": timeline.state,
+        "damage": text(damage.reason) if damage else None,
+        "end_reason": text(end.reason) if end else None,
+        "lost_events": timeline.lost_events,
+        "lost_bytes": timeline.lost_bytes,
+        "gaps": [gap(g) for g in timeline.gaps],
+    }
+
+
+def document(timeline: Timeline, number: int | None = None) -> dict[str, Any]:
+    """The whole timeline, or with one session only, as `show -o json` prints it."""
+    enums = Enums(timeline.header)
+    shown = [of for of in timeline.sessions if number in (None, of.number)]
+    return {
+        "recording": log_document(timeline),
+        "targets": [watched(of) for of in timeline.targets.values()],
+        "sessions": [session(of, timeline.target(of.target), enums) for of in shown],
     }

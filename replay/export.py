@@ -5,10 +5,12 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from recorder.log.events import Event
+from recorder.log.objects import load_about
 from recorder.log.reader import Log
-from replay.clock import Clock, rfc3339
+from replay.clock import rfc3339
 from replay.escape import json_line, text
-from replay.fields import Enums, number
+from replay.fields import Enums, data, number
+from replay.recording import Part, Recording
 from replay.stream import HIDDEN, Piece, ordered
 from replay.values import argument_list, plain, strings
 
@@ -37,26 +39,32 @@ def hole_note(piece: Piece, enums: Enums) -> str:
     return f"{piece.missing:,} bytes are missing at byte {piece.offset} ({text(reason).replace('_', ' ')})"
 
 
-def json_lines(log: Log, session: int | None = None) -> Iterator[str]:
-    """Every event, of one session if asked for, as one JSON object a line, in order of time.
+def json_lines(recording: Recording, session: tuple[Part, int] | None = None) -> Iterator[str]:
+    """Every event, of one session if its log and number there are given, as one JSON object a line, in order of time.
 
-    `time` is RFC 3339; bytes are text as `replay.values` describes, argv is a list, enums are named.
+    `time` is RFC 3339; bytes are text as `replay.values` describes, argv is a list, enums are named. Of a
+    folder each says its `log` and `node`, and `session` is the number in the recording.
     """
-    clock, enums = Clock(log.header), Enums(log.header)
-    for event in log.events():
-        clock.feed(event)
-        if session in (None, event.session):
-            line = json.dumps(_object(event, clock, enums), ensure_ascii=False, separators=(",", ":"))
-            yield json_line(line) + "\n"
+    enums = {part: Enums(part.log.header) for part in recording.parts}
+    for time, part, event in recording.events() if session is None else _of_one(*session):
+        shown: dict[str, Any] = {"time": rfc3339(time)}
+        if recording.is_folder:
+            shown |= {"log": text(part.name), "node": part.node}
+        shown |= _object(event, recording.number(part, event.session), enums[part])
+        yield json_line(json.dumps(shown, ensure_ascii=False, separators=(",", ":"))) + "\n"
 
 
-def _object(event: Event, clock: Clock, enums: Enums) -> dict[str, Any]:
+def _of_one(part: Part, session: int) -> Iterator[tuple[int, Part, Event]]:
+    for time, event in part.events(session):
+        yield time, part, event
+
+
+def _object(event: Event, session: int, enums: Enums) -> dict[str, Any]:
     shown: dict[str, Any] = {
-        "time": rfc3339(clock.wall(event.time)),
         "type": text(event.type),
         "seq": event.seq,
         "target": event.target,
-        "session": event.session,
+        "session": session,
         "pid": event.pid,
     }
     for name, value in event.fields.items():
@@ -67,6 +75,8 @@ def _object(event: Event, clock: Clock, enums: Enums) -> dict[str, Any]:
             shown[name] = enums.flags(_FLAGS[key], number(event, name))
         elif key == ("exec", "argv") and isinstance(value, bytes):
             shown |= argument_list(name, tuple(value.removesuffix(b"\0").split(b"\0")) if value else ())
+        elif key == ("target_start", "about") and (told := load_about(data(event, name))):
+            shown[name] = plain(told)
         elif isinstance(value, bytes):
             shown |= strings(text(name), value)
         else:

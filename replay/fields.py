@@ -1,7 +1,8 @@
-"""Reads the fields of an event, which a hostile log may have left out or given another type."""
+"""Reads the fields of an event or a header, which a hostile log may have left out or given another type."""
 
 from recorder.log.events import Event
 from recorder.log.format import Header
+from replay.escape import text
 
 
 def number(event: Event, name: str) -> int:
@@ -14,6 +15,13 @@ def data(event: Event, name: str) -> bytes:
     """The field as bytes, empty if it is missing or none."""
     value = event.fields.get(name)
     return value if value.__class__ is bytes else b""
+
+
+def node_name(header: Header) -> str:
+    """The name of the node that a log was written on, not escaped; empty if it does not tell."""
+    node = header.raw.get("node")
+    name = node.get("name") if isinstance(node, dict) else None
+    return text(name) if name else ""
 
 
 class Enums:

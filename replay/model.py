@@ -133,14 +133,34 @@ class Session:
         return sum(gap.bytes for gap in self.gaps)
 
 
+@dataclass(slots=True)
+class Watched:
+    """A target and when it was under watch."""
+
+    target: Target
+    started: int
+    later: bool = False
+    """Whether it came after the header was written."""
+    ended: int | None = None
+    end_reason: str = ""
+
+    @property
+    def namespaced_pod(self) -> str:
+        """namespace/pod, empty if it is in none that is known."""
+        of = self.target
+        return "/".join(part for part in (of.namespace, of.pod) if part) if of.pod else ""
+
+
 @dataclass
 class Timeline:
-    """All of a recording but the bytes of its terminals. `gaps` are those that belong to no session."""
+    """All of a log but the bytes of its terminals. `gaps` are those that belong to no session."""
 
     path: Path
     header: Header
     end: End | None
     damage: Damage | None
+    targets: dict[int, Watched]
+    """By their numbers, in the order in which they came."""
     sessions: list[Session]
     gaps: list[Gap]
     started: int
@@ -165,8 +185,8 @@ class Timeline:
 
     def target(self, number: int) -> Target | None:
         """The target with this number."""
-        targets = self.header.targets
-        return targets[number - 1] if 0 < number <= len(targets) else None
+        known = self.targets.get(number)
+        return known.target if known else None
 
 
 def state_of(end: End | None, damage: Damage | None) -> str:

@@ -1,6 +1,7 @@
 """Builds the timeline of a recording from the events of its log."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from recorder.log.errors import BadLog
@@ -11,12 +12,18 @@ from replay.clock import Clock
 from replay.fields import Enums, data, number
 from replay.loss import DIRECTIONS, Ledger
 from replay.model import SESSION_UNDER_WAY, Exec, FailedExec, Gap, Session, Terminal, Timeline
+from replay.targets import Targets
 
 _WEIGHT = 1 << 10
 """Bytes of memory that an event which is kept takes, roughly, without its argv."""
 
 _MAX_WEIGHT = 1 << 30
-"""Bytes of memory that a log may make a reader take."""
+"""Bytes of memory that a recording may make a reader take."""
+
+_WEIGHT_OF_JSON = 32
+"""Bytes of memory that a byte of JSON takes, at most."""
+
+_OF_NO_SESSION = ("gap", "target_start", "target_end")
 
 _MAX_ARGV = 8 << 20
 """Bytes; Linux takes no more than 6 MiB (fs/exec.c, three quarters of _STK_LIM)."""
@@ -37,10 +44,24 @@ class _Process:
         return self.exec or self.inherited
 
 
+class Memory:
+    """What the timelines of one recording may take together."""
+
+    def __init__(self) -> None:
+        self._left = _MAX_WEIGHT
+
+    def take(self, size: int, path: Path) -> None:
+        """Takes `size` bytes. Raises BadLog if there are none left."""
+        self._left -= size
+        if self._left < 0:
+            raise BadLog(f"{path}: holds more than fits into memory: read it with `export --format jsonl` instead")
+
+
 class _Builder:
-    def __init__(self, log: Log) -> None:
+    def __init__(self, log: Log, memory: Memory) -> None:
         self.path = log.path
         self.clock = Clock(log.header)
+        self.targets = Targets(log.header, self.clock.wall(log.header.monotonic))
         self.enums = Enums(log.header)
         self.sessions: dict[int, Session] = {}
         self.gaps: list[Gap] = []
@@ -49,7 +70,7 @@ class _Builder:
         self._last_exec: dict[tuple[int, int], Exec] = {}
         self._terminals: dict[int, Terminal] = {}
         self._ledger = Ledger()
-        self._weight = 0
+        self._memory = memory
         self._handlers = {
             "session_start": self._session_start,
             "session_end": self._session_end,
@@ -63,6 +84,8 @@ class _Builder:
             "tty_out": self._tty_bytes,
             "tty_in": self._tty_bytes,
             "gap": self._gap,
+            "target_start": self._target,
+            "target_end": self._target,
         }
 
     def take(self, event: Event) -> None:
@@ -71,13 +94,15 @@ class _Builder:
         self._ledger.take(event)
         self.clock.feed(event)
         handler = self._handlers.get(event.type)
-        if handler and (event.session > 0 or event.type == "gap"):
+        if handler and (event.session > 0 or event.type in _OF_NO_SESSION):
             handler(event)
 
     def _keep(self, more: int = 0) -> None:
-        self._weight += _WEIGHT + more
-        if self._weight > _MAX_WEIGHT:
-            raise BadLog(f"{self.path}: holds more than fits into memory: read it with `export --format jsonl` instead")
+        self._memory.take(_WEIGHT + more, self.path)
+
+    def _target(self, event: Event) -> None:
+        self._keep(_WEIGHT_OF_JSON * len(data(event, "about")))
+        self.targets.take(event, self.clock.wall(event.time))
 
     def _session(self, event: Event) -> Session:
         session = self.sessions.get(event.session)
@@ -239,14 +264,15 @@ def _status(event: Event) -> tuple[int, int]:
     return (128 + signal, signal) if signal else (number(event, "exit_code"), 0)
 
 
-def build(log: Log, lane: str | None = None) -> Timeline:
+def build(log: Log, lane: str | None = None, memory: Memory | None = None) -> Timeline:
     """The timeline of `log`, as far as it can be read: a block that cannot be decoded ends it with a Damage.
 
     With a lane, only of the events in that one: quicker, but nothing then can be said of what is missing.
+    `memory` is given where several timelines are kept.
 
     Raises BadLog if it holds more than memory should.
     """
-    builder = _Builder(log)
+    builder = _Builder(log, memory or Memory())
     started = builder.clock.wall(log.header.monotonic)
     damage = log.damage
     events = log.events(lane)
@@ -267,6 +293,7 @@ def build(log: Log, lane: str | None = None) -> Timeline:
         header=log.header,
         end=log.end,
         damage=damage,
+        targets=builder.targets.known,
         sessions=sorted(builder.sessions.values(), key=lambda session: session.number),
         gaps=builder.gaps,
         started=started,

@@ -42,12 +42,10 @@ def plain(value: Any, depth: int = 16) -> Any:
 
 def target(of: Target) -> dict[str, Any]:
     """One target."""
-    named = {
-        "namespace": of.namespace,
-        "pod": of.pod,
-        "container": of.container,
-        "container_id": of.container_id,
-        "cgroup": of.cgroup,
-    }
-    shown = {"number": of.number, **{k: text(v) for k, v in named.items()}, "cgroup_id": of.cgroup_id}
-    return {**plain(of.more), **shown}
+    shown = {"number": of.number, **place(of), "container_id": text(of.container_id), "cgroup": text(of.cgroup)}
+    return {**plain(of.more), **shown, "cgroup_id": of.cgroup_id}
+
+
+def place(of: Target | None) -> dict[str, str | None]:
+    """Where a target is, in kubectl's words; null if nothing is known of it."""
+    return {name: text(getattr(of, name)) if of else None for name in ("namespace", "pod", "container")}

@@ -5,9 +5,9 @@ from typing import Any
 
 from recorder.log.reader import Log
 from replay.model import Gap, Timeline
-from replay.report import count, gap_note
 from replay.stream import UNEXPLAINED
 from replay.timeline import build
+from replay.words import count, gap_note
 
 DAMAGED, UNFINISHED, LOSSY, COMPLETE = "damaged", "unfinished", "lossy", "complete"
 

@@ -9,18 +9,18 @@ from typing import Annotated
 import typer
 
 from kubectl_ebpfaudit import store
+from kubectl_ebpfaudit.complaints import complain, warn_of_strangers
 from kubectl_ebpfaudit.options import Direction, RecordingOrSession, Verbose
 from kubectl_ebpfaudit.output import LogFile
 from kubectl_ebpfaudit.printing import emit, note
-from kubectl_ebpfaudit.terminals import find_terminal, known_session
-from recorder.log.errors import BadLog
-from recorder.log.reader import Log
-from replay.errors import Incomplete, WrongUsage
+from kubectl_ebpfaudit.terminals import find_terminal, no_session
+from replay.errors import WrongUsage
 from replay.escape import printable
 from replay.export import hole_note, json_lines, raw
 from replay.fields import Enums
+from replay.recording import Part, opened
+from replay.recording import Recording as Found
 from replay.stream import HIDDEN, Piece
-from replay.timeline import build
 
 Write = Callable[[bytes], None]
 
@@ -58,7 +58,8 @@ def export(
 ) -> None:
     """Write the bytes of a session's terminal, or the events of a recording.
 
-    Bytes that the recording lacks are named on stderr, and the exit code is then 3.
+    Bytes that the recording lacks are named on stderr, and the exit code is then 3. The events of a run over
+    several nodes come in order of wall-clock time, each with the log and the node it is from.
 
     \b
     Examples:
@@ -70,15 +71,22 @@ def export(
     if force and not write:
         raise WrongUsage("--force goes with -w FILE only")
     wanted = store.resolve(recording)
-    if write and write.exists() and wanted.path.exists() and write.samefile(wanted.path):
-        raise WrongUsage(f"{printable(str(write))} is the recording itself: name another file with -w")
-    with store.opened(wanted.path) as log, _sink(write, force) as put:
-        if form == Format.raw:
-            missing = _raw(log, wanted.session, direction or Direction.out, put)
-        else:
-            missing = 0
-            _jsonl(log, wanted.session, put)
-        _complain(log, missing)
+    with opened(wanted.path) as found:
+        if write and _is_of(found, write):
+            raise WrongUsage(f"{printable(str(write))} is the recording itself: name another file with -w")
+        warn_of_strangers(found)
+        with _sink(write, force) as put:
+            if form == Format.raw:
+                part, missing = _raw(found, wanted.session, direction or Direction.out, put)
+                lacking = f"{missing:,} bytes are missing in what was exported" if missing else ""
+                complain(found, "is exported", lacking, only=part)
+            else:
+                complain(found, "is exported", only=_jsonl(found, wanted.session, put))
+
+
+def _is_of(found: Found, path: Path) -> bool:
+    logs = [*(part.log.path for part in found.parts), *(log.path for log in found.broken)]
+    return path.exists() and any(log.exists() and path.samefile(log) for log in logs)
 
 
 @contextmanager
@@ -90,10 +98,10 @@ def _sink(write: Path | None, force: bool) -> Iterator[Write]:
         yield file.append
 
 
-def _raw(log: Log, session: int | None, direction: Direction, put: Write) -> int:
-    """Writes the bytes of the session's terminal; gives how many are missing."""
-    found, tty = find_terminal(log, session)
-    enums, missing = Enums(log.header), 0
+def _raw(found: Found, session: int | None, direction: Direction, put: Write) -> tuple[Part, int]:
+    """Writes the bytes of the session's terminal; gives the log they are in and how many are missing."""
+    number, part, of, tty = find_terminal(found, session)
+    enums, missing = Enums(part.log.header), 0
 
     def tell(piece: Piece) -> None:
         nonlocal missing
@@ -102,32 +110,26 @@ def _raw(log: Log, session: int | None, direction: Direction, put: Write) -> int
             missing += piece.missing
 
     empty = True
-    for data in raw(log, found.number, tty.number, direction.value, tell):
+    for data in raw(part.log, of.number, tty.number, direction.value, tell):
         put(data)
         empty = False
     if empty:
-        note(f"note: session {found.number} has no {direction.value}put: nothing is exported")
-    return missing
+        note(f"note: session {number} has no {direction.value}put: nothing is exported")
+    return part, missing
 
 
-def _jsonl(log: Log, session: int | None, put: Write) -> None:
+def _jsonl(found: Found, session: int | None, put: Write) -> Part | None:
+    """Writes the events, of one session if asked for; gives the log that this one is in."""
+    place = None
     if session is not None:
-        known = {e.session for e in log.events("process", session)}
-        if not known:
-            known_session(build(log).sessions, session, log.path)
+        place = found.find(session)
+        if not place or place[1] not in place[0].log.sessions:
+            raise no_session(found, session, found.sessions())
     batch: list[str] = []
-    for line in json_lines(log, session):
+    for line in json_lines(found, place):
         batch.append(line)
         if len(batch) >= 1000:
             put("".join(batch).encode())
             batch.clear()
     put("".join(batch).encode())
-
-
-def _complain(log: Log, missing: int) -> None:
-    name = printable(log.path.name)
-    if log.damage:
-        kind = Incomplete if log.damage.cut else BadLog
-        raise kind(f"{name}: {log.damage.reason}; what comes before is exported")
-    if missing:
-        raise Incomplete(f"{name}: {missing:,} bytes are missing in what was exported")
+    return place[0] if place else None

@@ -8,6 +8,7 @@ import typer
 from kubectl_ebpfaudit import store
 from kubectl_ebpfaudit.options import Verbose
 from kubectl_ebpfaudit.printing import as_data, emit, note
+from replay.escape import printable
 from replay.listing import Entry, as_document, entry, table
 
 
@@ -34,17 +35,18 @@ def list_(
 
     The store is $EBPFAUDIT_HOME/recordings, by default in your data directory. A file that cannot be read is
     listed as `broken`; -o wide says why. `unfinished` is a recording that is still being made or was cut off.
+    A run over several nodes is a folder of logs and takes one line: sums, and the worst state of its logs.
 
     \b
     Example:
       kubectl ebpfaudit list -n payments -o wide
     """
-    entries = sorted(map(entry, store.files()), key=lambda e: (e.started or 0, e.name))
+    entries = sorted(map(entry, store.files()), key=lambda e: (e.started or 0, e.stem))
     shown = [e for e in entries if namespace is None or namespace in e.namespaces]
     if output in (ListOutput.json, ListOutput.yaml):
         emit(as_data(as_document(shown), output.value))
     elif output == ListOutput.name:
-        emit("".join(f"{e.name}\n" for e in shown))
+        emit("".join(f"{printable(e.stem)}\n" for e in shown))
     elif shown:
         emit(table(shown, wide=output == ListOutput.wide))
     else:
@@ -52,8 +54,6 @@ def list_(
 
 
 def _nothing(namespace: str | None, entries: list[Entry]) -> None:
-    from replay.escape import printable
-
     if namespace is not None and entries:
         note(f"No recordings found of namespace {printable(namespace)}.")
     else:

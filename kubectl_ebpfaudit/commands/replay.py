@@ -7,17 +7,18 @@ from typing import Annotated
 import typer
 
 from kubectl_ebpfaudit import store
+from kubectl_ebpfaudit.complaints import complain, warn_of_strangers
 from kubectl_ebpfaudit.options import RecordingOrSession, Verbose
 from kubectl_ebpfaudit.playing import Stage, plain_stage, raw_stage, terminal_stage
 from kubectl_ebpfaudit.printing import note
 from kubectl_ebpfaudit.terminals import find_terminal
-from recorder.log.errors import BadLog
 from recorder.log.reader import Log
 from replay import player
 from replay.clock import SECOND, Clock, parse_at
-from replay.errors import Incomplete, WrongUsage
+from replay.errors import WrongUsage
 from replay.escape import printable
 from replay.model import Session
+from replay.recording import opened
 from replay.stream import OUT, ordered
 
 _MAX_SPEED = 1e6
@@ -69,8 +70,10 @@ def replay(
         raise WrongUsage(f"--idle-limit {idle_limit}: give seconds, such as 2 or 0.5")
     on_terminal = sys.stdout.isatty()
     factor = _speed(speed, on_terminal)
-    with store.opened(wanted.path) as log:
-        session, tty = find_terminal(log, wanted.session)
+    with opened(wanted.path) as found:
+        warn_of_strangers(found)
+        _, part, session, tty = find_terminal(found, wanted.session)
+        log = part.log
         dues = player.since_start(ordered(log.events(session=session.number), tty.number, OUT), session.began)
         if at is not None:
             dues = player.until(dues, _offset(at, log, session))
@@ -83,7 +86,8 @@ def replay(
             player.play(player.accelerate(dues, factor), stage.show)
             if at is not None:
                 stage.hold()
-        _complain(log, stage.missing)
+        lacking = f"{stage.missing:,} bytes of the output are missing" if stage.missing else ""
+        complain(found, "was played", lacking, only=part)
 
 
 def _speed(value: str | None, on_terminal: bool) -> float:
@@ -119,12 +123,3 @@ def _compare_sizes(rows: int, cols: int) -> None:
         here = os.get_terminal_size(sys.stdout.fileno())
         if rows and cols and (here.lines < rows or here.columns < cols):
             note(f"note: recorded on {cols}x{rows}, this terminal has {here.columns}x{here.lines}: enlarge it")
-
-
-def _complain(log: Log, missing: int) -> None:
-    name = printable(log.path.name)
-    if log.damage:
-        kind = Incomplete if log.damage.cut else BadLog
-        raise kind(f"{name}: {log.damage.reason}; what comes before was played")
-    if missing:
-        raise Incomplete(f"{name}: {missing:,} bytes of the output are missing")

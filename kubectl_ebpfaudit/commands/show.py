@@ -1,19 +1,41 @@
 """`show`: what happened in a recording."""
 
+from enum import Enum
+from typing import Annotated, Any
+
+import typer
+
 from kubectl_ebpfaudit import store
-from kubectl_ebpfaudit.options import Output, RecordingOrSession, Verbose
+from kubectl_ebpfaudit.complaints import complain, warn_of_strangers
+from kubectl_ebpfaudit.options import RecordingOrSession, Verbose
 from kubectl_ebpfaudit.printing import as_data, emit
-from kubectl_ebpfaudit.terminals import known_session
-from recorder.log.errors import BadLog
+from kubectl_ebpfaudit.terminals import no_session
 from replay.document import document
-from replay.errors import Incomplete
-from replay.escape import printable
-from replay.model import Timeline
+from replay.recording import opened
 from replay.report import report
-from replay.timeline import build
+from replay.run import Run
+from replay.run_document import run_document
+from replay.run_report import run_report
 
 
-def show(recording: RecordingOrSession, output: Output = None, verbose: Verbose = False) -> None:
+class ShowOutput(str, Enum):
+    """How to show a recording."""
+
+    wide = "wide"
+    json = "json"
+    yaml = "yaml"
+
+
+def show(
+    recording: RecordingOrSession,
+    output: Annotated[
+        ShowOutput | None,
+        typer.Option(
+            "-o", "--output", help="Print data instead of text; wide: more about each target.", show_default=False
+        ),
+    ] = None,
+    verbose: Verbose = False,
+) -> None:
     """Show the sessions of a recording and every command that ran in them.
 
     Commands are indented below the one that started them. What is missing is shown where it is missing. In
@@ -23,23 +45,25 @@ def show(recording: RecordingOrSession, output: Output = None, verbose: Verbose 
     Examples:
       kubectl ebpfaudit show latest
       kubectl ebpfaudit show s.ebpfaudit/2
+      kubectl ebpfaudit show run/ -o wide
       kubectl ebpfaudit show s.ebpfaudit -o json | jq '.sessions[].execs[].argv'
     """
     wanted = store.resolve(recording)
-    with store.opened(wanted.path) as log:
-        timeline = build(log)
-    if wanted.session is not None:
-        known_session(timeline.sessions, wanted.session, wanted.path)
-    if output:
-        emit(as_data(document(timeline, wanted.session), output.value))
-    else:
-        emit(report(timeline, wanted.session))
-    complain(timeline)
+    with opened(wanted.path) as found:
+        run = Run(found)
+        if wanted.session is not None and all(wanted.session != of.number for of in run.sessions):
+            raise no_session(found, wanted.session, (of.number for of in run.sessions))
+        if output in (ShowOutput.json, ShowOutput.yaml):
+            emit(as_data(_document(run, wanted.session), output.value))
+        else:
+            emit(_report(run, wanted.session, wide=output == ShowOutput.wide))
+        warn_of_strangers(found)
+        complain(found, "is shown")
 
 
-def complain(timeline: Timeline) -> None:
-    """Raises what is wrong with a recording of which all that can be read was shown: BadLog or Incomplete."""
-    damage = timeline.damage
-    if damage:
-        kind = Incomplete if damage.cut else BadLog
-        raise kind(f"{printable(timeline.path.name)}: {damage.reason}; what comes before is shown")
+def _document(run: Run, session: int | None) -> dict[str, Any]:
+    return run_document(run, session) if run.recording.is_folder else document(run.logs[0][1], session)
+
+
+def _report(run: Run, session: int | None, wide: bool) -> str:
+    return run_report(run, session, wide) if run.recording.is_folder else report(run.logs[0][1], session, wide)

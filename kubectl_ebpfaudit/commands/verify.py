@@ -1,16 +1,23 @@
 """`verify`: whether a recording is whole and unchanged."""
 
+from typing import Any
+
 import typer
 
 from kubectl_ebpfaudit import store
-from kubectl_ebpfaudit.options import Output, Recording, Verbose
+from kubectl_ebpfaudit.complaints import warn_of_strangers
+from kubectl_ebpfaudit.options import Data, Output, Recording, Verbose
 from kubectl_ebpfaudit.printing import as_data, emit
 from recorder.log.errors import BadLog
+from replay import recording as recordings
 from replay.clock import to_second
 from replay.escape import printable, text
-from replay.report import count
+from replay.recording import Broken
+from replay.recording import Recording as Found
+from replay.run import BROKEN, worst
 from replay.verify import COMPLETE, DAMAGED, Verdict
 from replay.verify import verify as check
+from replay.words import count
 
 
 def verify(recording: Recording, output: Output = None, verbose: Verbose = False) -> None:
@@ -18,6 +25,7 @@ def verify(recording: Recording, output: Output = None, verbose: Verbose = False
 
     Says `complete`, `lossy` (something is missing), `unfinished` (it has no end) or `damaged`, where and
     why. Exit code 0 if it is complete, 3 if it is lossy or unfinished, 8 if it is damaged or no recording.
+    Of a folder of logs each is checked, and the worst decides.
 
     \b
     Example:
@@ -26,11 +34,38 @@ def verify(recording: Recording, output: Output = None, verbose: Verbose = False
     wanted = store.resolve(recording)
     if wanted.session is not None:
         raise typer.BadParameter("verify takes a whole recording, not a session", param_hint="RECORDING")
-    with store.opened(wanted.path) as log:
-        verdict = check(log)
-    emit(as_data(_document(verdict), output.value) if output else _text(verdict))
-    if verdict.state != COMPLETE:
-        raise typer.Exit(BadLog.exit_code if verdict.state == DAMAGED else 3)
+    with recordings.opened(wanted.path) as found:
+        if found.is_folder:
+            state = _verify_folder(found, output)
+        else:
+            verdict = check(found.parts[0].log)
+            emit(as_data(_document(verdict), output.value) if output else _text(verdict))
+            state = verdict.state
+    if state != COMPLETE:
+        raise typer.Exit(BadLog.exit_code if state in (BROKEN, DAMAGED) else 3)
+
+
+def _verify_folder(found: Found, output: Data | None) -> str:
+    """Prints a verdict on each log and on all; gives the worst state."""
+    documents, texts = [], []
+    broken = list(found.broken)
+    for part in found.parts:
+        try:
+            verdict = check(part.log)
+        except BadLog as error:  # it holds more than memory should
+            broken.append(Broken(part.log.path, error))
+            continue
+        documents.append({"log": text(part.name), **_document(verdict)})
+        texts.append(_text(verdict))
+    documents += map(_broken, broken)
+    texts += (f"{printable(str(log.path))}: {BROKEN}\n  {printable(log.reason)}\n" for log in broken)
+    state = worst([document["state"] for document in documents])
+    if output:
+        emit(as_data(_documents(found, state, documents), output.value))
+    else:
+        emit("".join([f"{printable(str(found.path))}: {state}, {count(len(texts), 'log')}\n", *texts]))
+    warn_of_strangers(found)
+    return state
 
 
 def _text(verdict: Verdict) -> str:
@@ -45,7 +80,7 @@ def _text(verdict: Verdict) -> str:
     return "".join(f"{line}\n" for line in lines)
 
 
-def _document(verdict: Verdict) -> dict[str, object]:
+def _document(verdict: Verdict) -> dict[str, Any]:
     timeline = verdict.timeline
     return {
         "file": text(str(timeline.path)),
@@ -54,4 +89,29 @@ def _document(verdict: Verdict) -> dict[str, object]:
         "findings": [{"kind": kind, "text": text(what)} for kind, what in verdict.findings],
         "events": timeline.events,
         "sessions": len(timeline.sessions),
+    }
+
+
+def _documents(found: Found, state: str, documents: list[dict[str, Any]]) -> dict[str, Any]:
+    ids = [text(of) for of in found.ids]
+    return {
+        "file": text(str(found.path)),
+        "id": ids[0] if len(ids) == 1 else None,
+        "state": state,
+        "findings": [{"log": of["log"], **finding} for of in documents for finding in of["findings"]],
+        "events": sum(of["events"] or 0 for of in documents),
+        "sessions": sum(of["sessions"] or 0 for of in documents),
+        "logs": documents,
+    }
+
+
+def _broken(log: Broken) -> dict[str, Any]:
+    return {
+        "log": text(log.name),
+        "file": text(str(log.path)),
+        "id": None,
+        "state": BROKEN,
+        "findings": [{"kind": BROKEN, "text": text(log.reason)}],
+        "events": None,
+        "sessions": None,
     }

@@ -41,19 +41,41 @@ class _CountMaps:
     """Ends the read of an object with more maps than any of a log has."""
 
     def __init__(self) -> None:
-        self._count = 0
+        self.count = 0
 
     def __call__(self, value: dict[Any, Any]) -> dict[Any, Any]:
-        self._count += 1
-        if self._count > MAX_MAPS:
+        self.count += 1
+        if self.count > MAX_MAPS:
             raise ValueError(f"more than {MAX_MAPS} maps")
-        if "sha256" in value:  # the map around all others: the next one counts anew
-            self._count = 0
         return value
 
 
-def unpacker(file: BinaryIO | None = None) -> Any:
-    """An Unpacker under this module's limits, for `file` or to be fed."""
+class Objects:
+    """Unpacks the objects of a file, or of what it is fed, one after another, each with a count of its own."""
+
+    def __init__(self, file: BinaryIO | None = None) -> None:
+        self._maps = _CountMaps()
+        self._source = _unpacker(file, self._maps)
+
+    def __iter__(self) -> "Objects":
+        return self
+
+    def __next__(self) -> Any:
+        value = next(self._source)
+        self._maps.count = 0  # not before it is whole: it may come in pieces
+        return value
+
+    def feed(self, data: bytes) -> None:
+        """Takes bytes, where there is no file."""
+        self._source.feed(data)
+
+    def tell(self) -> int:
+        """Bytes of the objects that were given out. At the end of what there is, also those of a cut one."""
+        place: int = self._source.tell()
+        return place
+
+
+def _unpacker(file: BinaryIO | None, maps: _CountMaps) -> Any:
     return msgpack.Unpacker(
         file,
         read_size=1 << 20 if file else 0,
@@ -61,7 +83,7 @@ def unpacker(file: BinaryIO | None = None) -> Any:
         raw=False,
         strict_map_key=False,
         unicode_errors="surrogateescape",
-        object_hook=_CountMaps(),
+        object_hook=maps,
         max_buffer_size=MAX_OBJECT_BYTES,
         max_str_len=MAX_STR_BYTES,
         max_bin_len=MAX_BIN_BYTES,
@@ -72,8 +94,11 @@ def unpacker(file: BinaryIO | None = None) -> Any:
 
 
 def unpack_all(data: bytes) -> Iterator[Any]:
-    """The objects in `data`. Raises FormatError for bytes that are none, or a cut one."""
-    source = unpacker()
+    """The objects in `data`; their maps are counted together.
+
+    Raises FormatError for bytes that are none, or a cut one.
+    """
+    source = _unpacker(None, _CountMaps())
     source.feed(data)
     end = 0
     for value in source:

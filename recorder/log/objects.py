@@ -3,11 +3,17 @@
 Nothing is trusted: whatever does not have the type or size that the format demands is an InvalidObject.
 """
 
+import json
 from typing import Any
 
 from recorder.log import format
 from recorder.log.errors import BadLog, NewerLog
 from recorder.log.format import Block, End, Header, Target
+
+MAX_ABOUT_BYTES = 256 << 10
+"""Bytes of what a `target_start` event tells of its target that a reader accepts."""
+
+_MAX_DEPTH = 16
 
 
 class InvalidObject(Exception):
@@ -40,6 +46,37 @@ def _target(number: int, entry: Any) -> Target:
         more={str(k): v for k, v in entry.items() if k not in (*known, "cgroup_id")},
         **{name: _text(entry.get(name)) for name in known},
     )
+
+
+def load_about(about: bytes) -> dict[str, Any] | None:
+    """What a `target_start` event tells of its target, None if `about` is no JSON object.
+
+    What nests deeper than any description does is left out.
+    """
+    if len(about) > MAX_ABOUT_BYTES:
+        return None
+    try:
+        entry = json.loads(about.decode())
+    except (ValueError, RecursionError):  # no UTF-8, no JSON, a number of thousands of digits, deep nesting
+        return None
+    return _tidy(entry) if isinstance(entry, dict) else None
+
+
+def parse_about(number: int, about: bytes, cgroup_id: int) -> Target | None:
+    """The target that this describes, or None. `cgroup_id` takes the place of what `about` says."""
+    entry = load_about(about)
+    return None if entry is None else _target(number, {**entry, "cgroup_id": cgroup_id})
+
+
+def _tidy(value: Any, depth: int = _MAX_DEPTH) -> Any:
+    """`value` with no text that UTF-8 cannot hold: JSON may name one half of a pair of surrogates."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "surrogatepass").decode("utf-8", "surrogateescape")
+    if isinstance(value, (dict, list)) and not depth:
+        return None
+    if isinstance(value, dict):
+        return {_tidy(k): _tidy(v, depth - 1) for k, v in value.items()}
+    return [_tidy(v, depth - 1) for v in value] if isinstance(value, list) else value
 
 
 def parse_header(raw: Any) -> Header:

@@ -71,11 +71,16 @@ class Log:
         """Bytes of the file."""
         return os.fstat(self._file.fileno()).st_size
 
+    @property
+    def sessions(self) -> set[int]:
+        """The numbers of the sessions that its blocks speak of."""
+        return {number for place in self._places for number in place.sessions if number > 0}
+
     def _scan(self, chain: Chain) -> None:
         if not self.size:
             raise BadLog(f"{self.path}: the file is empty")
         start = 0
-        source = codec.unpacker(self._file)
+        source = codec.Objects(self._file)
         try:
             for value in source:
                 end = source.tell()
@@ -152,7 +157,7 @@ def read_ends(path: Path) -> tuple[Header, End | None]:
         if not size:
             raise BadLog(f"{path}: the file is empty")
         try:
-            header = parse_header(next(iter(codec.unpacker(file))))
+            header = parse_header(next(codec.Objects(file)))
         except (StopIteration, *codec.FormatError) as error:
             raise BadLog(f"{path}: not a log of kubectl ebpfaudit") from error
         except (BadLog, NewerLog) as error:
@@ -161,19 +166,36 @@ def read_ends(path: Path) -> tuple[Header, End | None]:
     return header, _end_in(tail)
 
 
+def read_process_blocks(path: Path, limit: int) -> Iterator[Block]:
+    """The blocks of the process lane in the first `limit` bytes of a log, up to what is no whole object.
+
+    For overviews: nothing is checked. Raises OSError.
+    """
+    with path.open("rb") as file:
+        source = codec.Objects(file)
+        try:
+            for value in source:
+                if source.tell() > limit:
+                    return
+                if value.get("block") is not None and value.get("lane") == format.PROCESS_LANE:
+                    yield parse_block(value)
+        except (InvalidObject, AttributeError, *codec.FormatError):
+            return
+
+
 def _end_in(tail: bytes) -> End | None:
     at = tail.rfind(b"\xa3end")  # the first key of an end record; a map's head byte lies before it
     if at < 1:
         return None
-    source = codec.unpacker()
+    source = codec.Objects()
     source.feed(tail[at - 1 :])
     try:
-        value = source.unpack()
+        value = next(source)
         raw = tail[at - 1 :][: source.tell()]  # later minor versions may add objects after it
         end = parse_end(value)
         # The object before it ends with its own digest: bytes that a session printed cannot know that.
         if raw[-32:] != format.sealed_digest(raw) or tail[max(0, at - 33) : at - 1] != end.previous:
             return None
         return end
-    except (InvalidObject, AttributeError, *codec.FormatError):
+    except (InvalidObject, AttributeError, StopIteration, *codec.FormatError):
         return None

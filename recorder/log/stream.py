@@ -53,7 +53,7 @@ class Stream:
         self._buffer += data
         if len(self._buffer) > codec.MAX_OBJECT_BYTES:
             raise BadLog(f"an object of more than {codec.MAX_OBJECT_BYTES} bytes arrived")
-        source = codec.unpacker()
+        source = codec.Objects()
         source.feed(bytes(self._buffer))
         start = 0
         try:

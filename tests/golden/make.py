@@ -7,13 +7,26 @@ have it made anew. The printed texts are written each time; look at the differen
 import contextlib
 import io
 import os
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from unittest import mock
 
 from kubectl_ebpfaudit import app
-from tests.support.logs import MONOTONIC, MS, SECOND, LogBuilder, argv, run, shell_session, start_shell
+from recorder.log.format import SUFFIX
+from tests.support.logs import (
+    MONOTONIC,
+    MS,
+    REALTIME,
+    SECOND,
+    TARGET,
+    LogBuilder,
+    argv,
+    run,
+    shell_session,
+    start_shell,
+)  # fmt: skip
 
 HERE = Path(__file__).parent
 
@@ -27,6 +40,18 @@ VERBS: dict[str, list[str]] = {
     "export-in.raw": ["export", "LOG", "--format", "raw", "--direction", "in"],
     "export.jsonl": ["export", "LOG", "--format", "jsonl"],
 }
+
+
+OF_SEVERAL: dict[str, list[str]] = {
+    "list.json": ["list", "-o", "json"],
+    "show-wide.txt": ["show", "LOG", "-o", "wide"],
+    "show-2.txt": ["show", "LOG/2"],
+    "verify.json": ["verify", "LOG", "-o", "json"],
+    "replay-2.txt": ["replay", "LOG/2"],
+    "export-2.raw": ["export", "LOG/2", "--format", "raw"],
+    "export-2.jsonl": ["export", "LOG/2", "--format", "jsonl"],
+}
+"""Of logs with several targets or nodes."""
 
 
 def lossy() -> LogBuilder:
@@ -69,27 +94,85 @@ def commands() -> LogBuilder:
     return log.add("session_end", 4 * SECOND)
 
 
+WEB = {
+    "image": "registry.example/web:2", "image_id": "registry.example/web@sha256:" + "ab" * 32, "kind": "app",
+    "labels": {"app": "web"}, "owner": "Deployment/web", "service_account": "web", "node": "node-1",
+}  # fmt: skip
+
+
+def targets() -> LogBuilder:
+    """Containers that come and go: a replica, a debug container, one that is not there, one that is not known."""
+    log = start_shell(LogBuilder(targets=[{**TARGET, **WEB, "pod": "web-1"}]))
+    log.add("tty_out", SECOND, data=b"in web-1\r\n")
+    log.come(2 * SECOND, 2, pod="web-2", cgroup_id=0, **{**WEB, "image_id": ""})
+    log.come(3 * SECOND, 2, pod="web-2", cgroup_id=4343, **WEB)
+    start_shell(log, 4 * SECOND, session=2, pid=200, tty=2, target=2)
+    log.add("tty_out", 5 * SECOND, session=2, pid=200, tty=2, data=b"in web-2\r\n", target=2)
+    log.come(6 * SECOND, 3, pod="web-2", container="debugger", cgroup_id=4444, kind="ephemeral", image="busybox")
+    log.come(6 * SECOND, 4, pod="web-3", cgroup_id=0, kind="app")
+    log.add("target_end", 6 * SECOND + MS, 0, 0, seq=None, target=4, reason=2)
+    start_shell(log, 7 * SECOND, session=3, pid=300, tty=0, target=3)
+    run(log, 8 * SECOND, 301, "ps", ppid=300, session=3, target=3)
+    start_shell(log, 9 * SECOND, session=4, pid=400, tty=0)
+    log.add("session_end", 10 * SECOND, session=1, signal=9).add("session_end", 10 * SECOND, session=4, signal=9)
+    log.add("target_end", 10 * SECOND + MS, 0, 0, seq=None, reason=1)
+    return log.come(11 * SECOND, 5, about=b'{"pod": ', cgroup_id=4545)
+
+
+def node_a() -> LogBuilder:
+    """A node of a run over two."""
+    about = {**TARGET, **WEB, "pod": "web-1", "node": "node-a"}
+    log = start_shell(LogBuilder(node={"name": "node-a", "kernel": "6.18.0", "arch": "x86_64"}, targets=[about]))
+    log.add("tty_out", SECOND, data=b"on node-a\r\n")
+    run(log, 4 * SECOND, 101, "ls", tty=1)
+    start_shell(log, 5 * SECOND, session=2, pid=200, tty=0)
+    return log.add("session_end", 6 * SECOND, exit_code=1)
+
+
+def node_b() -> LogBuilder:
+    """The other one: its monotonic clock is another, it lacks the end record, and bytes are missing."""
+    clock = {"monotonic": MONOTONIC, "realtime": REALTIME + 2 * SECOND}
+    log = LogBuilder(node={"name": "node-b", "kernel": "6.1.0", "arch": "x86_64"}, targets=[], clock=clock)
+    log.come(MS, 1, pod="web-2", cgroup_id=4343, **{**WEB, "node": "node-b"})
+    start_shell(log, SECOND)
+    log.add("tty_out", 2 * SECOND, data=b"on node-b\r\n")
+    log.add("gap", 2 * SECOND, tty=1, direction=1, offset=11, bytes=100, reason=6, seq=None)
+    log.lose(2).add("gap", 3 * SECOND, session=0, first_seq=2, events=2, reason=6, seq=None)
+    return log
+
+
 LOGS: dict[str, Callable[[], bytes]] = {
     "v1-shell": lambda: shell_session().build(),
     "v1-lossy": lambda: lossy().build(),
     "v1-hostile": lambda: hostile().build(),
     "v1-commands": lambda: commands().build(),
     "v1-cut": lambda: shell_session().build(split=4)[:-300],
+    "v1.1-targets": lambda: targets().build(),
+    "v1.1-run/node-a": lambda: node_a().build(),
+    "v1.1-run/node-b": lambda: node_b().build(end=None),
 }
 
 
 def names() -> list[str]:
-    """The golden logs there are."""
-    return [path.stem for path in sorted(HERE.glob("*.ebpfaudit"))]
+    """The golden recordings there are: logs, and folders of logs."""
+    return sorted({path.relative_to(HERE).parts[0].removesuffix(SUFFIX) for path in HERE.glob(f"**/*{SUFFIX}")})
+
+
+def verbs(name: str) -> dict[str, list[str]]:
+    """The command lines whose output is kept of that recording, by the suffix of the file it is kept in."""
+    return VERBS if name.startswith("v1-") else {**VERBS, **OF_SEVERAL}
 
 
 def printed(name: str, verb: str, home: Path) -> bytes:
-    """What the verb prints for that log, then what it says on stderr and its exit code; in a new `home`."""
-    log = HERE / f"{name}.ebpfaudit"
+    """What the verb prints for that recording, then what it says on stderr and its exit code; in a new `home`."""
+    log = HERE / name if (HERE / name).is_dir() else HERE / f"{name}{SUFFIX}"
     store = home / "recordings"
     store.mkdir(parents=True, exist_ok=True)
-    (store / log.name).write_bytes(log.read_bytes())
-    arguments = [log.name if argument == "LOG" else argument for argument in VERBS[verb]]
+    if log.is_dir():
+        shutil.copytree(log, store / log.name)
+    else:
+        shutil.copy(log, store)
+    arguments = [argument.replace("LOG", log.name) for argument in verbs(name)[verb]]
     out, err = io.TextIOWrapper(io.BytesIO(), "utf-8", newline="\n"), io.StringIO()
     code: object = 0
     with contextlib.ExitStack() as stack:
@@ -113,9 +196,10 @@ def main() -> None:
     for name, build in LOGS.items():
         path = HERE / f"{name}.ebpfaudit"
         if not path.exists():
+            path.parent.mkdir(exist_ok=True)
             path.write_bytes(build())
     for name in names():
-        for verb in VERBS:
+        for verb in verbs(name):
             with tempfile.TemporaryDirectory() as home:
                 (HERE / f"{name}.{verb}").write_bytes(printed(name, verb, Path(home)))
 

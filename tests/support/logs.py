@@ -1,5 +1,7 @@
 """Synthetic logs, from events given by name, through the real writer: the same events make the same bytes."""
 
+import json
+from collections import defaultdict
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -52,7 +54,7 @@ class LogBuilder:
             "sessions": 0, "execs": 0, "output_bytes": 0, "input_bytes": 0, "lost_events": 0, "lost_bytes": 0
         }  # fmt: skip
         self._lanes: dict[str, list[list[Any]]] = {PROCESS_LANE: [], BYTE_LANE: []}
-        self._seq = {PROCESS_LANE: 0, BYTE_LANE: 0}
+        self._seq: defaultdict[tuple[int, str], int] = defaultdict(int)
         self._offsets: dict[tuple[int, str], int] = {}
         self.last = 0
 
@@ -64,8 +66,9 @@ class LogBuilder:
         if unknown:
             raise TypeError(f"{name} has no field {', '.join(sorted(unknown))}")
         lane = BYTE_LANE if name.startswith("tty_") or own.get("direction") or fields.get("direction") else PROCESS_LANE
-        seq = fields["seq"] if "seq" in fields else self._seq[lane]
-        self._seq[lane] += "seq" not in fields
+        counter = fields.get("target", 1), lane
+        seq = fields["seq"] if "seq" in fields else self._seq[counter]
+        self._seq[counter] += "seq" not in fields
         own |= {k: v for k, v in fields.items() if k in own}
         if name in ("tty_out", "tty_in"):
             self._stream(name, own, fields)
@@ -77,9 +80,16 @@ class LogBuilder:
         self.last = max(self.last, at)
         return self
 
-    def lose(self, events: int, lane: str = PROCESS_LANE) -> "LogBuilder":
-        """Leaves out sequence numbers of a lane, as if events were lost."""
-        self._seq[lane] += events
+    def come(self, at: int, target: int, about: bytes | None = None, **changes: Any) -> "LogBuilder":
+        """Adds that a target comes under watch; what is told of it is that of TARGET with `changes`, or `about`."""
+        told = {**TARGET, "cgroup": f"/kubepods/{target}", **changes}
+        cgroup = told.pop("cgroup_id")
+        about = json.dumps(told).encode() if about is None else about
+        return self.add("target_start", at, 0, 0, seq=None, target=target, cgroup=cgroup, about=about)
+
+    def lose(self, events: int, lane: str = PROCESS_LANE, target: int = 1) -> "LogBuilder":
+        """Leaves out sequence numbers of a target's lane, as if events were lost."""
+        self._seq[target, lane] += events
         return self
 
     def _stream(self, name: str, own: dict[str, Any], given: dict[str, Any]) -> None:
@@ -135,25 +145,31 @@ def run(log: LogBuilder, at: int, pid: int, *words: str | bytes, ppid: int = 100
     first = words[0] if isinstance(words[0], bytes) else words[0].encode()
     session = fields.pop("session", 1)
     start = MONOTONIC + at
-    log.add("fork", at, session, ppid, child=pid, child_ns_pid=pid - 90, child_start_time=start)
+    target = fields.get("target", 1)
+    log.add("fork", at, session, ppid, child=pid, child_ns_pid=pid - 90, child_start_time=start, target=target)
     of_exec = {"start_time": start, "ppid": ppid, "ns_pid": pid - 90, "ns_ppid": ppid - 90, "cwd": b"/root"}
     of_exec |= {"filename": b"/bin/" + first, "argv": argv(*words)}
     return log.add("exec", at + MS, session, pid, **{**of_exec, **fields})
 
 
-def start_shell(log: LogBuilder, at: int = 0, session: int = 1, pid: int = 100, tty: int = 1) -> LogBuilder:
+def start_shell(
+    log: LogBuilder, at: int = 0, session: int = 1, pid: int = 100, tty: int = 1, target: int = 1
+) -> LogBuilder:
     """Adds the start of a session that runs bash, on a terminal unless `tty` is 0."""
-    log.add("session_start", at, session, pid, start_time=MONOTONIC + at - MS, ns_pid=pid - 90)
+    start = MONOTONIC + at - MS
+    log.add("session_start", at, session, pid, start_time=start, ns_pid=pid - 90, target=target)
     log.add(
-        "exec", at + MS, session, pid, start_time=MONOTONIC + at - MS, ppid=50, ns_pid=pid - 90, tty=tty,
-        filename=b"/bin/bash", cwd=b"/root", argv=argv("bash"),
+        "exec", at + MS, session, pid, start_time=start, ppid=50, ns_pid=pid - 90, tty=tty,
+        filename=b"/bin/bash", cwd=b"/root", argv=argv("bash"), target=target,
     )  # fmt: skip
-    return log.add("tty_open", at + 2 * MS, session, pid, tty=tty, rows=24, cols=80) if tty else log
+    if tty:
+        log.add("tty_open", at + 2 * MS, session, pid, tty=tty, rows=24, cols=80, target=target)
+    return log
 
 
-def shell_session() -> LogBuilder:
+def shell_session(**header_changes: Any) -> LogBuilder:
     """A small, whole recording: a shell that runs a few commands, with typing, a password and a resize."""
-    log = start_shell(LogBuilder())
+    log = start_shell(LogBuilder(**header_changes))
     log.add("tty_out", 10 * MS, data=b"root@victim:~# ")
     log.add("tty_in", SECOND, data=b"ls -la\r")
     log.add("tty_out", SECOND + MS, data=b"ls -la\r\n")

@@ -1,0 +1,159 @@
+"""The sessions in what `show` prints: a summary each, then its commands as a tree."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from recorder.log.format import Target
+from replay.clock import duration, time_of_day, to_second
+from replay.escape import printable, shell_line
+from replay.model import Exec, FailedExec, Session, Terminal
+from replay.table import columns
+from replay.words import count, gap_note, lost, pairs
+
+_MAX_COMMAND_BYTES = 1000
+_MAX_DEPTH = 20
+_INDENT = "  "
+_HEADERS = ("TIME", "PID", "DURATION", "EXIT", "UID", "COMMAND")
+
+# The numbers of Linux, on whatever system the recording is read.
+_SIGNAL_NAMES = """HUP INT QUIT ILL TRAP ABRT BUS FPE KILL USR1 SEGV USR2 PIPE ALRM TERM STKFLT CHLD CONT
+    STOP TSTP TTIN TTOU URG XCPU XFSZ VTALRM PROF WINCH IO PWR SYS"""
+_SIGNALS = dict(enumerate(_SIGNAL_NAMES.split(), 1))
+_ERRORS = {
+    1: "EPERM", 2: "ENOENT", 5: "EIO", 7: "E2BIG", 8: "ENOEXEC", 11: "EAGAIN", 12: "ENOMEM", 13: "EACCES",
+    14: "EFAULT", 20: "ENOTDIR", 21: "EISDIR", 22: "EINVAL", 24: "EMFILE", 26: "ETXTBSY", 36: "ENAMETOOLONG",
+    40: "ELOOP", 80: "ELIBBAD",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A session to show. `where` says more of where it was, safe to print."""
+
+    number: int
+    session: Session
+    target: Target | None
+    where: str = ""
+
+    @property
+    def pod(self) -> tuple[str, str]:
+        """What it is shown under: a kind and a name."""
+        of = self.target
+        if of and of.pod:
+            return "Pod", printable("/".join(part for part in (of.namespace, of.pod) if part))
+        return "Container", named(of)
+
+
+def named(target: Target | None) -> str:
+    """What a target is called, safe to print."""
+    return (printable(target.name) if target else "") or "no known target"
+
+
+def _status(code: int | None, signal: int) -> str:
+    if code is None:
+        return "-"
+    return f"{code} (SIG{_SIGNALS[signal]})" if signal in _SIGNALS else str(code)
+
+
+def _summary(shown: Shown) -> str:
+    session = shown.session
+    name = named(shown.target)
+    ended = "not within the recording"
+    if session.ended is not None:
+        lasted = duration(session.ended - session.started)
+        status = _status(session.exit_code, session.signal)
+        ended = f"{to_second(session.ended)} after {lasted}, exit code {status}"
+    hidden = f" and {count(session.hidden_bytes, 'byte')} unseen, with echo off" if session.hidden_bytes else ""
+    sizes = map(_size, session.terminals)
+    return pairs(
+        [
+            ("Session", f"{shown.number}, {session.kind} in {name}{shown.where}"),
+            ("Started", to_second(session.started) + " (before the recording)" * session.under_way),
+            ("Ended", ended),
+            ("Terminal", "; ".join(sizes) or "none"),
+            ("Output", count(session.output_bytes, "byte") if session.terminals else ""),
+            ("Input", count(session.input_bytes, "byte") + hidden if session.terminals else ""),
+            ("Lost", lost(session.lost_events, session.lost_bytes)),
+        ]
+    )
+
+
+def command(ran: Exec) -> str:
+    """The command line of `ran`, safe to print, cut to what a line of a table can bear."""
+    if not ran.argv_bytes:
+        return f"{printable(ran.filename)} (argv unknown)" if ran.argv_total else printable(ran.filename)
+    if len(ran.argv_bytes) <= _MAX_COMMAND_BYTES:
+        more = f" … ({count(ran.argv_missing, 'byte')} not recorded)" if ran.argv_missing else ""
+        return shell_line(ran.argv) + more
+    shown = tuple(ran.argv_bytes[:_MAX_COMMAND_BYTES].split(b"\0"))
+    rest = ran.argv_total - _MAX_COMMAND_BYTES
+    return f"{shell_line(shown)} … ({count(rest, 'byte')} more)"
+
+
+def _size(terminal: Terminal) -> str:
+    first, last = (f"{terminal.cols}x{terminal.rows}", f"{terminal.last_cols}x{terminal.last_rows}")
+    return f"pts/{terminal.index}, {first}" + (f", {last} in the end" if last != first else "")
+
+
+def _rows(session: Session, day: int) -> Iterator[tuple[int, tuple[str, ...]]]:
+    depths: dict[Exec, int] = {}
+    for ran in session.execs:
+        inside = ran.parent and ran.parent.session == ran.session
+        depths[ran] = depth = depths.get(ran.parent, 0) + 1 if inside and ran.parent else 0
+        lasted = "-" if ran.ended is None else duration(ran.ended - ran.time)
+        yield (
+            ran.time,
+            (
+                time_of_day(ran.time, day),
+                str(ran.pid),
+                lasted,
+                _status(ran.exit_code, ran.signal),
+                str(ran.uid),
+                _INDENT * min(depth, _MAX_DEPTH) + command(ran),
+            ),
+        )
+    for failed in session.failed:
+        yield (
+            failed.time,
+            (
+                time_of_day(failed.time, day),
+                str(failed.pid or "-"),
+                "-",
+                _error(failed),
+                "-",
+                _failed(failed),
+            ),
+        )
+    for gap in session.gaps:
+        yield gap.time, (time_of_day(gap.time, day), "-", "-", "-", "-", gap_note(gap))
+
+
+def _error(failed: FailedExec) -> str:
+    return _ERRORS.get(failed.error, f"error {failed.error}")
+
+
+def _failed(failed: FailedExec) -> str:
+    return f"({printable(failed.filename)} could not be run)"
+
+
+def sessions(shown: Iterable[Shown], day: int, by_pod: bool) -> Iterator[str]:
+    """The sessions, a text for each; times are of the date of `day` (ns) unless they say otherwise.
+
+    With `by_pod` those of one pod stand together, under its name.
+    """
+    if not by_pod:
+        yield from (text for one in shown for text in _session(one, day))
+        return
+    pods: dict[tuple[str, str], list[Shown]] = {}
+    for one in shown:
+        pods.setdefault(one.pod, []).append(one)
+    for pod, of_pod in pods.items():
+        yield pairs([pod])
+        yield from (text for one in of_pod for text in _session(one, day))
+
+
+def _session(shown: Shown, day: int) -> Iterator[str]:
+    yield _summary(shown)
+    rows = sorted(_rows(shown.session, day), key=lambda row: row[0])
+    if rows:
+        yield columns(_HEADERS, [row for _, row in rows])

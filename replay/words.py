@@ -1,0 +1,28 @@
+"""What several reports say in the same words."""
+
+from replay.escape import printable
+from replay.model import Gap
+
+
+def count(number: int, what: str) -> str:
+    """1 byte, 1,234 bytes."""
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
+def lost(events: int, lost_bytes: int) -> str:
+    """What is missing, in words."""
+    parts = [count(events, "event")] * bool(events) + [count(lost_bytes, "byte")] * bool(lost_bytes)
+    return " and ".join(parts) or "nothing"
+
+
+def pairs(of: list[tuple[str, str]]) -> str:
+    """A line for each name and value; values that are empty are left out."""
+    return "".join(f"{name + ':':<13}{value}\n" for name, value in of if value)
+
+
+def gap_note(gap: Gap) -> str:
+    """What is missing here, where and why, in one line."""
+    stream = {"out": " of output", "in": " of input"}.get(gap.direction, "")
+    what = lost(gap.events, gap.bytes)
+    missing = "an unknown amount" if what == "nothing" else what
+    return f"!! missing: {missing}{stream} ({printable(gap.reason).replace('_', ' ')})"
