@@ -92,9 +92,13 @@ def resolve(name: str) -> Reference:
             return Reference(path, session)
         if log := _log_of(path, last):
             return Reference(log, None)
-        what = "neither a session nor a log" if path.is_dir() else "no session"
+        if path.is_dir():
+            raise NoSuchRecording(
+                f"there is no session or log {printable(last)} in {printable(head)}: "
+                f"see `kubectl ebpfaudit show {printable(head)}`"
+            )
         raise WrongUsage(
-            f"{printable(last)!r} is {what}: give the number that `kubectl ebpfaudit show` lists, "
+            f"{printable(last)!r} is no session: give the number that `kubectl ebpfaudit show` lists, "
             f"as in {printable(head)}/1"
         )
     folder, _, log_name = head.rpartition("/")

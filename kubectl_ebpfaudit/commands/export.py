@@ -100,8 +100,9 @@ def _sink(write: Path | None, force: bool) -> Iterator[Write]:
 
 def _raw(found: Found, session: int | None, direction: Direction, put: Write) -> tuple[Part, int]:
     """Writes the bytes of the session's terminal; gives the log they are in and how many are missing."""
-    number, part, of, tty = find_terminal(found, session)
-    enums, missing = Enums(part.log.header), 0
+    chosen = find_terminal(found, session)
+    log = chosen.part.log
+    enums, missing = Enums(log.header), 0
 
     def tell(piece: Piece) -> None:
         nonlocal missing
@@ -110,12 +111,12 @@ def _raw(found: Found, session: int | None, direction: Direction, put: Write) ->
             missing += piece.missing
 
     empty = True
-    for data in raw(part.log, of.number, tty.number, direction.value, tell):
+    for data in raw(log, chosen.session.number, chosen.tty.number, direction.value, tell):
         put(data)
         empty = False
     if empty:
-        note(f"note: session {number} has no {direction.value}put: nothing is exported")
-    return part, missing
+        note(f"note: session {chosen.number} has no {direction.value}put: nothing is exported")
+    return chosen.part, missing
 
 
 def _jsonl(found: Found, session: int | None, put: Write) -> Part | None:

@@ -72,8 +72,8 @@ def replay(
     factor = _speed(speed, on_terminal)
     with opened(wanted.path) as found:
         warn_of_strangers(found)
-        _, part, session, tty = find_terminal(found, wanted.session)
-        log = part.log
+        chosen = find_terminal(found, wanted.session)
+        log, session, tty = chosen.part.log, chosen.session, chosen.tty
         dues = player.since_start(ordered(log.events(session=session.number), tty.number, OUT), session.began)
         if at is not None:
             dues = player.until(dues, _offset(at, log, session))
@@ -87,7 +87,7 @@ def replay(
             if at is not None:
                 stage.hold()
         lacking = f"{stage.missing:,} bytes of the output are missing" if stage.missing else ""
-        complain(found, "was played", lacking, only=part)
+        complain(found, "was played", lacking, only=chosen.part)
 
 
 def _speed(value: str | None, on_terminal: bool) -> float:

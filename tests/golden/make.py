@@ -11,6 +11,7 @@ import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 from kubectl_ebpfaudit import app
@@ -94,7 +95,7 @@ def commands() -> LogBuilder:
     return log.add("session_end", 4 * SECOND)
 
 
-WEB = {
+WEB: dict[str, Any] = {
     "image": "registry.example/web:2", "image_id": "registry.example/web@sha256:" + "ab" * 32, "kind": "app",
     "labels": {"app": "web"}, "owner": "Deployment/web", "service_account": "web", "node": "node-1",
 }  # fmt: skip
