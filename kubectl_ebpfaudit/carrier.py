@@ -86,8 +86,11 @@ class Carrier(Protocol):
     name: str
     """What the recorder is called; "" if nobody else can ask for it."""
 
+    def create(self, interruptible: Interruptible) -> None:
+        """Asks for the recorder and does not wait for it. As `start` otherwise, which does it if nobody has."""
+
     def start(self, interruptible: Interruptible) -> None:
-        """Starts the recorder. Raises AuditError if it cannot; `close` is still to be called."""
+        """Returns when the recorder runs. Raises AuditError if it cannot; `close` is still to be called."""
 
     def read(self, wake: int, seconds: float) -> bytes | None:
         """The next bytes of the log; b"" after the last.

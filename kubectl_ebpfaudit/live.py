@@ -147,10 +147,10 @@ class View:
             self._live.gaps += parsed.gaps
             if parsed.lane != PROCESS_LANE:
                 self._live.output_bytes += parsed.size
-            if not again and (parsed.lane == PROCESS_LANE or self._live.events):
-                self._block(self._header, parsed)
+            if parsed.lane == PROCESS_LANE or self._live.events:
+                self._block(self._header, parsed, again)
 
-    def _block(self, header: Header, block: Block) -> None:
+    def _block(self, header: Header, block: Block, again: bool) -> None:
         try:
             events = list(decode_block(header, block))
         except BadLog as error:  # the log is kept as it is, and goes on
@@ -160,10 +160,10 @@ class View:
             if event.type == "exec" and event.session not in self._on_terminal:
                 self._on_terminal[event.session] = bool(_number(event.fields, "tty"))
         for event in events:
-            if self._live.events:
+            if self._live.events and not again:
                 self._live.events(header, event)
             for line in self._lines(event) if block.lane == PROCESS_LANE else ():
-                if not self._live.events:
+                if not self._live.events and not again:
                     self._live.note(line)
 
     def pulse(self, carrier: Carrier) -> None:
@@ -171,7 +171,9 @@ class View:
         self.away, self.behind = carrier.away, carrier.behind
         if self.away >= 2 and not self._said_away:
             self._said_away = True
-            self._live.note(f"{time.strftime('%H:%M:%SZ', time.gmtime())}  connection lost, trying again{self._where()}")
+            self._live.note(
+                f"{time.strftime('%H:%M:%SZ', time.gmtime())}  connection lost, trying again{self._where()}"
+            )
         elif not self.away and self._said_away:
             self._said_away = False
             behind = f", {size(self.behind)} behind" if self.behind else ""

@@ -51,6 +51,10 @@ class LocalCarrier:
         self.behind = 0
         self.is_dead = False
 
+    def create(self, interruptible: Interruptible) -> None:
+        with interruptible():
+            return
+
     def start(self, interruptible: Interruptible) -> None:
         self._folder = Path(tempfile.mkdtemp(prefix="ebpfaudit-"))
         spool = self._folder

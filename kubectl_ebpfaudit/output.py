@@ -5,11 +5,31 @@ import fcntl
 import os
 import secrets
 import stat
+from collections.abc import Callable
 from pathlib import Path
 
 from recorder.log.errors import CannotWrite
 from recorder.log.stream import Stream, resume
 from replay.escape import printable
+
+
+class NoFile:
+    """Keeps nothing: for a recorder that is only waited for until it is live."""
+
+    keeps = False
+
+    def __init__(self) -> None:
+        self.stream = Stream()
+        self.size = 0
+
+    def append(self, data: bytes) -> None:
+        self.size += len(data)
+
+    def sync(self) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
 
 
 class LogFile:
@@ -18,6 +38,8 @@ class LogFile:
     With `force` an existing file is replaced, but only when the recording has begun: `append` was called.
     What is no regular file (/dev/full, a FIFO) is then written to instead.
     """
+
+    keeps = True
 
     def __init__(self, path: Path, force: bool = False) -> None:
         self.path = path
@@ -49,15 +71,15 @@ class LogFile:
             fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
     @classmethod
-    def resume(cls, path: Path) -> "LogFile":
+    def resume(cls, path: Path, see: Callable[[object], None]) -> "LogFile":
         """The file of a recording that goes on. Cut to its last whole object, since more may be half of one.
 
-        `stream` goes on where it stops. Raises CannotWrite, BadLog, or OSError if there is no such file.
+        `stream` goes on where it stops; each object before is shown to `see`. Raises CannotWrite, BadLog, or OSError if there is no such file.
         """
         self = cls.__new__(cls)
         self.path, self._made, self._replace = path, path, False
         with path.open("rb") as file:
-            self.stream, self.size = resume(file)
+            self.stream, self.size = resume(file, see)
         try:
             self._fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
             fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)

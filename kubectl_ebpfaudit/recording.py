@@ -4,9 +4,9 @@ import time
 from dataclasses import dataclass, field
 
 from kubectl_ebpfaudit.carrier import Carrier
-from kubectl_ebpfaudit.live import Live
+from kubectl_ebpfaudit.live import View
 from kubectl_ebpfaudit.mailbox import Mailbox
-from kubectl_ebpfaudit.output import LogFile
+from kubectl_ebpfaudit.output import LogFile, NoFile
 from recorder.log.closing import close_log
 from recorder.log.errors import AuditError, BadLog
 from recorder.log.format import End
@@ -57,8 +57,8 @@ class Outcome:
 class Following:
     """The log of one recorder on its way into a file. `words` says what is to be done meanwhile."""
 
-    def __init__(self, carrier: Carrier, file: LogFile, live: Live, words: "Mailbox[Word]") -> None:
-        self._carrier, self._file, self._live, self._words = carrier, file, live, words
+    def __init__(self, carrier: Carrier, file: LogFile | NoFile, view: View, words: "Mailbox[Word]") -> None:
+        self._carrier, self._file, self._view, self._words = carrier, file, view, words
         self._stream = file.stream
         self._deadline = float("inf")
         self._acknowledged = file.size
@@ -74,7 +74,7 @@ class Following:
                 if outcome := self._hear(word):
                     return outcome
             data = self._carrier.read(self._words.fd, _PULSE_SECONDS)
-            self._live.pulse(self._carrier)
+            self._view.pulse(self._carrier)
             if data == b"":
                 return self._ended_early()
             if data:
@@ -107,11 +107,11 @@ class Following:
     def _take(self, data: bytes) -> None:
         for raw, parsed in self._stream.feed(data):
             self._file.append(raw)
-            self._live.object(self._carrier, parsed)
+            self._view.object(parsed)
 
     def _acknowledge(self) -> None:
         """Tells the recorder what it may forget, now and then: what is on the disk here."""
-        new = self._file.size - self._acknowledged
+        new = self._file.size - self._acknowledged if self._file.keeps else 0
         waited = time.monotonic() - self._acknowledged_at
         if new >= _ACKNOWLEDGE_BYTES or (new and waited >= _ACKNOWLEDGE_SECONDS):
             self._file.sync()

@@ -1,6 +1,6 @@
 """Takes a log that arrives in pieces."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import BinaryIO
 
 from recorder.log import codec
@@ -75,13 +75,15 @@ class Stream:
             del self._buffer[:start]
 
 
-def resume(file: BinaryIO) -> tuple[Stream, int]:
+def resume(file: BinaryIO, see: Callable[[object], None]) -> tuple[Stream, int]:
     """A stream that goes on where the log in `file` stops, and the bytes of the whole objects in it.
 
-    Raises BadLog if the file holds no log.
+    Each of these is shown to `see`. Raises BadLog if the file holds no log.
     """
     stream, size = Stream(), 0
     while data := file.read(1 << 20):
-        size += sum(len(raw) for raw, _ in stream.feed(data))
+        for raw, parsed in stream.feed(data):
+            size += len(raw)
+            see(parsed)
     stream.forget_pending()
     return stream, size

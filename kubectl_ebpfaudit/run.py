@@ -1,0 +1,229 @@
+"""One run of `record` or `attach`: a recorder on each node, each followed by a thread of its own.
+
+The main thread alone hears the user's signals and what changes in the cluster, and tells the others.
+"""
+
+import contextlib
+import select
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from kubectl_ebpfaudit.carrier import GONE, STOP, Carrier, target_line
+from kubectl_ebpfaudit.interrupt import Interrupted, Signals
+from kubectl_ebpfaudit.live import Live, View
+from kubectl_ebpfaudit.mailbox import Mailbox
+from kubectl_ebpfaudit.output import LogFile, NoFile
+from kubectl_ebpfaudit.recording import Following, GiveUp, Leave, Outcome, Say, Word
+from recorder.log.errors import AuditError
+from replay.escape import printable
+
+_PULSE_MS = 500
+
+
+@dataclass
+class Part:
+    """One recorder of a run, and what became of it. `left` says what of it could not be removed."""
+
+    node: str
+    carrier: Carrier
+    file: LogFile | NoFile
+    view: View
+    words: "Mailbox[Word]" = field(default_factory=Mailbox)
+    outcome: Outcome | None = None
+    error: BaseException | None = None
+    left: str = ""
+    done: bool = False
+
+
+@dataclass(frozen=True)
+class NewTarget:
+    """A container is to be recorded, too. `target` is for the recorder of that node."""
+
+    node: str
+    target: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class News:
+    """Something that the user is told."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Over:
+    """Nothing more will ever come."""
+
+
+Change = NewTarget | News | Over
+
+Maker = Callable[[str, list[dict[str, Any]], Live], Part]
+"""Makes the part for one more node, with its first targets. Raises AuditError."""
+
+
+class Run:
+    """`make` is needed only if there are `changes`, which is an iterator that blocks and ends by itself."""
+
+    def __init__(
+        self,
+        parts: list[Part],
+        live: Live,
+        signals: Signals,
+        make: Maker | None = None,
+        changes: Iterator[Change] | None = None,
+        sessions: int | None = None,
+        detach: bool = False,
+    ) -> None:
+        self.parts = parts
+        self._live, self._signals = live, signals
+        self._make, self._changes = make, changes
+        self._sessions, self._detach = sessions, detach
+        self._inbox: Mailbox[Part | Change] = Mailbox()
+        self._threads: list[threading.Thread] = []
+        self._ending = False
+        self._signals_seen = 0
+
+    def record(self, stop_at_once: bool = False) -> None:
+        """Returns when all logs have ended; what became of each is in its part.
+
+        Raises AuditError if the recording did not begin; nothing is left of any recorder then, or it is told.
+        """
+        try:
+            for part in self.parts:
+                part.carrier.create(self._signals.interruptible)
+            for part in self.parts:
+                self._live.progress(f"Waiting for the recorder on {printable(part.node)} …")
+                part.carrier.start(self._signals.interruptible)
+            for part in self.parts:
+                self._launch(_follow, part)
+            if self._changes is not None:
+                self._launch(self._listen, self._changes)
+            if stop_at_once:
+                self._say(Say(STOP, ends=True))
+            self._loop()
+        except BaseException:
+            self._abort()
+            raise
+        finally:
+            self._live.close()
+
+    def _launch(self, body: Callable[..., None], *arguments: Any) -> None:
+        # Daemons: what hangs in a connection must not keep the program from ending.
+        thread = threading.Thread(target=body, args=(*arguments, self._inbox), daemon=True)
+        thread.start()
+        if body is not self._listen:
+            self._threads.append(thread)
+
+    @staticmethod
+    def _listen(changes: Iterator[Change], inbox: "Mailbox[Part | Change]") -> None:
+        for change in changes:
+            inbox.put(change)
+
+    def _loop(self) -> None:
+        poll = select.poll()
+        for fd in (self._signals.fd, self._inbox.fd):
+            poll.register(fd, select.POLLIN)
+        while not all(part.done for part in self.parts):
+            poll.poll(_PULSE_MS)
+            self._signals.drain()
+            for message in self._inbox.take():
+                if isinstance(message, Part):
+                    self._ended(message)
+                else:
+                    self._changed(message)
+            self._heed_signals()
+            if self._sessions is not None and self._live.ended >= self._sessions:
+                self._end(STOP)
+            if self._detach and self._live.is_live:
+                self._detach = False
+                self._say(Leave())
+            self._live.pulse()
+
+    def _ended(self, part: Part) -> None:
+        part.done = True
+        if part.error and not self._live.is_live:
+            raise part.error
+        if part.error:
+            self._live.warn(f"error: node {printable(part.node)}: {printable(str(part.error))}")
+
+    def _heed_signals(self) -> None:
+        if self._signals.count == self._signals_seen:
+            return
+        self._signals_seen = self._signals.count
+        if not self._live.is_live:
+            raise Interrupted
+        if self._ending:
+            self._say(GiveUp("it was interrupted a second time"))
+        self._end(STOP)
+
+    def _end(self, line: bytes) -> None:
+        if not self._ending:
+            self._ending = True
+            self._say(Say(line, ends=True))
+
+    def _say(self, word: Word) -> None:
+        for part in self.parts:
+            if not part.done:
+                part.words.put(word)
+
+    def _changed(self, change: Change) -> None:
+        if isinstance(change, News):
+            self._live.note(change.text)
+        elif isinstance(change, Over):
+            self._end(GONE)
+        elif not self._ending:
+            self._take_in(change)
+
+    def _take_in(self, new: NewTarget) -> None:
+        for part in self.parts:
+            if part.node == new.node and not part.done:
+                part.words.put(Say(target_line(new.target)))
+                return
+        assert self._make
+        try:
+            part = self._make(new.node, [new.target], self._live)
+        except AuditError as error:
+            self._live.warn(f"warning: node {printable(new.node)} is not recorded: {printable(str(error))}")
+            return
+        self.parts.append(part)
+        self._launch(_start_and_follow, part)
+
+    def _abort(self) -> None:
+        """Ends all that was begun."""
+        self._say(GiveUp("it did not begin"))
+        for thread in self._threads:
+            thread.join()
+        for part in self.parts:
+            part.left = part.left or part.carrier.close(whole=False)
+            part.file.close()
+            if part.left:
+                self._live.warn(f"warning: {part.left}")
+
+
+def _start_and_follow(part: Part, inbox: "Mailbox[Part | Change]") -> None:
+    try:
+        part.carrier.start(contextlib.nullcontext)
+    except AuditError as error:
+        part.error = error
+        part.left = part.carrier.close(whole=False)
+        part.file.close()
+        inbox.put(part)
+        return
+    _follow(part, inbox)
+
+
+def _follow(part: Part, inbox: "Mailbox[Part | Change]") -> None:
+    try:
+        part.outcome = Following(part.carrier, part.file, part.view, part.words).follow()
+        if part.outcome.left:
+            part.carrier.leave()
+        else:
+            part.left = part.carrier.close(whole=part.outcome.end is not None)
+    except BaseException as error:  # noqa: BLE001 - the main thread raises it
+        part.error = error
+        part.left = part.carrier.close(whole=False)
+    finally:
+        part.file.close()
+        inbox.put(part)
