@@ -20,19 +20,22 @@ from urllib.parse import urlencode
 
 import kubernetes.config
 import urllib3
-import yaml
 from kubernetes.client import ApiClient, Configuration
 from kubernetes.config.config_exception import ConfigException
 
 from kubectl_ebpfaudit import __version__
+from kubectl_ebpfaudit.cluster import kubeconfig
+from kubectl_ebpfaudit.cluster.credentials import CertificateFiles, Credentials, Source, TokenFile
 from kubectl_ebpfaudit.cluster.errors import NoContext, Unreachable, of_response
+from kubectl_ebpfaudit.cluster.plugin import Plugin
+from kubectl_ebpfaudit.cluster.proxy import Proxy
+from kubectl_ebpfaudit.cluster.proxy import choose as choose_proxy
 from replay.escape import printable
 
 Object = dict[str, Any]
 """A Kubernetes object, or a watch event."""
 
 _kube_config: Any = kubernetes.config  # it has no types
-_DEFAULT_KUBECONFIG = "~/.kube/config"
 _MAX_ERROR_BYTES = 1 << 16
 _MAX_EVENT_BYTES = 1 << 25
 """Far above what etcd stores for one object."""
@@ -43,8 +46,8 @@ _KEEP_ALIVE = [(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1), (socket.SOL_SOCKET, 
     for name, value in (("TCP_KEEPIDLE", 5), ("TCP_KEEPALIVE", 5), ("TCP_KEEPINTVL", 3), ("TCP_KEEPCNT", 3))
     if hasattr(socket, name)
 ]
-_UNUSABLE = (ConfigException, yaml.YAMLError, OSError, KeyError, TypeError, AttributeError, ValueError)
-"""What a kubeconfig that is none makes the library raise."""
+_UNUSABLE = (ConfigException, OSError, KeyError, TypeError, AttributeError, ValueError)
+"""What entries of a cluster or user that make no sense make the library raise."""
 
 
 @dataclass(frozen=True)
@@ -59,40 +62,73 @@ class Access:
 
 
 class Api:
-    """A connection to an API server. `namespace` is that of the context. May be used by several threads.
+    """A connection to an API server. `context` and `namespace` are those of the kubeconfig. For any thread.
 
     Every method raises Unreachable, or what `errors.of_response` makes of an answer.
     """
 
-    def __init__(self, configuration: Any, namespace: str, access: Access) -> None:
+    def __init__(
+        self, configuration: Any, access: Access, context: str, namespace: str, source: Source | None = None
+    ) -> None:
+        """Raises NoContext for a proxy that cannot be used. `source` gives credentials instead of `configuration`."""
         self.configuration = configuration
-        self.namespace = namespace
+        self.context = context
+        self.namespace = namespace or "default"
         self.timeout = access.timeout
+        self.proxy: Proxy | None = choose_proxy(configuration.host, configuration.proxy, os.environ)
         self._access = access
+        self._source = source
+        self._used = Credentials()
+        self._files: CertificateFiles | None = None
         configuration.retries = False
         configuration.socket_options = _KEEP_ALIVE
+        configuration.proxy = self.proxy.url if self.proxy else None
+        configuration.no_proxy = ""
+        if self.proxy and self.proxy.user:
+            both = f"{self.proxy.user}:{self.proxy.password}"
+            configuration.proxy_headers = urllib3.make_headers(proxy_basic_auth=both)
         if not configuration.verify_ssl:
             warnings.simplefilter("ignore", urllib3.exceptions.InsecureRequestWarning)
         self._renewal = threading.Lock()
         self._pool = ApiClient(configuration).rest_client.pool_manager
 
     def headers(self) -> list[tuple[str, str]]:
-        """Who asks; credentials that expire are renewed."""
+        """Who asks; credentials that expire are renewed. Raises NoCredentials."""
         found = [("User-Agent", f"kubectl-ebpfaudit/{__version__}")]
         with self._renewal:
-            entries = list(self.configuration.auth_settings().values())
-        for entry in entries:
-            if entry and entry.get("in") == "header" and entry.get("value"):
-                found.append((entry["key"], entry["value"]))
+            found += self._credentials()
         if self._access.as_user:
             found.append(("Impersonate-User", self._access.as_user))
         return found + [("Impersonate-Group", group) for group in self._access.as_groups]
 
+    def _credentials(self) -> list[tuple[str, str]]:
+        if self._source:
+            self._use(self._source.credentials())
+            return [("Authorization", f"Bearer {self._used.token}")] if self._used.token else []
+        entries = self.configuration.auth_settings().values()
+        return [(e["key"], e["value"]) for e in entries if e and e.get("in") == "header" and e.get("value")]
+
+    def reject(self) -> bool:
+        """The API server has not accepted the credentials: whether other ones may come with the next headers."""
+        if self._source is None:
+            return False
+        self._source.reject()
+        return True
+
+    def _use(self, credentials: Credentials) -> None:
+        """Takes a certificate for all connections that are made from now on."""
+        changed = (credentials.certificate, credentials.key) != (self._used.certificate, self._used.key)
+        self._used = credentials
+        if changed:
+            self._files = CertificateFiles(credentials)
+            self.configuration.cert_file, self.configuration.key_file = self._files.certificate, self._files.key
+            self._pool = ApiClient(self.configuration).rest_client.pool_manager
+
     def get(self, path: str, **query: str) -> Object:
         return _object(self._request("GET", path, query))
 
-    def create(self, path: str, body: Object) -> Object:
-        return _object(self._request("POST", path, {}, body))
+    def create(self, path: str, body: Object, **query: str) -> Object:
+        return _object(self._request("POST", path, query, body))
 
     def delete(self, path: str, options: Object) -> Object:
         return _object(self._request("DELETE", path, {}, options))
@@ -122,8 +158,9 @@ class Api:
 
     def unreachable(self, error: BaseException) -> Unreachable:
         """What is said when there is no answer."""
+        through = f" through the proxy {printable(self.proxy.shown)}" if self.proxy else ""
         return Unreachable(
-            f"the API server {printable(self.configuration.host)} cannot be reached: {_reason(error)}; "
+            f"the API server {printable(self.configuration.host)} cannot be reached{through}: {_reason(error)}; "
             "check the cluster, the network and --context"
         )
 
@@ -139,6 +176,13 @@ class Api:
         return data
 
     def _send(self, method: str, path: str, query: Mapping[str, str], body: Object | None, seconds: float) -> Any:
+        answer = self._send_once(method, path, query, body, seconds)
+        if answer.status == 401 and self.reject():  # which did nothing, so that it may be sent again
+            answer.drain_conn()
+            answer = self._send_once(method, path, query, body, seconds)
+        return answer
+
+    def _send_once(self, method: str, path: str, query: Mapping[str, str], body: Object | None, seconds: float) -> Any:
         headers = urllib3.HTTPHeaderDict(self.headers())
         headers["Accept"] = "*/*" if path.endswith("/log") else "application/json"
         if body is not None:
@@ -196,37 +240,47 @@ def connect(access: Access) -> Api:
 
     Raises NoContext.
     """
-    configuration = Configuration()
-    path = os.path.expanduser(access.kubeconfig or os.environ.get("KUBECONFIG") or _DEFAULT_KUBECONFIG)
-    files = [part for part in path.split(os.pathsep) if part]
-    inside = not access.kubeconfig and not access.context and "KUBERNETES_SERVICE_HOST" in os.environ
-    if not any(map(os.path.exists, files)):
-        if inside:
-            return _connect_inside(configuration, access)
+    path, files = kubeconfig.locate(access.kubeconfig)
+    if not files:
+        if not access.kubeconfig and not access.context and "KUBERNETES_SERVICE_HOST" in os.environ:
+            return _connect_inside(access)
         raise NoContext(
             f"there is no kubeconfig at {printable(path)}: name one with --kubeconfig or KUBECONFIG, or use --local"
         )
+    context = kubeconfig.read(path, files, access.context)
+    source = _source(context)
+    configuration = Configuration()
     try:
-        contexts, active = _kube_config.list_kube_config_contexts(path)
-        names = {context["name"]: context.get("context") or {} for context in contexts}
-        name = access.context or active["name"]
-        if name not in names:
-            there = printable(", ".join(sorted(names)))
-            raise NoContext(f"there is no context {printable(name)} in {printable(path)}; there is: {there}")
-        _kube_config.load_kube_config(path, name, client_configuration=configuration, persist_config=False)
+        _kube_config.load_kube_config_from_dict(
+            context.document(), client_configuration=configuration, persist_config=False
+        )
     except _UNUSABLE as error:
         reason = str(error).splitlines()[:1] or [type(error).__name__]
-        raise NoContext(f"the kubeconfig {printable(path)} cannot be used: {printable(reason[0])}") from error
-    return Api(configuration, names[name].get("namespace") or "default", access)
+        where = f"context {printable(context.name)}"
+        raise NoContext(f"the kubeconfig {printable(path)} cannot be used: {where}: {printable(reason[0])}") from error
+    return Api(configuration, access, context.name, context.namespace, source)
 
 
-def _connect_inside(configuration: Any, access: Access) -> Api:
+def _source(context: kubeconfig.Context) -> Source | None:
+    """What gives credentials that change, taken out of `context`: the library reads or runs it only once."""
+    user = context.user
+    plugin = user.pop("exec", None)
+    if path := user.pop("tokenFile", None):
+        user.pop("token", None)
+        return TokenFile(path)
+    if plugin is None or user.get("token"):
+        return None
+    return Plugin(context, plugin)
+
+
+def _connect_inside(access: Access) -> Api:
+    configuration = Configuration()
     try:
         _kube_config.load_incluster_config(client_configuration=configuration)
         namespace = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace").read_text().strip()
     except (ConfigException, OSError) as error:
         raise NoContext(f"there is no kubeconfig, and no service account: {printable(str(error))}") from error
-    return Api(configuration, namespace or "default", access)
+    return Api(configuration, access, "", namespace)
 
 
 def _object(data: bytes) -> Object:

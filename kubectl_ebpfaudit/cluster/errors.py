@@ -7,7 +7,7 @@ from typing import Any
 from recorder.log.errors import AuditError
 from replay.escape import printable
 
-DOCS = "docs/usage-cluster.md"
+DOCS = "docs/rbac.yaml"
 
 # What the authorizers of Kubernetes write, see pkg responsewriters.Forbidden in k8s.io/apiserver.
 _DENIED = re.compile(
@@ -64,7 +64,19 @@ class TargetFinished(TargetNotRunning):
 
 class NoContext(AuditError):
     exit_code = 17
-    meaning = "there is no such context, or no kubeconfig that can be read"
+    meaning = "there is no such context, no kubeconfig that can be read, or its credential plugin fails"
+
+
+class NoCredentials(Unreachable):
+    """The same, while there is a connection: the plugin may work again in a moment, as the network may."""
+
+    exit_code = NoContext.exit_code
+    meaning = NoContext.meaning
+
+
+class Unsuitable(AuditError):
+    exit_code = 25
+    meaning = "the pod or its node is of a kind that cannot be recorded (Windows, gVisor, Kata, virtual node)"
 
 
 def of_response(status: int, body: bytes) -> ApiError:
@@ -94,7 +106,7 @@ def _denied(message: str) -> str:
         return printable(
             f'forbidden: user "{denied["user"]}" may not {denied["verb"]} {denied["resource"]} {where}: '
             f'ask a cluster administrator for the verb "{denied["verb"]}" on "{denied["resource"]}" there '
-            f"({DOCS} lists all that record needs)"
+            f"({DOCS} has all that record needs)"
         )
     if "violates PodSecurity" in message:
         return printable(

@@ -5,7 +5,9 @@ version 5 of the protocol 255, which closes another (k8s.io/apimachinery/pkg/uti
 The reader of the kubernetes package keeps and joins all that ever came; this one keeps nothing.
 """
 
+import base64
 import contextlib
+import http.client
 import select
 import socket
 import ssl
@@ -37,24 +39,34 @@ class ExecStream:
         query = [("container", container), ("stdin", "true"), ("stdout", "true"), ("stderr", "true")]
         query += [("command", word) for word in command]
         path = f"/api/v1/namespaces/{namespace}/pods/{pod}/exec?{urlencode(query)}"
-        host = api.configuration.host
-        url = host.replace("http", "ws", 1) + path  # https -> wss
-        self._socket = _websocket(api.configuration)
+        self._socket: Any = websocket.WebSocket(enable_multithread=False, skip_utf8_validation=True)
+        try:
+            self._connect(api, path)
+        except websocket.WebSocketBadStatusException as error:
+            if not (error.status_code == 401 and api.reject()):
+                raise of_response(error.status_code, error.resp_body or b"") from error
+            try:
+                self._connect(api, path)
+            except websocket.WebSocketBadStatusException as again:
+                raise of_response(again.status_code, again.resp_body or b"") from again
+        self._heard = self._pinged = time.monotonic()
+
+    def _connect(self, api: Api, path: str) -> None:
+        """Raises Unreachable, or WebSocketBadStatusException for an answer that is no websocket."""
+        headers = [f"{name}: {value}" for name, value in api.headers()]
         try:
             self._socket.connect(
-                url,
-                timeout=api.timeout,
-                header=[f"{name}: {value}" for name, value in api.headers()],
+                api.configuration.host.replace("http", "ws", 1) + path,  # https -> wss
+                header=headers,
                 subprotocols=_PROTOCOLS,
                 suppress_origin=True,
                 redirect_limit=0,
-                **_proxy(api.configuration),
+                socket=_open(api),
             )
-        except websocket.WebSocketBadStatusException as error:
-            raise of_response(error.status_code, error.resp_body or b"") from error
-        except (websocket.WebSocketException, OSError) as error:
+        except websocket.WebSocketBadStatusException:
+            raise
+        except (websocket.WebSocketException, http.client.HTTPException, OSError) as error:
             raise api.unreachable(error) from error
-        self._heard = self._pinged = time.monotonic()
 
     def wait(self, wake: int, seconds: float) -> bool:
         """Whether `receive` will not block; False if `wake` is readable, or nothing came within `seconds`.
@@ -119,42 +131,46 @@ class ExecStream:
             self._socket.shutdown()
 
 
-def _websocket(configuration: Any) -> Any:
-    return websocket.WebSocket(
-        sslopt=_tls(configuration),
-        sockopt=[(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)],
-        enable_multithread=False,
-        skip_utf8_validation=True,
-    )
+def _open(api: Api) -> socket.socket:
+    """A connection to the API server, through the proxy if there is one, with TLS. Raises OSError, HTTPException.
+
+    The websocket library would take proxies from the environment by rules of its own.
+    """
+    server = urlsplit(api.configuration.host)
+    host, port = server.hostname or "", server.port or (443 if server.scheme == "https" else 80)
+    if api.proxy:
+        tunnel = http.client.HTTPConnection(api.proxy.host, api.proxy.port, timeout=api.timeout)
+        tunnel.set_tunnel(host, port, _proxy_headers(api))
+        tunnel.connect()
+        raw: socket.socket = tunnel.sock
+    else:
+        raw = socket.create_connection((host, port), api.timeout)
+    try:
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if server.scheme != "https":
+            return raw
+        return _tls(api.configuration).wrap_socket(raw, server_hostname=api.configuration.tls_server_name or host)
+    except BaseException:
+        raw.close()
+        raise
 
 
-def _tls(configuration: Any) -> dict[str, Any]:
-    if not configuration.host.startswith("https"):
+def _proxy_headers(api: Api) -> dict[str, str]:
+    if not api.proxy or not api.proxy.user:
         return {}
+    both = f"{api.proxy.user}:{api.proxy.password}".encode()
+    return {"Proxy-Authorization": f"Basic {base64.b64encode(both).decode()}"}
+
+
+def _tls(configuration: Any) -> ssl.SSLContext:
     try:
         context = ssl.create_default_context(cafile=configuration.ssl_ca_cert or None)
         if configuration.cert_file:
             context.load_cert_chain(configuration.cert_file, configuration.key_file or None)
     except OSError as error:
         raise Unreachable(f"the certificates of this context cannot be used: {error}") from error
-    options: dict[str, Any] = {"context": context}
     if not configuration.verify_ssl:
-        options.update(cert_reqs=ssl.CERT_NONE, check_hostname=False)
-    if configuration.tls_server_name:
-        options["server_hostname"] = configuration.tls_server_name
-    return options
-
-
-def _proxy(configuration: Any) -> dict[str, Any]:
-    """Options for the proxy that the kubeconfig or the environment names."""
-    if not configuration.proxy:
-        return {}
-    proxy = urlsplit(configuration.proxy)
-    no_proxy = configuration.no_proxy or ""
-    return {
-        "http_proxy_host": proxy.hostname,
-        "http_proxy_port": proxy.port or 80,
-        "http_no_proxy": no_proxy.split(",") if no_proxy else None,
-        "http_proxy_auth": (proxy.username, proxy.password or "") if proxy.username else None,
-        "proxy_type": proxy.scheme if proxy.scheme.startswith("socks") else "http",
-    }
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context

@@ -128,25 +128,6 @@ def test_kubeconfig_is_taken_from_the_environment(tmp_path: Path, monkeypatch: p
     assert connect(Access()).namespace == "team"
 
 
-@pytest.mark.parametrize(
-    ("content", "says"),
-    [
-        ("", "cannot be used"),
-        ("a: [", "cannot be used"),
-        ("\x00", "cannot be used"),
-        ("[]", "cannot be used"),
-        ("just text", "cannot be used"),
-        ('{"contexts": 5, "clusters": [], "users": []}', "cannot be used"),
-        ('{"current-context": "x", "contexts": [], "clusters": [], "users": []}', "cannot be used"),
-    ],
-)
-def test_kubeconfig_that_is_none_is_one_clear_error(tmp_path: Path, content: str, says: str) -> None:
-    (tmp_path / "config").write_text(content)
-    with pytest.raises(NoContext, match=says) as caught:
-        connect(Access(str(tmp_path / "config")))
-    assert str(caught.value).isprintable()
-
-
 def test_unknown_context_names_those_there_are(tmp_path: Path) -> None:
     path = _kubeconfig(tmp_path, "http://127.0.0.1:1")
     with pytest.raises(NoContext, match=r"there is no context three\\n in .*; there is: one, two$"):
