@@ -18,8 +18,8 @@ class Interrupted(AuditError):
     exit_code = 130
     meaning = "interrupted with ctrl-C (128 + the number of the signal that ended it)"
 
-    def __init__(self) -> None:
-        super().__init__("interrupted before the recording began: nothing was recorded")
+    def __init__(self, message: str = "interrupted before the recording began: nothing was recorded") -> None:
+        super().__init__(message)
 
 
 class Signals:

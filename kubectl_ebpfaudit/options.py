@@ -55,3 +55,40 @@ RecordingOrSession = Annotated[
     ),
 ]
 Output = Annotated[Data | None, typer.Option("-o", "--output", help="Print data instead of text.", show_default=False)]
+
+Namespace = Annotated[
+    str | None,
+    typer.Option("-n", "--namespace", help="The pod's namespace; else the context's.", show_default=False),
+]
+RecorderImage = Annotated[str | None, typer.Option("--image", help="The recorder's image.", show_default=False)]
+RecorderPullPolicy = Annotated[
+    str | None,
+    typer.Option("--image-pull-policy", help="Always, IfNotPresent or Never.", show_default=False),
+]
+RecorderNamespace = Annotated[
+    str | None,
+    typer.Option(
+        "--recorder-namespace",
+        help="Where the recorder's pod runs; made if it is missing. [default: ebpfaudit]",
+        show_default=False,
+    ),
+]
+ContextName = Annotated[str | None, typer.Option("--context", help="Context of the kubeconfig.", show_default=False)]
+Kubeconfig = Annotated[
+    str | None,
+    typer.Option("--kubeconfig", metavar="FILE", help="Instead of $KUBECONFIG.", show_default=False),
+]
+AsUser = Annotated[str | None, typer.Option("--as", metavar="USER", help="Act as this user.", show_default=False)]
+AsGroup = Annotated[
+    list[str] | None,
+    typer.Option("--as-group", metavar="GROUP", help="And in this group.", show_default=False),
+]
+RequestTimeout = Annotated[
+    str | None,
+    typer.Option(
+        "--request-timeout",
+        metavar="DURATION",
+        help="How long the cluster may take to answer. [default: 30s]",
+        show_default=False,
+    ),
+]

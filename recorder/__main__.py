@@ -27,6 +27,12 @@ def _status(arguments: argparse.Namespace) -> int:
     return serve.status(arguments.spool)
 
 
+def _doctor(arguments: argparse.Namespace) -> int:
+    from recorder import doctor
+
+    return doctor.doctor(arguments.spool, arguments.sysfs)
+
+
 def main(argv: list[str] | None = None) -> int:
     """Runs one command and returns the exit code; a foreseeable fault is one line on stderr."""
     parser = argparse.ArgumentParser(prog="ebpfaudit-recorder", description=__doc__)
@@ -41,7 +47,10 @@ def main(argv: list[str] | None = None) -> int:
     serve.set_defaults(run=_serve)
     status = commands.add_parser("status", help="say how a recorder does, as JSON on stdout")
     status.set_defaults(run=_status)
-    for command in (agent, serve, status):
+    doctor = commands.add_parser("doctor", help="say as JSON whether recording works on this node")
+    doctor.add_argument("--sysfs", type=Path, default=Path("/sys"), help="where the node's /sys is")
+    doctor.set_defaults(run=_doctor)
+    for command in (agent, serve, status, doctor):
         command.add_argument("--spool", required=True, type=Path, help="folder of the log and the control socket")
     arguments = parser.parse_args(argv)
     try:

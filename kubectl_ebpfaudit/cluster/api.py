@@ -68,14 +68,20 @@ class Api:
     """
 
     def __init__(
-        self, configuration: Any, access: Access, context: str, namespace: str, source: Source | None = None
+        self,
+        configuration: Any,
+        access: Access,
+        context: str,
+        namespace: str,
+        proxy_url: str | None = None,
+        source: Source | None = None,
     ) -> None:
         """Raises NoContext for a proxy that cannot be used. `source` gives credentials instead of `configuration`."""
         self.configuration = configuration
         self.context = context
         self.namespace = namespace or "default"
         self.timeout = access.timeout
-        self.proxy: Proxy | None = choose_proxy(configuration.host, configuration.proxy, os.environ)
+        self.proxy: Proxy | None = choose_proxy(configuration.host, proxy_url, os.environ)
         self._access = access
         self._source = source
         self._used = Credentials()
@@ -258,7 +264,8 @@ def connect(access: Access) -> Api:
         reason = str(error).splitlines()[:1] or [type(error).__name__]
         where = f"context {printable(context.name)}"
         raise NoContext(f"the kubeconfig {printable(path)} cannot be used: {where}: {printable(reason[0])}") from error
-    return Api(configuration, access, context.name, context.namespace, source)
+    proxy_url = context.cluster.get("proxy-url")
+    return Api(configuration, access, context.name, context.namespace, proxy_url, source)
 
 
 def _source(context: kubeconfig.Context) -> Source | None:

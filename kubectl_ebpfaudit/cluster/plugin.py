@@ -83,7 +83,7 @@ class Plugin:
                 check=False,
             )
         except FileNotFoundError as error:
-            hint = "; ".join(self._hint.split("\n")).strip("; ")
+            hint = " ".join(self._hint.split())
             raise self._failed(f"there is no such program: install it{f' ({hint})' if hint else ''}") from error
         except subprocess.TimeoutExpired as error:
             raise self._failed(f"it took more than {_QUIET_SECONDS:.0f} s") from error

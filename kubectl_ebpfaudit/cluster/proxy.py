@@ -37,7 +37,7 @@ class Proxy:
 def choose(server: str, of_context: str | None, environment: Mapping[str, str]) -> Proxy | None:
     """The proxy for a server's URL; None: it is reached directly. Raises NoContext for one that cannot be used."""
     if of_context:
-        return _parse(of_context, "proxy-url of the kubeconfig")
+        return _parse(str(of_context), "proxy-url of the kubeconfig")
     parts = urlsplit(server)
     name = f"{parts.scheme}_proxy"
     found = next((n for n in (name.upper(), name) if environment.get(n)), None)

@@ -77,21 +77,52 @@ class PodWatch:
 
         Raises NoImage, PodDidNotStart, or the error that the recorder ended with.
         """
-        for pod in self.states(seconds):
-            if not pod:
-                raise PodDidNotStart(f"the recorder's pod {self._name()} was deleted while it started")
-            state = container_state(pod)
+        for state in self._until_started(seconds):
             if "running" in state:
                 return
             if "terminated" in state:
                 raise self.recorder_error()
-            if error := self._stuck(pod, state):
+        raise self._too_slow("run", seconds)
+
+    def wait_ended(self, seconds: float) -> None:
+        """Returns when the container has ended with exit code 0. Raises as `wait_running` does."""
+        for state in self._until_started(seconds):
+            if ended := state.get("terminated"):
+                if ended.get("exitCode") == 0:
+                    return
+                raise self.recorder_error()
+        raise self._too_slow("end", seconds)
+
+    def _until_started(self, seconds: float) -> Iterator[Object]:
+        """The states of the container. Raises NoImage, PodDidNotStart for what it cannot start with."""
+        for pod in self.states(seconds):
+            if not pod:
+                raise PodDidNotStart(f"the recorder's pod {self._name()} was deleted while it started")
+            state = container_state(pod)
+            if not ("running" in state or "terminated" in state) and (error := self._stuck(pod, state)):
                 raise error
+            yield state
+
+    def _too_slow(self, what: str, seconds: float) -> PodDidNotStart:
         reason = printable(str((container_state(self.last).get("waiting") or {}).get("reason", "no state")))
-        raise PodDidNotStart(
-            f"the recorder's pod {self._name()} did not run within {seconds:.0f} s ({reason}): "
+        return PodDidNotStart(
+            f"the recorder's pod {self._name()} did not {what} within {seconds:.0f} s ({reason}): "
             f"look at node {self._node()} and its kubelet"
         )
+
+    def remove(self, seconds: float) -> str:
+        """Deletes the pod and waits until it is gone: "", or one line that says how to do it by hand."""
+        try:
+            self._api.delete(self.path, {"gracePeriodSeconds": 0})
+            if not self.refresh() or self.wait_gone(seconds):
+                return ""
+            reason = f"it is still there after {seconds:.0f} s"
+        except NotFound:
+            return ""
+        except AuditError as error:
+            reason = str(error)
+        by_hand = f"kubectl -n {printable(self.namespace)} delete pod {self.name}"
+        return f"pod {self._name()} could not be deleted: {reason}; run {by_hand}"
 
     def wait_gone(self, seconds: float) -> bool:
         """Whether the pod is gone from the API within that time."""

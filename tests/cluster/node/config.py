@@ -50,6 +50,17 @@ def _write_keys(folder: Path) -> None:
     _openssl("ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", str(folder / "accounts.key"))
 
 
+def client_certificate(folder: Path, user: str, group: str) -> tuple[Path, Path]:
+    """A new certificate of the API server's authority, and its key."""
+    certificate, key, request = (folder / f"client-{user}.{kind}" for kind in ("crt", "key", "csr"))
+    curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
+    subject = f"/O={group}/CN={user}"
+    _openssl("req", "-new", *curve, "-subj", subject, "-keyout", str(key), "-out", str(request))
+    authority = ["-CA", str(folder / "server.crt"), "-CAkey", str(folder / "server.key"), "-CAcreateserial"]
+    _openssl("x509", "-req", "-days", "30", "-in", str(request), *authority, "-out", str(certificate))
+    return certificate, key
+
+
 def _openssl(*arguments: str) -> None:
     subprocess.run(["openssl", *arguments], check=True, capture_output=True)
 

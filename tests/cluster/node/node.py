@@ -79,6 +79,10 @@ class Node:
     def kubeconfig(self, user: str = "admin") -> Path:
         return config.kubeconfig(self._place.folder, user)
 
+    def certificate(self, user: str, group: str) -> tuple[Path, Path]:
+        """A certificate that the API server accepts for this user, and its key."""
+        return config.client_certificate(self._place.folder, user, group)
+
     def command(self, argv: Sequence[str], *, user: str = "admin", env: Mapping[str, str] | None = None) -> Command:
         """Any program, run by a user of the cluster: in its network, with its kubectl and an own home.
 
@@ -225,6 +229,7 @@ def _apiserver_flags(folder: Path) -> list[str]:
         "--service-account-issuer=https://kubernetes.default.svc",
         f"--service-cluster-ip-range={config.SERVICES}",
         f"--token-auth-file={folder}/tokens.csv",
+        f"--client-ca-file={folder}/server.crt",
         "--authorization-mode=RBAC",
         "--allow-privileged=true",
         # Its name is in no DNS.

@@ -1,0 +1,92 @@
+"""`doctor`: whether recording would work, before anything is created."""
+
+from typing import Annotated
+
+import typer
+
+from kubectl_ebpfaudit.names import check_name, check_pull_policy, pod_or_node
+from kubectl_ebpfaudit.options import (
+    AsGroup,
+    AsUser,
+    ContextName,
+    Kubeconfig,
+    Namespace,
+    Output,
+    RecorderImage,
+    RecorderNamespace,
+    RecorderPullPolicy,
+    RequestTimeout,
+    Verbose,
+)
+from kubectl_ebpfaudit.printing import as_data, emit
+from kubectl_ebpfaudit.source import seconds
+from replay.errors import WrongUsage
+
+
+def doctor(
+    target: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[POD|node/NODE]",
+            help="A pod to record (NAME or pod/NAME), or a node.",
+            show_default=False,
+        ),
+    ] = None,
+    namespace: Namespace = None,
+    deep: Annotated[
+        bool, typer.Option("--deep", help="Also try the recorder in a pod on that node, which is then deleted.")
+    ] = False,
+    output: Output = None,
+    image: RecorderImage = None,
+    image_pull_policy: RecorderPullPolicy = None,
+    recorder_namespace: RecorderNamespace = None,
+    context: ContextName = None,
+    kubeconfig: Kubeconfig = None,
+    as_user: AsUser = None,
+    as_group: AsGroup = None,
+    request_timeout: RequestTimeout = None,
+    verbose: Verbose = False,
+) -> None:
+    """Say whether recording would work, and what to do where it would not.
+
+    Looks at the kubeconfig, the API server, each permission, the recorder's namespace, and the pod's node (all
+    nodes, if none is named). Creates nothing without --deep. Exit code 0 if all that record needs is there, else
+    the one that record would end with.
+
+    \b
+    Example:
+      kubectl ebpfaudit doctor web-0 -n shop --deep
+    """
+    kind, name = pod_or_node(target) if target is not None else ("", "")
+    if deep and not name:
+        raise WrongUsage("--deep needs a node: name one as node/NAME, or a pod that runs on it")
+    for given in (namespace, recorder_namespace):
+        if given is not None:
+            check_name("namespace", given)
+    check_pull_policy(image_pull_policy)
+    if as_group and not as_user:
+        raise WrongUsage("--as-group needs --as")
+    timeout = seconds("--request-timeout", request_timeout or "30s")
+
+    from kubectl_ebpfaudit.cluster import checks, pod
+    from kubectl_ebpfaudit.cluster.api import Access
+    from kubectl_ebpfaudit.cluster.doctor import Request, examine
+
+    request = Request(
+        Access(kubeconfig, context, as_user, as_group or [], timeout),
+        recorder_namespace or pod.DEFAULT_NAMESPACE,
+        image or pod.DEFAULT_IMAGE,
+        image_pull_policy or "IfNotPresent",
+        namespace,
+        pod=name if kind == "pod" else "",
+        node=name if kind == "node" else "",
+        deep=deep,
+    )
+    found = list(examine(request))
+    code = checks.exit_code(found)
+    if output:
+        emit(as_data({"ok": code == 0, "checks": [check.document() for check in found]}, output.value))
+    else:
+        emit(checks.table(found))
+    if code:
+        raise typer.Exit(code)

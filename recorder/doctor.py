@@ -1,0 +1,95 @@
+"""Whether recording works on this node: looks, tries the probes, and prints what it found as one JSON object.
+
+Nothing is recorded: the maps of the probes stay empty, and they are detached at once.
+"""
+
+import json
+import os
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+from recorder import probes
+from recorder.btf import Btf
+from recorder.cgroups import Cgroups
+from recorder.log import __version__
+from recorder.log.errors import AuditError
+
+VERSION = 1
+"""Of the answer. Fields may be added to it without a new one."""
+
+_MAX_REASON = 2000  # characters: the answer has to fit into the last part of a pod's log
+
+
+def doctor(spool: Path, sysfs: Path) -> int:
+    """Prints the answer and returns 0, whatever is wrong with the node."""
+    uname = os.uname()
+    answer = {
+        "doctor": VERSION,
+        "recorder": __version__,
+        "kernel": uname.release,
+        "arch": uname.machine,
+        "root": os.geteuid() == 0,
+        "btf": _fault(Btf),
+        "cgroup": _fault(lambda: Cgroups(sysfs)),
+        "lockdown": _lockdown(sysfs),
+        "probes": _probes(),
+        "spool_bytes": _free(spool),
+        "memory_bytes": _memory(),
+    }
+    sys.stdout.write(json.dumps(answer) + "\n")
+    return 0
+
+
+def _fault(look: Any) -> str:
+    """What is wrong, "" if nothing."""
+    try:
+        look()
+    except AuditError as error:
+        return str(error)
+    return ""
+
+
+def _lockdown(sysfs: Path) -> str:
+    """none, integrity or confidentiality; "" where the kernel does not tell (security/lockdown/lockdown.c)."""
+    try:
+        modes = (sysfs / "kernel/security/lockdown").read_text()
+    except OSError:
+        return ""
+    chosen = re.search(r"\[(\w+)\]", modes)
+    return chosen[1] if chosen else ""
+
+
+def _probes() -> dict[str, Any]:
+    """The best way that can be loaded and attached, and why those before it cannot."""
+    refused: list[dict[str, str]] = []
+    for way in probes.TTY_WAYS:
+        try:
+            found = probes.load(ways=(way,))
+        except AuditError as error:
+            reason = f"{error}\n{error.details}"[:_MAX_REASON].strip()
+            refused.append({"way": probes.TTY_NAMES[way], "reason": reason})
+            continue
+        for fd in (*found.links, *found.programs, *found.maps.values()):
+            os.close(fd)
+        return {"taken": found.taken, "refused": refused}
+    return {"taken": {}, "refused": refused}
+
+
+def _free(spool: Path) -> int | None:
+    """Bytes that the log may take."""
+    try:
+        room = os.statvfs(spool)
+    except OSError:
+        return None
+    return room.f_bavail * room.f_frsize
+
+
+def _memory() -> int | None:
+    """Bytes of memory that the node has left."""
+    try:
+        found = re.search(r"^MemAvailable:\s+(\d+) kB$", Path("/proc/meminfo").read_text(), re.M)
+    except OSError:
+        return None
+    return int(found[1]) << 10 if found else None
