@@ -1,148 +1,204 @@
-"""From the options of `record` to a carrier: which container, and where its recorder runs."""
+"""From the options of `record` to its parts: which containers, and where their recorders run."""
 
 import os
-import re
-from dataclasses import dataclass, fields
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from kubectl_ebpfaudit import local
+from kubectl_ebpfaudit import local, run
 from kubectl_ebpfaudit.carrier import Carrier, Order
-from kubectl_ebpfaudit.duration import parse_duration
+from kubectl_ebpfaudit.connection import Connection
+from kubectl_ebpfaudit.names import check_pull_policy
 from replay.errors import WrongUsage
 from replay.escape import printable
 
-_POD_KINDS = ("pod", "pods", "po")
-_NAME = re.compile(r"[a-z0-9]([-.a-z0-9]{0,251}[a-z0-9])?")
-_PULL_POLICIES = ("Always", "IfNotPresent", "Never")
+if TYPE_CHECKING:
+    from kubectl_ebpfaudit.cluster.plan import Plan
+
+_LOCAL_CLIENT_SECONDS = 5.0
+"""Nobody but this program can fetch the log of a recorder on this machine."""
 
 
 @dataclass(frozen=True)
 class Limits:
-    """When a recording ends by itself, and what it keeps. `duration` is seconds."""
+    """When a recording ends by itself, and what it keeps. All but `sessions` and `input` are seconds or bytes."""
 
     duration: float
     sessions: int | None
     input: bool
+    client_timeout: float
+    spool_size: int
+
+    def order(self, recording: str, detached: bool = False) -> Order:
+        """What a recorder is asked to do, its targets apart."""
+        return Order(
+            [],
+            self.duration,
+            self.sessions,
+            self.input,
+            recording=recording,
+            client_seconds=None if detached else self.client_timeout,
+            linger_seconds=None if detached else _LINGER_SECONDS,
+            spool_bytes=self.spool_size,
+        )
 
 
-@dataclass(frozen=True)
+_LINGER_SECONDS = 600.0
+"""How long the log of a recorder that has ended waits for a client that is away."""
+
+
 class Source:
-    """A carrier that is ready to start; `name` says what it records, as a name for the recording."""
+    """What is recorded. `name` is for the name of the recording, `what` for people."""
 
-    name: str
-    carrier: Carrier
+    name = what = ""
+    may_span = False
+
+    def carriers(self) -> list[tuple[str, Carrier]]:
+        """(node, recorder yet to be started) of what runs now. Raises AuditError; nothing is started."""
+        raise NotImplementedError
+
+    def carrier(self, node: str, targets: list[dict[str, Any]]) -> Carrier:
+        """The recorder for one more node."""
+        raise NotImplementedError
+
+    def changes(self) -> Iterator[run.Change] | None:
+        """What happens meanwhile; None if nothing can."""
+        return None
+
+    def close(self) -> None:
+        """Ends `changes`."""
 
 
-@dataclass(frozen=True)
-class LocalOptions:
-    """A container of this machine: exactly one of the three."""
+class LocalSource(Source):
+    """A container of this machine: exactly one of the three. Raises WrongUsage, NotRoot or NoBcc."""
 
-    container: str | None
-    cgroup: str | None
-    pid: int | None
-
-    def source(self, limits: Limits) -> Source:
-        """Raises WrongUsage, NotRoot or NoBcc. Starts nothing."""
+    def __init__(self, container: str | None, cgroup: str | None, pid: int | None, limits: Limits) -> None:
         targets: list[tuple[str, dict[str, Any]]] = []
-        if self.container is not None:
-            targets.append((f"container-{self.container[:12]}", {"container_id": self.container}))
-        if self.cgroup is not None:
-            targets.append((f"cgroup-{PurePosixPath(self.cgroup).name}", {"cgroup": self.cgroup}))
-        if self.pid is not None:
-            targets.append((f"pid-{self.pid}", {"pid": self.pid}))
+        if container is not None:
+            targets.append((f"container-{container[:12]}", {"container_id": container}))
+        if cgroup is not None:
+            targets.append((f"cgroup-{PurePosixPath(cgroup).name}", {"cgroup": cgroup}))
+        if pid is not None:
+            targets.append((f"pid-{pid}", {"pid": pid}))
         if len(targets) != 1:
             raise WrongUsage("--local needs exactly one of --container ID, --cgroup PATH and --pid PID")
-        if "" in (self.container, self.cgroup):
+        if "" in (container, cgroup):
             raise WrongUsage("--container and --cgroup need a name: an empty one names nothing")
         local.check_host()
-        [(name, target)] = targets
-        order = Order([target], limits.duration, limits.sessions, limits.input, {"name": os.uname().nodename})
-        return Source(name, local.LocalCarrier(order))
+        [(self.name, target)] = targets
+        node = os.uname().nodename
+        self._node = node
+        self._order = Order(
+            [target],
+            limits.duration,
+            limits.sessions,
+            limits.input,
+            {"name": node},
+            client_seconds=_LOCAL_CLIENT_SECONDS,
+            linger_seconds=_LOCAL_CLIENT_SECONDS,
+            spool_bytes=limits.spool_size,
+        )
+
+    def carriers(self) -> list[tuple[str, Carrier]]:
+        return [(self._node, local.LocalCarrier(self._order))]
 
 
 @dataclass(frozen=True)
 class PodOptions:
-    """Where a pod's recorder runs, and how to reach the cluster: kubectl's options of the same names."""
+    """How the recorders' pods are made."""
 
-    namespace: str | None = None
     image: str | None = None
     image_pull_policy: str | None = None
-    recorder_namespace: str | None = None
-    context: str | None = None
-    kubeconfig: str | None = None
-    as_user: str | None = None
-    as_group: tuple[str, ...] = ()
-    request_timeout: str | None = None
+    image_pull_secret: str | None = None
+    least_privilege: bool = False
+    wait: bool = False
+    detach: bool = False
 
     def given(self) -> list[str]:
         """The options that were given, as they are written."""
-        names = [f.name for f in fields(self) if getattr(self, f.name)]
-        return ["--as" if name == "as_user" else f"--{name.replace('_', '-')}" for name in names]
-
-    def source(self, pod: str, container: str | None, limits: Limits) -> Source:
-        """Finds the pod. Raises WrongUsage, or what went wrong with the cluster. Creates nothing."""
-        name = pod_name(pod)
-        for namespace in (self.namespace, self.recorder_namespace):
-            if namespace is not None:
-                _check_name("namespace", namespace)
-        if self.image_pull_policy not in (None, *_PULL_POLICIES):
-            raise WrongUsage(f"--image-pull-policy is one of {', '.join(_PULL_POLICIES)}")
-        if self.as_group and not self.as_user:
-            raise WrongUsage("--as-group needs --as")
-        timeout = seconds("--request-timeout", self.request_timeout or "30s")
-
-        from kubectl_ebpfaudit.cluster import api, carrier, target
-        from kubectl_ebpfaudit.cluster import pod as recorder_pod
-
-        connection = api.connect(api.Access(self.kubeconfig, self.context, self.as_user, list(self.as_group), timeout))
-        found = target.find(connection, self.namespace or connection.namespace, name, container)
-        place = recorder_pod.Place(
-            found.node,
-            self.recorder_namespace or recorder_pod.DEFAULT_NAMESPACE,
-            self.image or recorder_pod.DEFAULT_IMAGE,
-            self.image_pull_policy or "IfNotPresent",
-        )
-        order = Order([found.target], limits.duration, limits.sessions, limits.input, {"name": found.node})
-        words = (found.target[key] for key in ("namespace", "pod", "container"))
-        return Source("-".join(words), carrier.PodCarrier(connection, place, order))
+        return [f"--{name.replace('_', '-')}" for name, value in vars(self).items() if value]
 
 
-def choose(pod: str | None, is_local: bool, here: LocalOptions, there: PodOptions, limits: Limits) -> Source:
+@dataclass(frozen=True)
+class What:
+    """What is to be recorded, as it is named on the command line."""
+
+    words: tuple[str, ...] = ()
+    namespace: str | None = None
+    selector: str | None = None
+    all_namespaces: bool = False
+    container: str | None = None
+
+    def given(self) -> list[str]:
+        """What of it was given, the container apart."""
+        names = [f"the pod {printable(word)}" for word in self.words[:1]]
+        options = {"--namespace": self.namespace, "-l": self.selector, "-A": self.all_namespaces}
+        return names + [option for option, value in options.items() if value]
+
+
+class ClusterSource(Source):
+    """Containers of a cluster. Raises WrongUsage or NoContext; nothing is created."""
+
+    def __init__(self, what: What, how: PodOptions, connection: Connection, limits: Limits) -> None:
+        if not what.words and what.selector is None and not what.all_namespaces:
+            raise WrongUsage(
+                "name a pod to record, TYPE/NAME or -l SELECTOR, or record on this machine with --local --container ID"
+            )
+        check_pull_policy(how.image_pull_policy)
+        api = connection.api()
+
+        from kubectl_ebpfaudit.cluster import pod, selection
+        from kubectl_ebpfaudit.cluster.plan import Plan, Pods
+
+        namespace = what.namespace or api.namespace
+        chosen = selection.parse(what.words, namespace, what.selector, what.all_namespaces, what.container)
+        place = pod.Place("", connection.namespace_of_recorders, **self._place(how))
+        order = limits.order(str(uuid.uuid4()), how.detach)
+        self._wait = how.wait
+        self._plan: Plan = Plan(api, chosen, Pods(place, order, how.detach))
+        self.what = chosen.describe()
+        self.name = f"{chosen.namespace or 'all'}-{self.what}"
+        self.may_span = chosen.may_span_nodes
+
+    @staticmethod
+    def _place(how: PodOptions) -> dict[str, Any]:
+        wanted = {"image": how.image, "pull_policy": how.image_pull_policy}
+        return {key: value for key, value in wanted.items() if value}
+
+    def carriers(self) -> list[tuple[str, Carrier]]:
+        nodes = self._plan.first(self._wait)
+        if not self.may_span:
+            [(_, targets)] = nodes.items()
+            self.name = "-".join(str(targets[0][key]) for key in ("namespace", "pod"))
+        return [(node, self._plan.carrier(node, targets)) for node, targets in nodes.items()]
+
+    def carrier(self, node: str, targets: list[dict[str, Any]]) -> Carrier:
+        return self._plan.carrier(node, targets)
+
+    def changes(self) -> Iterator[run.Change] | None:
+        return self._plan.changes()
+
+    def close(self) -> None:
+        self._plan.close()
+
+
+def choose(
+    is_local: bool,
+    what: What,
+    how: PodOptions,
+    connection: Connection,
+    limits: Limits,
+    cgroup: str | None,
+    pid: int | None,
+) -> Source:
     """The one of the two that the options mean. Raises WrongUsage if they contradict each other."""
     if is_local:
-        against = ([f"the pod {printable(pod)}"] if pod is not None else []) + there.given()
+        against = what.given() + how.given() + connection.given()
         if against:
             raise WrongUsage(f"--local records on this machine: it does not go with {', '.join(against)}")
-        return here.source(limits)
-    if here.cgroup is not None or here.pid is not None:
+        return LocalSource(what.container, cgroup, pid, limits)
+    if cgroup is not None or pid is not None:
         raise WrongUsage("--cgroup and --pid are for this machine: add --local")
-    if pod is None:
-        raise WrongUsage("name a pod to record, or record on this machine with --local --container ID")
-    return there.source(pod, here.container, limits)
-
-
-def pod_name(text: str) -> str:
-    """NAME of NAME, pod/NAME, pods/NAME or po/NAME. Raises WrongUsage."""
-    kind, slash, name = text.rpartition("/")
-    if slash and kind.lower() not in _POD_KINDS:
-        raise WrongUsage(f"'{printable(text)}' names no pod: give NAME or pod/NAME")
-    _check_name("pod", name)
-    return name
-
-
-def _check_name(what: str, name: str) -> None:
-    """Raises WrongUsage for what no object can be called: it would become another path of the API."""
-    if not _NAME.fullmatch(name):
-        raise WrongUsage(f"'{printable(name)}' is no name of a {what}")
-
-
-def seconds(option: str, text: str) -> float:
-    """The duration that an option gives, more than 0. Raises WrongUsage."""
-    try:
-        value = parse_duration(text)
-    except ValueError as error:
-        raise WrongUsage(f"{option}: {error}") from error
-    if not value:
-        raise WrongUsage(f"{option} must be more than 0")
-    return value
+    return ClusterSource(what, how, connection, limits)

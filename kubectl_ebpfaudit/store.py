@@ -37,10 +37,10 @@ def directory() -> Path:
     return Path(platformdirs.user_data_dir("kubectl-ebpfaudit", appauthor=False)) / "recordings"
 
 
-def new_path(name: str, started: float | None = None) -> Path:
+def new_path(name: str, started: float | None = None, folder_of_logs: bool = False) -> Path:
     """A path in the store, made if need be, for a recording of `name` begun at `started` (s since 1970).
 
-    `name` may hold anything, such as "namespace/pod". Raises CannotWrite if the store cannot be made.
+    It is that of a file, or of a folder for the logs of several nodes; neither is made. `name` may hold anything, such as "namespace/pod". Raises CannotWrite if the store cannot be made.
     """
     folder = directory()
     try:
@@ -53,10 +53,11 @@ def new_path(name: str, started: float | None = None) -> Path:
     stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(started))
     safe = "_".join(_UNSAFE.sub("-", part) for part in name.split("/") if part).lstrip("._-")
     stem = f"{safe[:_MAX_NAME] or 'recording'}_{stamp}"
-    path, count = folder / f"{stem}{SUFFIX}", 1
+    suffix, count = "" if folder_of_logs else SUFFIX, 1
+    path = folder / f"{stem}{suffix}"
     while path.exists():
         count += 1
-        path = folder / f"{stem}-{count}{SUFFIX}"
+        path = folder / f"{stem}-{count}{suffix}"
     return path
 
 

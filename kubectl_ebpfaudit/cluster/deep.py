@@ -1,10 +1,11 @@
 """`doctor --deep`: asks the recorder itself, in a pod on the node that is always deleted afterwards."""
 
 import json
+import uuid
 from collections.abc import Iterator
 
 from kubectl_ebpfaudit import __version__
-from kubectl_ebpfaudit.carrier import Order
+from kubectl_ebpfaudit.carrier import SPOOL_BYTES, Order
 from kubectl_ebpfaudit.cluster import pod as pods
 from kubectl_ebpfaudit.cluster.api import Api, Object
 from kubectl_ebpfaudit.cluster.checks import Check, doubtful, failed, passed, skipped
@@ -24,7 +25,7 @@ _COSTLY = "raw tracepoint sys_exit"
 
 def examine(api: Api, place: pods.Place) -> Iterator[Check]:
     """What the recorder finds on the node. Raises Interrupted, with the pod deleted as well."""
-    watch = PodWatch(api, place.namespace, pods.new_name())
+    watch = PodWatch(api, place.namespace, pods.new_name(str(uuid.uuid4())))
     answer: Object | Check
     try:
         answer, left = _ask(api, place, watch)
@@ -164,8 +165,8 @@ def _spool(size: object) -> Check:
     remedy = "make room in the kubelet's folder on the node"
     if size < _SPOOL_LEAST:
         return failed(name, f"only {_mib(size)} are free", remedy, CannotWrite)
-    if size < pods.MAX_LOG_BYTES:
-        return doubtful(name, f"{_mib(size)} are free, and a log may have {_mib(pods.MAX_LOG_BYTES)}", remedy)
+    if size < SPOOL_BYTES:
+        return doubtful(name, f"{_mib(size)} are free, and what waits of a log may take {_mib(SPOOL_BYTES)}", remedy)
     return passed(name, f"{_mib(size)} are free")
 
 

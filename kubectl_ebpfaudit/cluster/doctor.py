@@ -185,7 +185,8 @@ def _dry_run(api: Api, place: pods.Place, allowed: bool) -> Check:
 
 
 def _pretend(api: Api, place: pods.Place) -> Check:
-    manifest = pods.manifest(pods.new_name(), place, Order([{}], duration=60.0))
+    order = Order([{}], duration=60.0)
+    manifest = pods.manifest(pods.new_name(order.recording), place, order)
     try:
         api.create(f"/api/v1/namespaces/{place.namespace}/pods", manifest, dryRun="All")
     except NotFound:

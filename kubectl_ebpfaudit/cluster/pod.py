@@ -47,6 +47,8 @@ class Notes:
     detached: bool = False
 
 
+NO_NOTES = Notes()
+
 RECORDING, SELECTION, DETACHED, DEADLINE = (
     f"ebpfaudit/{word}" for word in ("recording", "selection", "detached", "deadline")
 )
@@ -74,7 +76,7 @@ def deadline_seconds(order: Order) -> float:
     return START_SECONDS + (order.duration or DEFAULT_SECONDS) + sum(w for w in waits if w) + _SLACK_SECONDS
 
 
-def manifest(name: str, place: Place, order: Order, notes: Notes) -> Object:
+def manifest(name: str, place: Place, order: Order, notes: Notes = NO_NOTES) -> Object:
     """The pod. What others are to know of it is in its annotations."""
     return {
         "apiVersion": "v1",

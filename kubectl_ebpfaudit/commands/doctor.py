@@ -19,7 +19,7 @@ from kubectl_ebpfaudit.options import (
     Verbose,
 )
 from kubectl_ebpfaudit.printing import as_data, emit
-from kubectl_ebpfaudit.source import seconds
+from kubectl_ebpfaudit.connection import seconds
 from replay.errors import WrongUsage
 
 

@@ -1,0 +1,107 @@
+"""From what is to be recorded to the recorders that do it: one a node, also for what comes later."""
+
+import contextlib
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+from kubectl_ebpfaudit import run
+from kubectl_ebpfaudit.carrier import Order
+from kubectl_ebpfaudit.cluster import changes, suitable
+from kubectl_ebpfaudit.cluster import pod as pods
+from kubectl_ebpfaudit.cluster.api import Api
+from kubectl_ebpfaudit.cluster.carrier import PodCarrier
+from kubectl_ebpfaudit.cluster.errors import Forbidden, NotFound
+from kubectl_ebpfaudit.cluster.follow import Follower
+from kubectl_ebpfaudit.cluster.selection import Selection
+from kubectl_ebpfaudit.cluster.targets import Container
+from replay.escape import printable
+
+GONE_SECONDS = 360.0
+"""How long a recorder on its own waits for a container to come up again: a kubelet backs off for five minutes."""
+
+
+@dataclass(frozen=True)
+class Pods:
+    """How the recorders' pods are made; `place.node` is filled in for each. `detached`: they need no client."""
+
+    place: pods.Place
+    order: Order
+    detached: bool
+
+
+class Plan:
+    """What to record in a cluster. `interruptible` code runs within `first` and `carrier` only."""
+
+    def __init__(self, api: Api, selection: Selection, how: Pods) -> None:
+        self._api, self._selection, self._how = api, selection, how
+        self._follower = Follower(api, selection)
+        self._checked: set[str] = set()
+
+    def first(self, wait: bool) -> dict[str, list[dict[str, Any]]]:
+        """The containers that run now, as targets by node. Raises what Follower.first does, or Unsuitable."""
+        nodes: dict[str, list[dict[str, Any]]] = {}
+        for container in self._follower.first(wait):
+            self._check(container)
+            nodes.setdefault(container.node, []).append(container.target)
+        return nodes
+
+    def _check(self, container: Container) -> None:
+        """Raises Unsuitable if the node's kernel does not see what happens in the container."""
+        key = f"{container.node} {container.runtime_class}"
+        if key in self._checked:
+            return
+        self._checked.add(key)
+        node = runtime_class = None
+        with contextlib.suppress(Forbidden, NotFound):  # it is optional: the recorder finds out what matters
+            node = self._api.get(f"/api/v1/nodes/{container.node}")
+        if container.runtime_class:
+            with contextlib.suppress(Forbidden, NotFound):
+                path = f"/apis/node.k8s.io/v1/runtimeclasses/{container.runtime_class}"
+                runtime_class = self._api.get(path)
+        metadata = {"namespace": container.target["namespace"], "name": container.target["pod"]}
+        pod = {"metadata": metadata, "spec": {"runtimeClassName": container.runtime_class}}
+        suitable.check(pod, node, runtime_class)
+
+    def carrier(self, node: str, targets: list[dict[str, Any]]) -> PodCarrier:
+        """The recorder for a node, yet to be started."""
+        order = replace(
+            self._how.order,
+            targets=targets,
+            node={"name": node},
+            follow=self._selection.container is None,
+            gone_seconds=GONE_SECONDS,
+        )
+        notes = pods.Notes(json.dumps(self._selection.to_dict()), self._how.detached)
+        place = replace(self._how.place, node=node)
+        return PodCarrier(self._api, pods.manifest(pods.new_name(order.recording), place, order, notes))
+
+    def changes(self) -> Iterator[run.Change]:
+        """What happens while it is recorded."""
+        return told(self._follower)
+
+    def close(self) -> None:
+        """Ends `changes`."""
+        self._follower.close()
+
+
+def told(follower: Follower) -> Iterator[run.Change]:
+    """What a follower sees, for a run."""
+    for change in follower.changes():
+        if isinstance(change, changes.Started):
+            yield run.NewTarget(change.container.node, change.container.target)
+        elif isinstance(change, changes.Missed):
+            # The recorder on its node may have seen it all the same, and is told what it was.
+            yield run.NewTarget(change.container.node, change.container.target)
+        elif isinstance(change, changes.Lost):
+            yield run.News(f"{_now()}  new containers are not seen at present: {printable(str(change.error))}")
+        elif isinstance(change, changes.Back):
+            yield run.News(f"{_now()}  new containers are seen again")
+        elif isinstance(change, changes.Over):
+            yield run.Over()
+
+
+def _now() -> str:
+    return time.strftime("%H:%M:%SZ", time.gmtime())

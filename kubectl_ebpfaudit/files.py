@@ -1,0 +1,55 @@
+"""Which file the log of a node goes to: one file, or a folder with a file for each node."""
+
+import os
+import re
+from pathlib import Path
+
+from kubectl_ebpfaudit import store
+from kubectl_ebpfaudit.output import LogFile
+from recorder.log.errors import CannotWrite
+from recorder.log.format import SUFFIX
+from replay.escape import printable
+
+_UNSAFE = re.compile(r"[^A-Za-z0-9.-]+")
+
+
+class Files:
+    """Where a run writes. `write` is what -w names; a folder if it is one, or ends with a slash.
+
+    Without -w it is the store: a file of `name`, or a folder if the run `may_span` nodes.
+    """
+
+    def __init__(self, name: str, write: str | None, force: bool, may_span: bool) -> None:
+        self._force = force
+        self.is_folder = may_span if write is None else write.endswith("/") or Path(write).is_dir()
+        self.path = store.new_path(name, folder_of_logs=self.is_folder) if write is None else Path(write)
+        self._used = 0
+
+    def open(self, node: str) -> LogFile:
+        """The new file for the log of a node. Raises CannotWrite."""
+        self._used += 1
+        if self.is_folder:
+            return LogFile(self._in_folder(node), self._force)
+        if self._used == 1:
+            return LogFile(self.path, self._force)
+        # -w named one file, and the run has come to a second node.
+        return LogFile(self.path.with_name(f"{self.path.stem}.{_safe(node)}{self.path.suffix}"), self._force)
+
+    def _in_folder(self, node: str) -> Path:
+        try:
+            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise CannotWrite(
+                f"cannot make the folder {printable(str(self.path))}: {error.strerror}; name another with -w"
+            ) from error
+        return self.path / f"{_safe(node)}{SUFFIX}"
+
+    def tidy(self) -> None:
+        """Removes the folder again if nothing was written to it."""
+        if self.is_folder and self.path.is_dir() and not os.listdir(self.path):
+            self.path.rmdir()
+
+
+def _safe(node: str) -> str:
+    """The name of a node as that of a file."""
+    return _UNSAFE.sub("-", node).lstrip(".-") or "node"
