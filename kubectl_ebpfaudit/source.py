@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from kubectl_ebpfaudit import local, run
 from kubectl_ebpfaudit.carrier import Carrier, Order
 from kubectl_ebpfaudit.connection import Connection
-from kubectl_ebpfaudit.names import check_pull_policy
+from kubectl_ebpfaudit.names import check_name, check_pull_policy
 from replay.errors import WrongUsage
 from replay.escape import printable
 
@@ -147,6 +147,8 @@ class ClusterSource(Source):
                 "name a pod to record, TYPE/NAME or -l SELECTOR, or record on this machine with --local --container ID"
             )
         check_pull_policy(how.image_pull_policy)
+        if how.image_pull_secret is not None:
+            check_name("secret", how.image_pull_secret)
         api = connection.api()
 
         from kubectl_ebpfaudit.cluster import pod, selection
@@ -164,7 +166,12 @@ class ClusterSource(Source):
 
     @staticmethod
     def _place(how: PodOptions) -> dict[str, Any]:
-        wanted = {"image": how.image, "pull_policy": how.image_pull_policy}
+        wanted = {
+            "image": how.image,
+            "pull_policy": how.image_pull_policy,
+            "pull_secret": how.image_pull_secret,
+            "least_privilege": how.least_privilege,
+        }
         return {key: value for key, value in wanted.items() if value}
 
     def carriers(self) -> list[tuple[str, Carrier]]:

@@ -78,6 +78,18 @@ def record(
         str | None,
         typer.Option("--image-pull-policy", help="Always, IfNotPresent or Never.", show_default=False),
     ] = None,
+    image_pull_secret: Annotated[
+        str | None,
+        typer.Option(
+            "--image-pull-secret",
+            metavar="NAME",
+            help="Secret for the image's registry, in the recorder's namespace.",
+            show_default=False,
+        ),
+    ] = None,
+    least_privilege: Annotated[
+        bool, typer.Option("--least-privilege", help="A few capabilities instead of a privileged pod.")
+    ] = False,
     recorder_namespace: Annotated[
         str | None,
         typer.Option(
@@ -121,6 +133,8 @@ def record(
         namespace=namespace,
         image=image,
         image_pull_policy=image_pull_policy,
+        image_pull_secret=image_pull_secret,
+        least_privilege=least_privilege,
         recorder_namespace=recorder_namespace,
         context=context,
         kubeconfig=kubeconfig,
