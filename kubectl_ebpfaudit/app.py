@@ -15,7 +15,20 @@ from replay.errors import WrongUsage
 from replay.escape import printable
 
 NAME = "kubectl ebpfaudit"
-VERBS = ("record", "list", "show", "replay", "export", "verify", "doctor", "version")
+VERBS = (
+    "record",
+    "attach",
+    "status",
+    "stop",
+    "cleanup",
+    "list",
+    "show",
+    "replay",
+    "export",
+    "verify",
+    "doctor",
+    "version",
+)
 """Each is the module of that name in `commands`, and in it the function of that name (`list_` for list)."""
 
 _UsageError: type[Exception] = typer.BadParameter.__mro__[1]

@@ -55,6 +55,10 @@ class Live:
         self._views.append(view)
         return view
 
+    def expect(self, recorders: int) -> None:
+        """So many recorders are to be live before it says so."""
+        self._expected = recorders
+
     def began(self, header: Header) -> None:
         """A recorder is live."""
         with self._lock:

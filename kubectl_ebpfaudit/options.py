@@ -56,6 +56,14 @@ RecordingOrSession = Annotated[
 ]
 Output = Annotated[Data | None, typer.Option("-o", "--output", help="Print data instead of text.", show_default=False)]
 
+RecorderName = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="[NAME]",
+        help="The recorder's pod, or what the pods of all its nodes begin with; else the only one there is.",
+        show_default=False,
+    ),
+]
 Namespace = Annotated[
     str | None,
     typer.Option("-n", "--namespace", help="The pod's namespace; else the context's.", show_default=False),

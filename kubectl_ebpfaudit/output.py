@@ -74,7 +74,8 @@ class LogFile:
     def resume(cls, path: Path, see: Callable[[object], None]) -> "LogFile":
         """The file of a recording that goes on. Cut to its last whole object, since more may be half of one.
 
-        `stream` goes on where it stops; each object before is shown to `see`. Raises CannotWrite, BadLog, or OSError if there is no such file.
+        `stream` goes on where it stops; each object before is shown to `see`.
+        Raises CannotWrite, BadLog, or OSError if there is no such file.
         """
         self = cls.__new__(cls)
         self.path, self._made, self._replace = path, path, False

@@ -45,7 +45,8 @@ Word = Say | GiveUp | Leave
 class Outcome:
     """How the log of one recorder has ended.
 
-    `end` is its end record. Without one `cut` says why it has none, unless the recorder was `left` to go on.
+    `end` is its end record. `cut` says why the recorder has not written one, unless it was `left` to go on: then
+    there is none, or, if nothing more of the log can come, one that the client wrote.
     """
 
     end: End | None = None
@@ -122,7 +123,8 @@ class Following:
         failure: AuditError = self._carrier.failure()
         if self._stream.header is None:
             raise failure
-        if self._carrier.is_dead:
-            for raw in close_log(self._stream):
-                self._file.append(raw)
-        return Outcome(cut=str(failure), details=failure.details)
+        closed = close_log(self._stream) if self._carrier.is_dead else []
+        self._stream.forget_pending()
+        for raw in closed:
+            self._take(raw)
+        return Outcome(self._stream.end, str(failure), failure.details)

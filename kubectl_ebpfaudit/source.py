@@ -5,7 +5,7 @@ import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from kubectl_ebpfaudit import local, run
 from kubectl_ebpfaudit.carrier import Carrier, Order
@@ -13,9 +13,6 @@ from kubectl_ebpfaudit.connection import Connection
 from kubectl_ebpfaudit.names import check_name, check_pull_policy
 from replay.errors import WrongUsage
 from replay.escape import printable
-
-if TYPE_CHECKING:
-    from kubectl_ebpfaudit.cluster.plan import Plan
 
 _LOCAL_CLIENT_SECONDS = 5.0
 """Nobody but this program can fetch the log of a recorder on this machine."""
@@ -40,12 +37,12 @@ class Limits:
             self.input,
             recording=recording,
             client_seconds=None if detached else self.client_timeout,
-            linger_seconds=None if detached else _LINGER_SECONDS,
+            linger_seconds=_DETACHED_LINGER_SECONDS if detached else _LINGER_SECONDS,
             spool_bytes=self.spool_size,
         )
 
 
-_LINGER_SECONDS = 600.0
+_LINGER_SECONDS, _DETACHED_LINGER_SECONDS = 600.0, 3600.0
 """How long the log of a recorder that has ended waits for a client that is away."""
 
 
@@ -159,7 +156,7 @@ class ClusterSource(Source):
         place = pod.Place("", connection.namespace_of_recorders, **self._place(how))
         order = limits.order(str(uuid.uuid4()), how.detach)
         self._wait = how.wait
-        self._plan: Plan = Plan(api, chosen, Pods(place, order, how.detach))
+        self._plan = Plan(api, chosen, Pods(place, order, how.detach))
         self.what = chosen.describe()
         self.name = f"{chosen.namespace or 'all'}-{self.what}"
         self.may_span = chosen.may_span_nodes

@@ -6,6 +6,7 @@ import time
 from typing import TextIO
 
 _COLUMNS = 80
+_UNITS = ("B", "kB", "MB", "GB")
 _PAUSE_SECONDS = 0.1
 
 
@@ -46,9 +47,5 @@ def size(count: int) -> str:
     """Bytes in few characters: 12 B, 3.4 MB."""
     if count < 1000:
         return f"{count} B"
-    number = float(count)
-    for unit in ("kB", "MB", "GB"):
-        number /= 1000
-        if number < 1000:
-            break
-    return f"{number:.1f} {unit}"
+    unit = min(3, (len(str(count)) - 1) // 3)
+    return f"{count / 1000**unit:.1f} {_UNITS[unit]}"

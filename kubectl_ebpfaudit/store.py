@@ -40,7 +40,8 @@ def directory() -> Path:
 def new_path(name: str, started: float | None = None, folder_of_logs: bool = False) -> Path:
     """A path in the store, made if need be, for a recording of `name` begun at `started` (s since 1970).
 
-    It is that of a file, or of a folder for the logs of several nodes; neither is made. `name` may hold anything, such as "namespace/pod". Raises CannotWrite if the store cannot be made.
+    It is that of a file, or of a folder for the logs of several nodes; neither is made. `name` may hold anything,
+    such as "namespace/pod". Raises CannotWrite if the store cannot be made.
     """
     folder = directory()
     try:

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from recorder import bpf, config, events, loss, probes
+from recorder import bpf, config, events, loss, privileges, probes
 from recorder.cgroups import Cgroups
 from recorder.config import BadConfig, Config
 from recorder.control import Control
@@ -67,8 +67,8 @@ class Agent:
         signal.signal(signal.SIGTERM, self._on_term)
         signal.signal(signal.SIGINT, self._on_term)
         cgroups = Cgroups(config.sysfs)
-        for wanted in config.targets if not config.follow else ():
-            cgroups.find(wanted)  # before the work of loading
+        # Before the work of loading.
+        privileges.check(pid for target in cgroups.present(config.targets, config.follow) for pid in target.pids())
         rings = (config.process_ring_bytes, config.byte_ring_bytes)
         self._probes = probes.load(config.keep_input, config.ways or probes.TTY_WAYS, rings)
         self._scope = Scope(self._probes)

@@ -3,6 +3,7 @@
 import errno
 import os
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -74,6 +75,17 @@ class Cgroups:
         about = {k: v for k, v in wanted.items() if k not in ("cgroup", "pid")}
         name = "/" + str(path.relative_to(self.root))
         return Target(path, name, path.stat().st_ino, self._levels(path), about)
+
+    def present(self, wanted: Iterable[dict[str, Any]], may_be_gone: bool) -> list[Target]:
+        """Those that are there. Raises NoSuchTarget for another one unless it `may_be_gone`."""
+        found = []
+        for entry in wanted:
+            try:
+                found.append(self.find(entry))
+            except NoSuchTarget:
+                if not may_be_gone:
+                    raise
+        return found
 
     def _levels(self, path: Path) -> tuple[int, ...]:
         depth = len(path.relative_to(self.root).parts)

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
-from recorder import bpf
+from recorder import bpf, privileges
 from recorder.btf import Btf
 from recorder.definitions import definitions
 from recorder.log.errors import AuditError, KernelRefused, NoBcc, NoBtf
@@ -172,7 +172,11 @@ def _climb(ways: Sequence[str], keep_input: bool, rings: tuple[int, int]) -> tup
         raise KernelRefused(
             f"this kernel is Linux {release}: recording needs 5.12 or newer, for atomic counters in BPF"
         )
-    raise KernelRefused(f"the kernel refuses the probes ({'; '.join(refused)}); -v shows what its verifier said")
+    why = "; ".join(refused)
+    if privileges.few():
+        who = "a recorder with few privileges"
+        raise KernelRefused(f"the kernel refuses the probes to {who} ({why}): {privileges.REMEDY}")
+    raise KernelRefused(f"the kernel refuses the probes ({why}); -v shows what its verifier said")
 
 
 def _child(channel: socket.socket, keep_input: bool, ways: Sequence[str], rings: tuple[int, int]) -> None:

@@ -5,9 +5,10 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from recorder.log.events import Event
+from recorder.log.format import Header
 from recorder.log.objects import load_about
 from recorder.log.reader import Log
-from replay.clock import rfc3339
+from replay.clock import Clock, rfc3339
 from replay.escape import json_line, text
 from replay.fields import Enums, data, number
 from replay.recording import Part, Recording
@@ -52,6 +53,25 @@ def json_lines(recording: Recording, session: tuple[Part, int] | None = None) ->
             shown |= {"log": text(part.name), "node": part.node}
         shown |= _object(event, recording.number(part, event.session), enums[part])
         yield json_line(json.dumps(shown, ensure_ascii=False, separators=(",", ":"))) + "\n"
+
+
+class EventLines:
+    """The same of events that come one by one, of the logs of one run."""
+
+    def __init__(self) -> None:
+        self._known: dict[int, tuple[Header, Clock, Enums]] = {}
+
+    def line(self, header: Header, event: Event) -> str:
+        """The line of an event of the log with that header. A log's events come in the order of its blocks."""
+        if id(header) not in self._known:
+            self._known[id(header)] = (header, Clock(header), Enums(header))
+        _, clock, enums = self._known[id(header)]
+        clock.feed(event)
+        node = header.raw.get("node")
+        name = node.get("name") if isinstance(node, dict) else None
+        shown = {"time": rfc3339(clock.wall(event.time)), "node": text(str(name or ""))}
+        shown |= _object(event, event.session, enums)
+        return json_line(json.dumps(shown, ensure_ascii=False, separators=(",", ":"))) + "\n"
 
 
 def _of_one(part: Part, session: int) -> Iterator[tuple[int, Part, Event]]:

@@ -87,14 +87,16 @@ class Plan:
         self._follower.close()
 
 
-def told(follower: Follower) -> Iterator[run.Change]:
-    """What a follower sees, for a run."""
+def told(follower: Follower, only: set[str] | None = None) -> Iterator[run.Change]:
+    """What a follower sees, for a run; with `only` of nothing but these nodes."""
     for change in follower.changes():
-        if isinstance(change, changes.Started):
-            yield run.NewTarget(change.container.node, change.container.target)
-        elif isinstance(change, changes.Missed):
-            # The recorder on its node may have seen it all the same, and is told what it was.
-            yield run.NewTarget(change.container.node, change.container.target)
+        if isinstance(change, changes.Started | changes.Missed):
+            # Of one that was missed the recorder may have seen something, and is told what it was.
+            if only is None or change.container.node in only:
+                yield run.NewTarget(change.container.node, change.container.target)
+            else:
+                name = printable(change.container.name)
+                yield run.News(f"{_now()}  {name} is not recorded: no recorder is on node {change.container.node}")
         elif isinstance(change, changes.Lost):
             yield run.News(f"{_now()}  new containers are not seen at present: {printable(str(change.error))}")
         elif isinstance(change, changes.Back):

@@ -26,6 +26,9 @@ LINGER_SECONDS = 600.0
 _SLACK_SECONDS = 120
 """From the recorder's own deadline to that by which the node ends the pod: nobody should ever see it."""
 
+CAPABILITIES = ("BPF", "PERFMON", "SYS_PTRACE", "DAC_READ_SEARCH")
+"""What is enough of root's power for --least-privilege; docs/security.md says what each is for."""
+
 LABELS = {"app.kubernetes.io/name": "ebpfaudit", "app.kubernetes.io/managed-by": "kubectl-ebpfaudit"}
 
 
@@ -37,6 +40,10 @@ class Place:
     namespace: str = DEFAULT_NAMESPACE
     image: str = DEFAULT_IMAGE
     pull_policy: str = "IfNotPresent"
+    pull_secret: str | None = None
+    """Name of a secret of the namespace with the registry's credentials."""
+    least_privilege: bool = False
+    """Whether the recorder gets CAPABILITIES instead of `privileged`, which works wherever it can work at all."""
 
 
 @dataclass(frozen=True)
@@ -89,6 +96,7 @@ def manifest(name: str, place: Place, order: Order, notes: Notes = NO_NOTES) -> 
                 SELECTION: notes.selection,
                 DETACHED: str(notes.detached).lower(),
                 DEADLINE: _rfc3339(time.time() + START_SECONDS + (order.duration or DEFAULT_SECONDS)),
+                **_old_apparmor(place),
             },
         },
         "spec": {
@@ -101,6 +109,7 @@ def manifest(name: str, place: Place, order: Order, notes: Notes = NO_NOTES) -> 
             "restartPolicy": "Never",
             "activeDeadlineSeconds": math.ceil(deadline_seconds(order)),
             "terminationGracePeriodSeconds": 5,
+            **({"imagePullSecrets": [{"name": place.pull_secret}]} if place.pull_secret else {}),
             "containers": [_container(place, order)],
             "volumes": [
                 {"name": "sys", "hostPath": {"path": "/sys", "type": "Directory"}},
@@ -115,6 +124,29 @@ def _rfc3339(seconds: float) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
 
 
+def _power(place: Place) -> Object:
+    """What the recorder may do beyond its own container, as fields of a securityContext."""
+    if not place.least_privilege:
+        return {"privileged": True}
+    return {
+        "privileged": False,
+        "allowPrivilegeEscalation": False,
+        "capabilities": {"drop": ["ALL"], "add": list(CAPABILITIES)},
+        # Not every runtime's default profile lets these capabilities call bpf and perf_event_open.
+        "seccompProfile": {"type": "Unconfined"},
+        # The runtimes' own profiles forbid a look at other processes. What a node or an API server (appArmorProfile
+        # before 1.30) does not know, it ignores.
+        "appArmorProfile": {"type": "Unconfined"},
+        "seLinuxOptions": {"type": "spc_t"},
+    }
+
+
+def _old_apparmor(place: Place) -> Object:
+    """What appArmorProfile was before Kubernetes 1.30: an annotation."""
+    name = f"container.apparmor.security.beta.kubernetes.io/{CONTAINER}"
+    return {name: "unconfined"} if place.least_privilege else {}
+
+
 def _container(place: Place, order: Order) -> Object:
     # Kubernetes expands $(NAME) in arguments; as JSON's own escape the sign stays what it is.
     config = order.config(HOST_SYS).replace("$", "\\u0024")
@@ -125,7 +157,7 @@ def _container(place: Place, order: Order) -> Object:
         "command": [PROGRAM],
         "args": ["agent", "--spool", SPOOL, "--config", config],
         "terminationMessagePolicy": "FallbackToLogsOnError",
-        "securityContext": {"privileged": True, "runAsUser": 0, "readOnlyRootFilesystem": True},
+        "securityContext": {"runAsUser": 0, "readOnlyRootFilesystem": True, **_power(place)},
         "resources": {
             "requests": {"cpu": "100m", "memory": "64Mi"},
             "limits": {"memory": "512Mi"},

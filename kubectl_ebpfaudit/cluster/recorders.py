@@ -18,6 +18,7 @@ from replay.escape import printable
 _ASK_SECONDS = 10.0
 _GONE_SECONDS = 30.0
 _MAX_ANSWER = 1 << 16
+_MANAGED = "app.kubernetes.io/managed-by"
 
 
 class NoRecorder(AuditError):
@@ -132,6 +133,26 @@ def delete(watch: PodWatch, api: Api, seconds: float = _GONE_SECONDS) -> str:
     return f"pod {name}/{watch.name} could not be deleted: {reason}; run kubectl -n {name} delete pod {watch.name}"
 
 
+def watch(api: Api, pod: Object) -> PodWatch:
+    """The pod, to be followed until it is gone."""
+    return PodWatch(api, str(pod["metadata"]["namespace"]), str(pod["metadata"]["name"]), pod)
+
+
+def remove_namespace(api: Api, name: str, dry_run: bool = False) -> bool:
+    """Removes the recorders' namespace if `record` made it and no pod is in it; whether it did, or would."""
+    try:
+        namespace = api.get(f"/api/v1/namespaces/{name}")
+        if (namespace["metadata"].get("labels") or {}).get(_MANAGED) != pods.LABELS[_MANAGED]:
+            return False
+        if api.get(f"/api/v1/namespaces/{name}/pods", limit="1").get("items"):
+            return False
+        if not dry_run:
+            api.delete(f"/api/v1/namespaces/{name}", {"preconditions": {"uid": namespace["metadata"]["uid"]}})
+    except NotFound:
+        return False
+    return True
+
+
 def find(api: Api, namespace: str, recording: str = "") -> list[Object]:
     """The recorders' pods in a namespace, oldest first; of one recording if its UUID is given."""
     selector = ",".join(f"{key}={value}" for key, value in pods.LABELS.items())
@@ -142,7 +163,7 @@ def find(api: Api, namespace: str, recording: str = "") -> list[Object]:
 
 
 def named(api: Api, namespace: str, name: str | None) -> list[Object]:
-    """The recorders that NAME means: a pod, all of a recording (ebpfaudit-1a2b3c4d), or with None the only one there is.
+    """The recorders that NAME means: a pod, or all of a recording (ebpfaudit-1a2b3c4d); with None the only one.
 
     Raises NoRecorder, or WrongUsage if it may be several.
     """

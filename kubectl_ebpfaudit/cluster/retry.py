@@ -38,7 +38,7 @@ class Retry:
         """An attempt is made now; if it fails, the next is due after a pause."""
         now = self._clock()
         self._away_since = now if self._away_since is None else self._away_since
-        self._attempt_at = now + self._pause * (1 + _JITTER * random.random())  # noqa: S311 - no secret
+        self._attempt_at = now + self._pause * (1 + _JITTER * random.random())
         self._pause = min(2 * self._pause, LAST_PAUSE)
 
     def works(self) -> None:

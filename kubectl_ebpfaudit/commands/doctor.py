@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from kubectl_ebpfaudit.connection import seconds
 from kubectl_ebpfaudit.names import check_name, check_pull_policy, pod_or_node
 from kubectl_ebpfaudit.options import (
     AsGroup,
@@ -19,7 +20,6 @@ from kubectl_ebpfaudit.options import (
     Verbose,
 )
 from kubectl_ebpfaudit.printing import as_data, emit
-from kubectl_ebpfaudit.connection import seconds
 from replay.errors import WrongUsage
 
 

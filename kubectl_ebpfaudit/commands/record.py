@@ -1,49 +1,84 @@
-"""`record`: records what enters a container, on a pod's node or on this machine, until it is stopped."""
+"""`record`: records what enters containers, on their nodes or on this machine, until it is stopped."""
 
-import os
 import sys
-from contextlib import closing
-from pathlib import Path
+from collections.abc import Callable
+from enum import Enum
 from typing import Annotated
 
 import typer
 
-from kubectl_ebpfaudit import store
+from kubectl_ebpfaudit.carrier import Carrier
+from kubectl_ebpfaudit.connection import Connection, seconds
+from kubectl_ebpfaudit.files import Files
 from kubectl_ebpfaudit.interrupt import Signals
 from kubectl_ebpfaudit.live import Live
-from kubectl_ebpfaudit.options import Verbose
-from kubectl_ebpfaudit.output import LogFile
+from kubectl_ebpfaudit.options import (
+    AsGroup,
+    AsUser,
+    ContextName,
+    Kubeconfig,
+    RecorderImage,
+    RecorderNamespace,
+    RecorderPullPolicy,
+    RequestTimeout,
+    Verbose,
+)
+from kubectl_ebpfaudit.outcome import conclude
+from kubectl_ebpfaudit.output import LogFile, NoFile
 from kubectl_ebpfaudit.printing import emit
-from kubectl_ebpfaudit.recording import Lossy, Outcome, lost, summary
-from kubectl_ebpfaudit.recording import record as make_recording
-from kubectl_ebpfaudit.source import Limits, LocalOptions, PodOptions, choose, seconds
-from recorder.log.errors import AuditError
+from kubectl_ebpfaudit.quantity import parse_bytes
+from kubectl_ebpfaudit.run import Part, Run
+from kubectl_ebpfaudit.source import Limits, PodOptions, Source, What, choose
+from recorder.log.events import Event
+from recorder.log.format import Header
+from replay.errors import WrongUsage
 from replay.escape import printable
 
 _MAX_SESSIONS = 1_000_000_000
 
 
+class RecordOutput(str, Enum):
+    """Forms of what is told while recording."""
+
+    json = "json"
+
+
 def record(
-    pod: Annotated[
-        str | None,
-        typer.Argument(metavar="[POD]", help="The pod to record: NAME or pod/NAME.", show_default=False),
+    target: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[POD | TYPE/NAME]...",
+            help="Pods to record, or workloads: deploy/web, sts/db, ds/agent, rs/web-1, job/import.",
+            show_default=False,
+        ),
     ] = None,
     namespace: Annotated[
         str | None,
-        typer.Option("-n", "--namespace", help="The pod's namespace; else the context's.", show_default=False),
+        typer.Option("-n", "--namespace", help="The namespace; else the context's.", show_default=False),
     ] = None,
+    selector: Annotated[
+        str | None,
+        typer.Option("-l", "--selector", help="Record the pods with these labels.", show_default=False),
+    ] = None,
+    all_namespaces: Annotated[bool, typer.Option("-A", "--all-namespaces", help="With -l: in all namespaces.")] = False,
     container: Annotated[
         str | None,
         typer.Option(
             "-c",
             "--container",
-            help="The pod's container; else its default one. With --local: a container's ID, whole or begun.",
+            help="Only the containers of that name; else all of each pod. With --local: a container's ID.",
             show_default=False,
         ),
     ] = None,
     write: Annotated[
-        Path | None,
-        typer.Option("-w", "--write", metavar="FILE", help="Write to FILE, not to the store.", show_default=False),
+        str | None,
+        typer.Option(
+            "-w",
+            "--write",
+            metavar="FILE",
+            help="Write to FILE, or to a file for each node in the folder FILE/; not to the store.",
+            show_default=False,
+        ),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace FILE if it exists.")] = False,
     duration: Annotated[str, typer.Option("--duration", metavar="DURATION", help="End after 90s, 30m, 1h30m.")] = "30m",
@@ -58,10 +93,18 @@ def record(
             show_default=False,
         ),
     ] = None,
+    wait: Annotated[bool, typer.Option("--wait", help="Wait for what does not run yet, at most 5 minutes.")] = False,
+    detach: Annotated[
+        bool, typer.Option("--detach", help="Leave the recorders running, and print their names; see attach.")
+    ] = False,
     no_input: Annotated[bool, typer.Option("--no-input", help="Do not keep what is typed.")] = False,
     quiet: Annotated[
         bool, typer.Option("-q", "--quiet", help="Say nothing while recording, nor what was recorded.")
     ] = False,
+    output: Annotated[
+        RecordOutput | None,
+        typer.Option("-o", "--output", help="json: every event on stdout, one object a line.", show_default=False),
+    ] = None,
     is_local: Annotated[
         bool, typer.Option("--local", help="Record on this machine, without a cluster. Needs root.")
     ] = False,
@@ -73,101 +116,109 @@ def record(
         int | None,
         typer.Option("--pid", min=1, help="With --local: a process of the container.", show_default=False),
     ] = None,
-    image: Annotated[str | None, typer.Option("--image", help="The recorder's image.", show_default=False)] = None,
-    image_pull_policy: Annotated[
-        str | None,
-        typer.Option("--image-pull-policy", help="Always, IfNotPresent or Never.", show_default=False),
-    ] = None,
+    image: RecorderImage = None,
+    image_pull_policy: RecorderPullPolicy = None,
     image_pull_secret: Annotated[
         str | None,
         typer.Option(
             "--image-pull-secret",
             metavar="NAME",
-            help="Secret for the image's registry, in the recorder's namespace.",
+            help="Secret of the recorder's namespace to pull the image with.",
             show_default=False,
         ),
     ] = None,
     least_privilege: Annotated[
         bool, typer.Option("--least-privilege", help="A few capabilities instead of a privileged pod.")
     ] = False,
-    recorder_namespace: Annotated[
-        str | None,
+    client_timeout: Annotated[
+        str,
         typer.Option(
-            "--recorder-namespace",
-            help="Where the recorder's pod runs; made if it is missing. [default: ebpfaudit]",
-            show_default=False,
+            "--client-timeout", metavar="DURATION", help="A recorder ends when nobody was connected for so long."
         ),
-    ] = None,
-    context: Annotated[
-        str | None, typer.Option("--context", help="Context of the kubeconfig.", show_default=False)
-    ] = None,
-    kubeconfig: Annotated[
-        str | None,
-        typer.Option("--kubeconfig", metavar="FILE", help="Instead of $KUBECONFIG.", show_default=False),
-    ] = None,
-    as_user: Annotated[
-        str | None, typer.Option("--as", metavar="USER", help="Act as this user.", show_default=False)
-    ] = None,
-    as_group: Annotated[
-        list[str] | None,
-        typer.Option("--as-group", metavar="GROUP", help="And in this group.", show_default=False),
-    ] = None,
-    request_timeout: Annotated[
-        str | None,
-        typer.Option(
-            "--request-timeout",
-            metavar="DURATION",
-            help="How long the cluster may take to answer. [default: 30s]",
-            show_default=False,
-        ),
-    ] = None,
+    ] = "60s",
+    spool_size: Annotated[
+        str,
+        typer.Option("--spool-size", metavar="SIZE", help="How much of a log may wait at the recorder, such as 256Mi."),
+    ] = "1Gi",
+    recorder_namespace: RecorderNamespace = None,
+    context: ContextName = None,
+    kubeconfig: Kubeconfig = None,
+    as_user: AsUser = None,
+    as_group: AsGroup = None,
+    request_timeout: RequestTimeout = None,
     verbose: Verbose = False,
 ) -> None:
     """Record every session that enters a container: what runs, what is printed, what is typed.
 
-    The recording ends with ctrl-C, after --duration, after --sessions or with the container. The path of
-    its log is printed on stdout at the end.
+    Containers that restart, and pods that a workload adds, are followed. The recording ends with ctrl-C, after
+    --duration, after --sessions or when nothing is left to record. The path of its log is printed on stdout at the
+    end; of several nodes, of the folder that has a log of each.
+
+    \b
+    Examples:
+      kubectl ebpfaudit record web-0 -n shop
+      kubectl ebpfaudit record deploy/web -w run/
+      kubectl ebpfaudit record -l app=web -A --detach
     """
-    here = LocalOptions(container, cgroup, pid)
-    there = PodOptions(
-        namespace=namespace,
-        image=image,
-        image_pull_policy=image_pull_policy,
-        image_pull_secret=image_pull_secret,
-        least_privilege=least_privilege,
-        recorder_namespace=recorder_namespace,
-        context=context,
-        kubeconfig=kubeconfig,
-        as_user=as_user,
-        as_group=tuple(as_group or ()),
-        request_timeout=request_timeout,
+    if detach and (write is not None or force or quiet or output):
+        raise WrongUsage("--detach keeps nothing here: -w, --force, -q and -o belong to attach")
+    what = What(tuple(target or ()), namespace, selector, all_namespaces, container)
+    how = PodOptions(image, image_pull_policy, image_pull_secret, least_privilege, wait, detach)
+    connection = Connection(context, kubeconfig, as_user, tuple(as_group or ()), request_timeout, recorder_namespace)
+    limits = Limits(
+        seconds("--duration", duration),
+        sessions,
+        not no_input,
+        seconds("--client-timeout", client_timeout),
+        parse_bytes("--spool-size", spool_size),
     )
-    limits = Limits(seconds("--duration", duration), sessions, not no_input)
-    live = Live(sys.stderr, quiet)
     with Signals() as signals:
         with signals.interruptible():
-            source = choose(pod, is_local, here, there, limits)
-        with closing(LogFile(write or store.new_path(source.name), force)) as file:
-            outcome = make_recording(source.carrier, file, live, signals)
-    _report(outcome, file, live)
+            source = choose(is_local, what, how, connection, limits, cgroup, pid)
+            carriers = source.carriers()
+        files = Files(source.name, write, force, source.may_span)
+        live = Live(sys.stderr, quiet, len(carriers), source.what, _events(output))
+
+        def part(node: str, carrier: Carrier) -> Part:
+            file: LogFile | NoFile = NoFile() if detach else files.open(node)
+            return Part(node, carrier, file, live.view(node))
+
+        parts: list[Part] = []
+        try:
+            parts += [part(node, carrier) for node, carrier in carriers]
+            run = Run(
+                parts,
+                live,
+                signals,
+                lambda node, targets, _: part(node, source.carrier(node, targets)),
+                source.changes(),
+                sessions,
+                detach,
+            )
+            run.record()
+        finally:
+            source.close()
+            for begun in parts:
+                begun.file.close()
+            files.tidy()
+    if detach:
+        _detached(run.parts, source)
+    else:
+        conclude(run.parts, live, files.path, as_json=output is not None)
 
 
-def _report(outcome: Outcome, file: LogFile, live: Live) -> None:
-    """Says what was recorded, then raises what was wrong with it."""
-    live.note(summary(outcome, live))
-    shown = printable(str(file.path))
-    wrong = _wrong(outcome, shown)
-    try:
-        if not live.quiet:
-            emit(f"{shown}\n" if sys.stdout.isatty() else os.fsencode(file.path) + b"\n")
-    finally:  # that nobody reads the path must not hide it
-        if wrong:
-            raise wrong
+def _events(output: RecordOutput | None) -> Callable[[Header, Event], None] | None:
+    if output is None:
+        return None
+    from replay.export import EventLines
+
+    lines = EventLines()
+    return lambda header, event: emit(lines.line(header, event))
 
 
-def _wrong(outcome: Outcome, path: str) -> AuditError | None:
-    if outcome.end is None:
-        return Lossy(f"{path} has no end record: {outcome.cut}", outcome.details)
-    if outcome.end.lost:
-        return Lossy(f"{path}: {lost(outcome.end)}; kubectl ebpfaudit verify says where")
-    return AuditError(outcome.left) if outcome.left else None
+def _detached(parts: list[Part], source: Source) -> None:
+    names = [part.carrier.name for part in parts]
+    what = f" of {source.what}" if source.what else ""
+    run = printable(names[0].rpartition("-")[0])
+    typer.echo(f"Recording goes on without this program{what}; fetch it with kubectl ebpfaudit attach {run}", err=True)
+    emit("".join(f"{printable(name)}\n" for name in names))

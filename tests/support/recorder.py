@@ -5,7 +5,7 @@ import os
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -19,13 +19,22 @@ from recorder.log.stream import Stream
 ROOT = Path(__file__).parents[2]
 WAYS = os.environ.get("EBPFAUDIT_TTY_WAYS", "")
 """Ways to watch terminals, comma-separated, that tests are to use; empty: whichever the kernel takes."""
+CAPABILITIES = os.environ.get("EBPFAUDIT_CAPABILITIES", "")
+"""Capabilities that tests are to leave the recorder, as "BPF,PERFMON"; empty: all that root has."""
 
 _BOOT = f"import sys; sys.path.append({str(ROOT)!r}); from recorder.__main__ import main; sys.exit(main())"
 
 
 def recorder_argv(*arguments: str) -> list[str]:
     """The command line of the recorder, under the system's Python, for which alone bcc is packaged."""
-    return ["/usr/bin/python3", "-I", "-c", _BOOT, *arguments]
+    drop = with_only(CAPABILITIES.split(",")) if CAPABILITIES else []
+    return [*drop, "/usr/bin/python3", "-I", "-c", _BOOT, *arguments]
+
+
+def with_only(capabilities: Iterable[str]) -> list[str]:
+    """What to put before a command line so that root runs it with no more than these capabilities ("BPF", …)."""
+    bounds = ",".join(["-all", *(f"+{name.lower()}" for name in capabilities)])
+    return ["setpriv", "--bounding-set", bounds, "--inh-caps", "-all", "--"]
 
 
 def serve_argv(spool: Path, offset: int = 0) -> list[str]:

@@ -1,0 +1,115 @@
+"""Finds recorders that run and the files of this machine that their logs go on in."""
+
+import contextlib
+import json
+from pathlib import Path
+
+from kubectl_ebpfaudit import store
+from kubectl_ebpfaudit.connection import Connection
+from kubectl_ebpfaudit.files import Files
+from kubectl_ebpfaudit.interrupt import Signals
+from kubectl_ebpfaudit.live import Live, View
+from kubectl_ebpfaudit.output import LogFile
+from kubectl_ebpfaudit.run import Part, Run
+from recorder.log.errors import AuditError, BadLog, NewerLog
+from recorder.log.format import SUFFIX
+from recorder.log.reader import read_ends
+from replay.escape import printable
+
+
+class Whole(AuditError):
+    exit_code = 21
+    meaning = "the log of that recorder is here already, whole"
+
+
+def attach_to(
+    connection: Connection,
+    name: str | None,
+    write: str | None,
+    live: Live,
+    signals: Signals,
+    closing: contextlib.ExitStack,
+) -> tuple[Run, Path]:
+    """The run that goes on, yet to be started, and the path of its file or folder.
+
+    What is to be closed in the end is put on `closing`. Raises NoRecorder, WrongUsage, Whole, or CannotWrite.
+    """
+    api = connection.api()
+
+    from kubectl_ebpfaudit.cluster import recorders
+    from kubectl_ebpfaudit.cluster.carrier import PodCarrier
+    from kubectl_ebpfaudit.cluster.follow import Follower
+    from kubectl_ebpfaudit.cluster.plan import told
+    from kubectl_ebpfaudit.cluster.selection import Selection
+
+    pods = recorders.named(api, connection.namespace_of_recorders, name)
+    known = [recorders.Recorder(pod, {}) for pod in pods]
+    recording = known[0].recording
+    found = _files_of(recording, write)
+    files = _new_files(recording, write, found, len(known))
+    live.expect(len(known))
+    parts = []
+    for recorder in known:
+        view = live.view(recorder.node)
+        file = _file_of(found, recorder.node, view, len(known)) or files.open(recorder.node)
+        closing.callback(file.close)
+        if file.stream.end:
+            continue
+        carrier = PodCarrier(api, recorder.pod, exists=True, offset=file.size)
+        parts.append(Part(recorder.node, carrier, file, view))
+    if not parts:
+        raise Whole(f"{printable(str(files.path))} has all of that recording: see kubectl ebpfaudit show")
+    closing.callback(files.tidy)
+    changes = None
+    if known[0].selection:
+        selection = Selection.from_dict(_json(known[0].selection))
+        follower = Follower(api, selection)
+        closing.callback(follower.close)
+        # A container on a node without a recorder stays unseen: the run that could make one has ended.
+        changes = told(follower, {recorder.node for recorder in known})
+    return Run(parts, live, signals, changes=changes), files.path
+
+
+def _json(text: str) -> object:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return None
+
+
+def _files_of(recording: str, write: str | None) -> list[Path]:
+    """The files of this machine that have a log of this recording, in the store or where `write` says."""
+    if write is None:
+        candidates = [log for path in store.files() for log in _logs(path)]
+    else:
+        candidates = _logs(Path(write))
+    return [path for path in candidates if _recording_of(path) == recording]
+
+
+def _logs(path: Path) -> list[Path]:
+    return sorted(path.glob(f"*{SUFFIX}")) if path.is_dir() else [path] if path.is_file() else []
+
+
+def _recording_of(path: Path) -> str:
+    """ "" if it is no log."""
+    try:
+        return read_ends(path)[0].recording
+    except (BadLog, NewerLog, OSError):
+        return ""
+
+
+def _new_files(recording: str, write: str | None, found: list[Path], count: int) -> Files:
+    """Where the log of a recorder goes of which nothing is here yet."""
+    if write is None and found:
+        write = str(found[0]) if count == 1 else f"{found[0].parent}/"
+    return Files(f"attached-{recording[:8]}", write, False, may_span=count > 1)
+
+
+def _file_of(found: list[Path], node: str, view: View, count: int) -> LogFile | None:
+    """The file that has the log of that node's recorder so far."""
+    for path in found:
+        header = read_ends(path)[0]
+        of_node = header.raw.get("node")
+        if count == 1 or (isinstance(of_node, dict) and of_node.get("name") == node):
+            return LogFile.resume(path, lambda parsed: view.object(parsed, again=True))
+    return None

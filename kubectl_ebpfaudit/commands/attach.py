@@ -1,0 +1,73 @@
+"""`attach`: goes on with the recording of recorders that run, where this machine's log of it stops."""
+
+import contextlib
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from kubectl_ebpfaudit.attaching import attach_to
+from kubectl_ebpfaudit.connection import Connection
+from kubectl_ebpfaudit.interrupt import Signals
+from kubectl_ebpfaudit.live import Live
+from kubectl_ebpfaudit.options import (
+    AsGroup,
+    AsUser,
+    ContextName,
+    Kubeconfig,
+    RecorderName,
+    RecorderNamespace,
+    RequestTimeout,
+    Verbose,
+)
+from kubectl_ebpfaudit.outcome import conclude
+
+Write = Annotated[
+    str | None,
+    typer.Option(
+        "-w",
+        "--write",
+        metavar="FILE",
+        help="The recording to go on with, or to begin; else the one of the store.",
+        show_default=False,
+    ),
+]
+Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Say nothing while recording, nor what was recorded.")]
+
+
+def attach(
+    name: RecorderName = None,
+    write: Write = None,
+    quiet: Quiet = False,
+    recorder_namespace: RecorderNamespace = None,
+    context: ContextName = None,
+    kubeconfig: Kubeconfig = None,
+    as_user: AsUser = None,
+    as_group: AsGroup = None,
+    request_timeout: RequestTimeout = None,
+    verbose: Verbose = False,
+) -> None:
+    """Fetch the log of a recorder that runs, or that has ended and waits, and go on with it.
+
+    It goes on with the recording that this machine has of it, at the byte where that stops: after a crash, a
+    reboot, or record --detach. Ctrl-C ends the recorder; the log is whole then.
+
+    \b
+    Examples:
+      kubectl ebpfaudit attach
+      kubectl ebpfaudit attach ebpfaudit-1a2b3c4d -w run/
+    """
+    connection = Connection(context, kubeconfig, as_user, tuple(as_group or ()), request_timeout, recorder_namespace)
+    collect(connection, name, write, quiet, stop=False)
+
+
+def collect(connection: Connection, name: str | None, write: str | None, quiet: bool, stop: bool) -> None:
+    """Fetches the logs of the recorders that `name` means to their ends; with `stop` ends them first."""
+    with Signals() as signals:
+        live = Live(sys.stderr, quiet)
+        with contextlib.ExitStack() as closing:
+            with signals.interruptible():
+                run, path = attach_to(connection, name, write, live, signals, closing)
+            run.record(stop_at_once=stop)
+    conclude(run.parts, live, Path(path))

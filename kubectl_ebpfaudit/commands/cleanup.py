@@ -1,0 +1,86 @@
+"""`cleanup`: removes what recorders have left in the cluster."""
+
+from typing import Annotated
+
+import typer
+
+from kubectl_ebpfaudit.connection import Connection, seconds
+from kubectl_ebpfaudit.options import (
+    AsGroup,
+    AsUser,
+    ContextName,
+    Kubeconfig,
+    RecorderNamespace,
+    RequestTimeout,
+    Verbose,
+)
+from kubectl_ebpfaudit.printing import emit, note
+from recorder.log.errors import AuditError
+from replay.escape import printable
+
+
+def cleanup(
+    everything: Annotated[
+        bool,
+        typer.Option("--all", help="Also recorders that are at work, and the namespace if it was made by record."),
+    ] = False,
+    older_than: Annotated[
+        str | None,
+        typer.Option("--older-than", metavar="DURATION", help="Only recorders that are older.", show_default=False),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be removed.")] = False,
+    recorder_namespace: RecorderNamespace = None,
+    context: ContextName = None,
+    kubeconfig: Kubeconfig = None,
+    as_user: AsUser = None,
+    as_group: AsGroup = None,
+    request_timeout: RequestTimeout = None,
+    verbose: Verbose = False,
+) -> None:
+    """Remove the pods of recorders that have ended, or that cannot be reached.
+
+    One that records, or whose log nobody has fetched yet, is left alone without --all. What is removed is printed.
+
+    \b
+    Examples:
+      kubectl ebpfaudit cleanup
+      kubectl ebpfaudit cleanup --all --older-than 1h
+    """
+    connection = Connection(context, kubeconfig, as_user, tuple(as_group or ()), request_timeout, recorder_namespace)
+    age = seconds("--older-than", older_than) if older_than is not None else 0.0
+    api = connection.api()
+
+    from kubectl_ebpfaudit.cluster import recorders
+
+    namespace = connection.namespace_of_recorders
+    left, removed, kept = [], 0, 0
+    for pod in recorders.find(api, namespace):
+        recorder = recorders.ask(api, pod)
+        name = f"pod {printable(namespace)}/{printable(recorder.name)}"
+        if recorder.age < age or not (everything or recorder.state == "finished"):
+            kept += 1
+            note(f"{name} is left alone: {_why(recorder.state, recorder.age < age)}")
+            continue
+        problem = "" if dry_run else recorders.delete(recorders.watch(api, pod), api)
+        if problem:
+            left.append(problem)
+            continue
+        removed += 1
+        emit(f"{name} {'would be removed' if dry_run else 'removed'} ({recorder.state})\n")
+    if everything and not kept and not left:
+        gone = recorders.remove_namespace(api, namespace, dry_run)
+        if gone:
+            removed += 1
+            emit(f"namespace {printable(namespace)} {'would be removed' if dry_run else 'removed'}\n")
+    if not removed and not kept and not left:
+        note(f"Nothing found to remove in namespace {printable(namespace)}.")
+    if left:
+        raise AuditError("; ".join(left))
+
+
+def _why(state: str, young: bool) -> str:
+    if young:
+        return "it is younger than --older-than says"
+    if state == "ended":
+        return "its log waits to be fetched with attach (--all removes it, too)"
+    return f"it is {state} (--all removes it, too)"

@@ -1,0 +1,36 @@
+"""`stop`: ends recorders that run, and fetches the rest of their logs."""
+
+from kubectl_ebpfaudit.commands.attach import Quiet, Write, collect
+from kubectl_ebpfaudit.connection import Connection
+from kubectl_ebpfaudit.options import (
+    AsGroup,
+    AsUser,
+    ContextName,
+    Kubeconfig,
+    RecorderName,
+    RecorderNamespace,
+    RequestTimeout,
+    Verbose,
+)
+
+
+def stop(
+    name: RecorderName = None,
+    write: Write = None,
+    quiet: Quiet = False,
+    recorder_namespace: RecorderNamespace = None,
+    context: ContextName = None,
+    kubeconfig: Kubeconfig = None,
+    as_user: AsUser = None,
+    as_group: AsGroup = None,
+    request_timeout: RequestTimeout = None,
+    verbose: Verbose = False,
+) -> None:
+    """End a recorder that runs, fetch the rest of its log, and remove its pod.
+
+    \b
+    Example:
+      kubectl ebpfaudit stop ebpfaudit-1a2b3c4d
+    """
+    connection = Connection(context, kubeconfig, as_user, tuple(as_group or ()), request_timeout, recorder_namespace)
+    collect(connection, name, write, quiet, stop=True)

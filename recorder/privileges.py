@@ -1,0 +1,37 @@
+"""What a recorder that has only some of root's capabilities (`--least-privilege`) may do on this node."""
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from recorder.log.errors import KernelRefused
+
+REMEDY = "record without --least-privilege"
+_SYS_ADMIN = 21  # include/uapi/linux/capability.h
+
+
+def few() -> bool:
+    """Whether this process lacks CAP_SYS_ADMIN, which all of root's power includes."""
+    status = Path("/proc/self/status").read_text()
+    [line] = [line for line in status.splitlines() if line.startswith("CapEff:")]
+    return not int(line.split()[1], 16) >> _SYS_ADMIN & 1
+
+
+def check(pids: Iterable[int]) -> None:
+    """Raises KernelRefused if, with few capabilities, the kernel does not let this process look at those processes.
+
+    The recorder must see who holds a terminal: else it would take one that is in use for closed.
+    """
+    if not few():
+        return
+    for pid in pids:
+        try:
+            os.listdir(f"/proc/{pid}/fd")  # what the owner may
+            os.stat(f"/proc/{pid}/ns/mnt")  # what a debugger may
+        except PermissionError as error:
+            raise KernelRefused(
+                "this node does not let a recorder with few privileges look at other processes "
+                f"({error.filename}: {error.strerror}; AppArmor and SELinux can do that): {REMEDY}"
+            ) from error
+        except OSError:  # gone meanwhile
+            continue
