@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.bench import cluster
+from tests.bench.image import compressed_bytes
 from tests.bench.session import CLI, Seen, add_program, cli, cpu_seconds, record, run, status
 from tests.cluster.node import Missing, requirements
 from tests.support.container import Container, container
@@ -219,11 +220,22 @@ def on_a_cluster(folder: Path, size: int) -> list[Row]:
     return rows
 
 
+def image() -> list[Row]:
+    try:
+        archive, _ = requirements.recorder_image()
+    except Missing as missing:
+        print(f"left out: the image ({missing})", file=sys.stderr)
+        return []
+    mb = compressed_bytes(archive) / 1e6
+    return [Row("recorder's image, compressed", f"{mb:.0f} MB", "<= 100 MB", mb <= 100)]
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument("--flood-mb", type=int, default=100)
     parser.add_argument("--commands", type=int, default=10_000)
-    parser.add_argument("--only", choices=("start", "rest", "flood", "lines", "seq", "commands", "both", "cluster"))
+    sections = ("start", "image", "rest", "flood", "lines", "seq", "commands", "both", "cluster")
+    parser.add_argument("--only", choices=sections)
     wanted = parser.parse_args()
     size = wanted.flood_mb * 1_000_000
     rows: list[Row] = []
@@ -233,6 +245,7 @@ def main() -> int:
         add_program(victim, "/usr/bin/seq")
         parts: dict[str, Callable[[], list[Row]]] = {
             "start": lambda: start_up(folder),
+            "image": image,
             "rest": lambda: rest(victim, folder),
             "flood": lambda: flood(victim, folder, size),
             "lines": lambda: flood_by_lines(victim, folder, size),
