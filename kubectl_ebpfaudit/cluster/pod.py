@@ -132,8 +132,8 @@ def _power(place: Place) -> Object:
         "privileged": False,
         "allowPrivilegeEscalation": False,
         "capabilities": {"drop": ["ALL"], "add": list(CAPABILITIES)},
-        # Not every runtime's default profile lets these capabilities call bpf and perf_event_open.
-        "seccompProfile": {"type": "Unconfined"},
+        # The runtimes' default lets BPF and PERFMON call bpf and perf_event_open; with nothing said, a node may choose.
+        "seccompProfile": {"type": "RuntimeDefault"},
         # The runtimes' own profiles forbid a look at other processes. What a node or an API server (appArmorProfile
         # before 1.30) does not know, it ignores.
         "appArmorProfile": {"type": "Unconfined"},

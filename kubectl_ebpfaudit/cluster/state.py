@@ -33,6 +33,7 @@ _NO_START = frozenset(
     ]
 )
 _NO_PROGRAM = ("StartError", "ContainerCannotRun")
+_NO_CAPABILITIES = "unable to apply caps"  # runc, where the node itself lacks one
 
 
 class PodWatch:
@@ -137,6 +138,11 @@ class PodWatch:
         if status.get("reason"):  # Evicted, DeadlineExceeded, NodeLost …
             message = f"{status['reason']}: {status.get('message', '')}"
             return PodDidNotStart(f"the recorder's pod {self._name()} was ended by its node: {printable(message)}")
+        if ended.get("reason") in _NO_PROGRAM and _NO_CAPABILITIES in str(ended.get("message")):
+            return PodDidNotStart(
+                f"node {self._node()} does not give the recorder the capabilities of --least-privilege: "
+                f"{printable(ended.get('message'))}; record without --least-privilege"
+            )
         if ended.get("reason") in _NO_PROGRAM:
             return PodDidNotStart(f"the image {self._image()} is no recorder: {printable(ended.get('message'))}")
         if ended.get("exitCode") == 0:

@@ -76,6 +76,7 @@ def _assert_least_privilege(pod: dict[str, Any], has: int) -> None:
     context = container["securityContext"]
     assert context["privileged"] is False
     assert context["allowPrivilegeEscalation"] is False
+    assert context["seccompProfile"] == {"type": "RuntimeDefault"}
     assert context["capabilities"] == {"drop": ["ALL"], "add": list(CAPABILITIES)}
     # include/uapi/linux/capability.h
     numbers = {"DAC_READ_SEARCH": 2, "SYS_PTRACE": 19, "PERFMON": 38, "BPF": 39}

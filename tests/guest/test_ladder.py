@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from kubectl_ebpfaudit.cluster.pod import CAPABILITIES
 from tests.guest.guest import Guest
 
 ROOT = Path(__file__).parents[2]
@@ -11,7 +12,15 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.mark.parametrize("way", ["fexit", "kprobe"])
 def test_every_way_records_the_same(guest_6_1: Guest, way: str) -> None:
-    done = guest_6_1.run(
+    _assert_records(guest_6_1, way)
+
+
+def test_a_recorder_without_most_of_roots_power_records_the_same(guest_6_1: Guest) -> None:
+    _assert_records(guest_6_1, "fexit", EBPFAUDIT_CAPABILITIES=",".join(CAPABILITIES))
+
+
+def _assert_records(guest: Guest, way: str, **env: str) -> None:
+    done = guest.run(
         [
             ".venv/bin/python",
             "-m",
@@ -25,6 +34,6 @@ def test_every_way_records_the_same(guest_6_1: Guest, way: str) -> None:
         ],
         timeout=400,
         cwd=ROOT,
-        env={"EBPFAUDIT_TTY_WAYS": way, "EBPFAUDIT_EXPECTED_WAY": f"{way} pty_write"},
+        env={"EBPFAUDIT_TTY_WAYS": way, "EBPFAUDIT_EXPECTED_WAY": f"{way} pty_write", **env},
     )
     assert done.returncode == 0, done.output.decode()

@@ -336,6 +336,11 @@ WAITING = _recorder({"waiting": {"reason": "ContainerCreating"}})
             "the image rec:1 is no recorder: no such file",
         ),
         (
+            _recorder({"terminated": {"reason": "StartError", "message": "runc: unable to apply caps: not permitted"}}),
+            PodDidNotStart,
+            "node n1 does not give .* record without --least-privilege",
+        ),
+        (
             _recorder({"terminated": {"exitCode": 12, "message": "error: no BTF here\n"}}),
             NoBtf,
             "^no BTF here$",
