@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from kubectl_ebpfaudit.carrier import Interruptible
+from kubectl_ebpfaudit.carrier import STOP, Interruptible
 from recorder.events import header_entries, layouts
 from recorder.log.errors import AuditError
 from recorder.log.writer import LogWriter
@@ -79,8 +79,18 @@ class FakeCarrier:
     ) -> None:
         self._chunks, self._after_stop, self._left = list(chunks), after_stop or [], left
         self._error = error or AuditError("the recorder died")
-        self.stopped = 0
+        self.told: list[bytes] = []
+        self.acknowledged = 0
         self.closed: list[bool] = []
+        self.name = "ebpfaudit-1"
+        self.away = 0.0
+        self.behind = 0
+        self.is_dead = False
+        self.let_go = False
+
+    def create(self, interruptible: Interruptible) -> None:
+        with interruptible():
+            return
 
     def start(self, interruptible: Interruptible) -> None:
         with interruptible():
@@ -95,9 +105,16 @@ class FakeCarrier:
             return None
         return chunk
 
-    def stop(self) -> None:
-        self.stopped += 1
-        self._chunks = list(self._after_stop)
+    def tell(self, line: bytes) -> None:
+        self.told.append(line)
+        if line == STOP:
+            self._chunks = list(self._after_stop)
+
+    def acknowledge(self, offset: int) -> None:
+        self.acknowledged = offset
+
+    def leave(self) -> None:
+        self.let_go = True
 
     def failure(self) -> AuditError:
         return self._error

@@ -19,14 +19,11 @@ from kubectl_ebpfaudit.cluster.errors import (
     Forbidden,
     NoContext,
     NoImage,
-    NotFound,
     PodDidNotStart,
-    TargetNotRunning,
     Unreachable,
     of_response,
 )
 from kubectl_ebpfaudit.cluster.state import PodWatch
-from kubectl_ebpfaudit.cluster.target import find
 from kubectl_ebpfaudit.interrupt import Signals
 from recorder.log.errors import AuditError, NoBtf
 
@@ -233,48 +230,6 @@ def _serve_pod(server: Server, pod: Object) -> None:
     server.answers["GET /api/v1/namespaces/team/pods/victim"] = (200, pod)
 
 
-def test_first_container_is_recorded_unless_another_one_is_asked_for(api: Api, server: Server) -> None:
-    _serve_pod(server, _pod())
-    found = find(api, "team", "victim", None)
-    assert found.node == "n1"
-    assert found.target["container"] == "app"
-    assert found.target["container_id"] == "appid"
-    assert found.target["labels"] == {"app": "x"}
-    assert find(api, "team", "victim", "side").target["container_id"] == "sideid"
-
-
-def test_annotation_names_the_default_container(api: Api, server: Server) -> None:
-    annotations = {"kubectl.kubernetes.io/default-container": "side"}
-    _serve_pod(server, _pod(metadata={"annotations": annotations}))
-    assert find(api, "team", "victim", None).target["container"] == "side"
-
-
-def test_unknown_container_names_those_there_are(api: Api, server: Server) -> None:
-    _serve_pod(server, _pod())
-    with pytest.raises(NotFound, match="no container x in pod team/victim; there is: app, side, setup"):
-        find(api, "team", "victim", "x")
-
-
-def test_container_that_has_ended_is_not_running(api: Api, server: Server) -> None:
-    _serve_pod(server, _pod())
-    with pytest.raises(TargetNotRunning, match="phase Running, terminated: Completed"):
-        find(api, "team", "victim", "setup")
-
-
-def test_pod_that_waits_for_a_node_is_not_running(api: Api, server: Server) -> None:
-    _serve_pod(server, _pod(status={"phase": "Pending"}))
-    with pytest.raises(TargetNotRunning, match="container app of pod team/victim is not running"):
-        find(api, "team", "victim", None)
-
-
-def test_missing_pod_and_missing_namespace_are_told_apart(api: Api, server: Server) -> None:
-    with pytest.raises(NotFound, match="there is no namespace team"):
-        find(api, "team", "victim", None)
-    server.answers["GET /api/v1/namespaces/team"] = (200, {})
-    with pytest.raises(NotFound, match="there is no pod victim in namespace team"):
-        find(api, "team", "victim", None)
-
-
 # the recorder's pod
 
 
@@ -292,7 +247,7 @@ def test_manifest_survives_what_kubernetes_expands() -> None:
 def test_pod_ends_by_itself_some_time_after_the_recording() -> None:
     spec = pods.manifest("p", pods.Place("n1"), ORDER)["spec"]
     assert 60 < spec["activeDeadlineSeconds"] < 1000
-    assert re.fullmatch(r"ebpfaudit-[0-9a-f]{8}", pods.new_name())
+    assert re.fullmatch(r"ebpfaudit-12345678-[0-9a-f]{4}", pods.new_name("12345678-9abc"))
 
 
 def _recorder(state: Object, **status: Any) -> Object:
@@ -388,7 +343,7 @@ def test_watch_that_is_too_old_begins_again(api: Api, server: Server) -> None:
 
 
 def _start(api: Api) -> tuple[PodCarrier, AuditError]:
-    carrier = PodCarrier(api, pods.Place("n1"), ORDER)
+    carrier = PodCarrier(api, pods.manifest(pods.new_name(ORDER.recording), pods.Place("n1"), ORDER))
     with Signals() as signals, pytest.raises((ApiError, PodDidNotStart, NoImage, Unreachable)) as caught:
         carrier.start(signals.interruptible)
     return carrier, caught.value

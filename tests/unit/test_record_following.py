@@ -5,17 +5,20 @@ import os
 import resource
 import signal
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kubectl_ebpfaudit.carrier import STOP
 from kubectl_ebpfaudit.interrupt import Interrupted, Signals
 from kubectl_ebpfaudit.live import Live
+from kubectl_ebpfaudit.outcome import summary
 from kubectl_ebpfaudit.output import LogFile
-from kubectl_ebpfaudit.recording import Outcome, record, summary
+from kubectl_ebpfaudit.recording import Outcome
+from kubectl_ebpfaudit.run import Part, Run
 from recorder.log.errors import AuditError, BadLog, CannotWrite
 from recorder.log.reader import open_log
 from tests.support.carried import FakeCarrier, log_objects
@@ -23,13 +26,22 @@ from tests.support.carried import FakeCarrier, log_objects
 WHOLE = log_objects()
 
 
+def _run(carrier: FakeCarrier, path: Path, live: Live) -> Part:
+    with Signals() as signals:
+        part = Part("node1", carrier, LogFile(path), live.view("node1"))
+        Run([part], live, signals).record()
+    if part.error:
+        raise part.error
+    return part
+
+
 def _make(carrier: FakeCarrier, path: Path, quiet: bool = False) -> tuple[Outcome, str]:
     said = io.StringIO()
     live = Live(said, quiet)
-    with Signals() as signals, closing(LogFile(path)) as file:
-        outcome = record(carrier, file, live, signals)
-    live.note(summary(outcome, live))
-    return outcome, said.getvalue()
+    part = _run(carrier, path, live)
+    live.note(summary([part], live))
+    assert part.outcome
+    return part.outcome, said.getvalue()
 
 
 def _interrupt() -> None:
@@ -66,8 +78,7 @@ def test_recording_line_comes_with_the_header_and_not_before(tmp_path: Path) -> 
         seen.append(said.getvalue())
 
     carrier = FakeCarrier([WHOLE[0][:-1], look, WHOLE[0][-1:], look, b"".join(WHOLE[1:])])
-    with Signals() as signals, closing(LogFile(tmp_path / "x")) as file:
-        record(carrier, file, Live(said), signals)
+    _run(carrier, tmp_path / "x", Live(said))
     assert seen[0] == ""
     assert seen[1].startswith("Recording default/victim/app")
 
@@ -122,7 +133,7 @@ def test_ctrl_c_ends_the_recording_with_a_whole_log(tmp_path: Path) -> None:
     carrier = FakeCarrier([*WHOLE[:2], _interrupt, b"never"], after_stop=[None, *WHOLE[2:]])
     outcome, _ = _make(carrier, tmp_path / "x")
     assert outcome.end is not None
-    assert carrier.stopped == 1
+    assert carrier.told == [STOP]
     assert (tmp_path / "x").read_bytes() == b"".join(WHOLE)
 
 
@@ -165,12 +176,11 @@ def test_signals_wait_outside_of_interruptible_and_raise_within(number: signal.S
 
 
 def test_what_a_recorder_leaves_behind_is_told(tmp_path: Path) -> None:
-    outcome, _ = _make(FakeCarrier([b"".join(WHOLE)], left="pod x is still there"), tmp_path / "x")
-    assert outcome.left == "pod x is still there"
+    part = _run(FakeCarrier([b"".join(WHOLE)], left="pod x is still there"), tmp_path / "x", Live(io.StringIO()))
+    assert part.left == "pod x is still there"
     said = io.StringIO()
-    carrier = FakeCarrier([], left="pod y is still there")
-    with Signals() as signals, closing(LogFile(tmp_path / "y")) as file, pytest.raises(AuditError):
-        record(carrier, file, Live(said, quiet=True), signals)
+    with pytest.raises(AuditError):
+        _run(FakeCarrier([], left="pod y is still there"), tmp_path / "y", Live(said, quiet=True))
     assert said.getvalue() == "warning: pod y is still there\n"
 
 

@@ -15,9 +15,9 @@ from tests.support.carried import SECOND, event, exec_of, header, log_objects
 
 def _lines(events: list[list[Any]], **header_changes: Any) -> list[str]:
     out = io.StringIO()
-    live = Live(out)
+    view = Live(out).view()
     for _, parsed in Stream().feed(b"".join(log_objects(events, **header_changes))):
-        live.object(parsed)
+        view.object(parsed)
     return out.getvalue().splitlines()
 
 
@@ -95,9 +95,9 @@ def test_terminal_that_was_closed_does_not_end_the_recording() -> None:
 
 def test_block_that_cannot_be_decoded_is_told_and_passed_over() -> None:
     out = io.StringIO()
-    live = Live(out)
+    view = Live(out).view()
     header, block, *_ = (parsed for _, parsed in Stream().feed(b"".join(log_objects())))
     assert isinstance(block, Block)
-    live.object(header)
-    live.object(dataclasses.replace(block, codec="rot13"))
+    view.object(header)
+    view.object(dataclasses.replace(block, codec="rot13"))
     assert "packed with 'rot13'" in out.getvalue()

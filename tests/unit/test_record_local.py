@@ -97,7 +97,7 @@ def test_log_arrives_whole_and_nothing_is_left(tmp_path: Path, spools: Path) -> 
         [folder] = spools.iterdir()
         assert folder.stat().st_mode & 0o777 == 0o700
         begun = carrier.read(signals.fd, 10)
-        carrier.stop()
+        carrier.tell(STOP)
         whole = b"".join((tmp_path / f"object{n}").read_bytes() for n in range(4))
         assert (begun or b"") + _read_all(carrier, signals) == whole
         assert carrier.close(whole=True) == ""

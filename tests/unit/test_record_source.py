@@ -1,18 +1,29 @@
 """The options of `record`: what they mean, and which contradict each other."""
 
 import os
+from typing import Any
 
 import pytest
 
 from kubectl_ebpfaudit import local
+from kubectl_ebpfaudit.connection import Connection, seconds
 from kubectl_ebpfaudit.duration import parse_duration
-from kubectl_ebpfaudit.source import Limits, LocalOptions, PodOptions, choose, pod_name, seconds
+from kubectl_ebpfaudit.source import Limits, PodOptions, Source, What, choose
 from recorder.log.errors import NotRoot
 from replay.errors import WrongUsage
 
-LIMITS = Limits(60.0, None, True)
-NONE = LocalOptions(None, None, None)
-ONE = LocalOptions("abc", None, None)
+LIMITS = Limits(60.0, None, True, 60.0, 1 << 30)
+
+
+def _choose(
+    is_local: bool,
+    what: What = What(),
+    how: PodOptions = PodOptions(),
+    connection: Connection = Connection(),
+    cgroup: str | None = None,
+    pid: int | None = None,
+) -> Source:
+    return choose(is_local, what, how, connection, LIMITS, cgroup, pid)
 
 
 @pytest.mark.parametrize(
@@ -34,59 +45,53 @@ def test_duration_of_nothing_is_wrong_usage() -> None:
         seconds("--duration", "0s")
 
 
-@pytest.mark.parametrize("text", ["victim", "pod/victim", "pods/victim", "po/victim"])
-def test_pod_may_be_named_with_its_kind(text: str) -> None:
-    assert pod_name(text) == "victim"
-
-
-@pytest.mark.parametrize("text", ["deploy/x", "a/b/c", "pod/", "", "../x", "..", "X", "a b", "a?b=c", "x\x1b[31m"])
-def test_what_names_no_pod_is_wrong_usage(text: str) -> None:
-    with pytest.raises(WrongUsage) as caught:
-        pod_name(text)
-    assert str(caught.value).isprintable()
+POD = What(("x",))
+ONE = What(container="abc")
 
 
 @pytest.mark.parametrize(
-    ("pod", "is_local", "here", "there", "said"),
+    ("arguments", "said"),
     [
-        (None, False, NONE, PodOptions(), "name a pod"),
-        (None, True, NONE, PodOptions(), "exactly one of"),
-        (None, True, LocalOptions("a", None, 1), PodOptions(), "exactly one of"),
-        (None, True, LocalOptions("", None, None), PodOptions(), "names nothing"),
-        ("x", True, ONE, PodOptions(), "does not go with the pod x"),
-        (None, True, ONE, PodOptions(namespace="n", as_user="u"), "does not go with --namespace, --as"),
-        ("x", False, LocalOptions(None, "/x", None), PodOptions(), "add --local"),
-        ("x", False, LocalOptions(None, None, 1), PodOptions(), "add --local"),
-        ("x", False, NONE, PodOptions(namespace="../.."), "no name of a namespace"),
-        ("x", False, NONE, PodOptions(recorder_namespace="a/b"), "no name of a namespace"),
-        ("x", False, NONE, PodOptions(image_pull_policy="never"), "IfNotPresent"),
-        ("x", False, NONE, PodOptions(as_group=("g",)), "needs --as"),
-        ("x", False, NONE, PodOptions(request_timeout="soon"), "--request-timeout"),
+        ({"is_local": False}, "name a pod"),
+        ({"is_local": True}, "exactly one of"),
+        ({"is_local": True, "what": ONE, "pid": 1}, "exactly one of"),
+        ({"is_local": True, "what": What(container="")}, "names nothing"),
+        ({"is_local": True, "what": What(("x",), container="abc")}, "does not go with the pod x"),
+        (
+            {"is_local": True, "what": What(namespace="n", container="a"), "connection": Connection(as_user="u")},
+            "does not go with --namespace, --as",
+        ),
+        ({"is_local": True, "what": ONE, "how": PodOptions(detach=True)}, "does not go with --detach"),
+        ({"is_local": False, "what": POD, "cgroup": "/x"}, "add --local"),
+        ({"is_local": False, "what": POD, "pid": 1}, "add --local"),
+        ({"is_local": False, "what": POD, "connection": Connection(recorder_namespace="a/b")}, "name of a namespace"),
+        ({"is_local": False, "what": POD, "how": PodOptions(image_pull_policy="never")}, "IfNotPresent"),
+        ({"is_local": False, "what": POD, "how": PodOptions(image_pull_secret="a/b")}, "name of a secret"),
+        ({"is_local": False, "what": POD, "connection": Connection(as_group=("g",))}, "needs --as"),
+        ({"is_local": False, "what": POD, "connection": Connection(request_timeout="soon")}, "--request-timeout"),
     ],
 )
-def test_options_that_contradict_are_wrong_usage(
-    pod: str | None, is_local: bool, here: LocalOptions, there: PodOptions, said: str
-) -> None:
+def test_options_that_contradict_are_wrong_usage(arguments: dict[str, Any], said: str) -> None:
     with pytest.raises(WrongUsage, match=said):
-        choose(pod, is_local, here, there, LIMITS)
+        _choose(**arguments)
 
 
 def test_recording_on_this_machine_needs_root_before_anything_starts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     with pytest.raises(NotRoot, match="sudo"):
-        choose(None, True, ONE, PodOptions(), LIMITS)
+        _choose(True, ONE)
 
 
 @pytest.mark.parametrize(
-    ("here", "name"),
+    ("arguments", "name"),
     [
-        (LocalOptions("ab" * 32, None, None), "container-abababababab"),
-        (LocalOptions(None, "/kubepods/pod1", None), "cgroup-pod1"),
-        (LocalOptions(None, None, 12), "pid-12"),
+        ({"what": What(container="ab" * 32)}, "container-abababababab"),
+        ({"cgroup": "/kubepods/pod1"}, "cgroup-pod1"),
+        ({"pid": 12}, "pid-12"),
     ],
 )
 def test_local_recording_is_named_after_its_target(
-    here: LocalOptions, name: str, monkeypatch: pytest.MonkeyPatch
+    arguments: dict[str, Any], name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(local, "check_host", lambda: None)
-    assert choose(None, True, here, PodOptions(), LIMITS).name == name
+    assert _choose(True, **arguments).name == name
