@@ -101,14 +101,15 @@ class Part:
             yield from self._flush()
         if self._is_over():
             return
-        with self._open(LONG_SECONDS if self._ledger.live else self._scope.recheck_seconds) as watch:
+        seconds = LONG_SECONDS if self._ledger.live else self._scope.recheck_seconds
+        with self._open(seconds) as watch:
             yield from line.answered()
             for kind, pod in self._scope.feed.events(watch):
                 line.works()
                 if self._scope.owns(pod):
                     self._take(kind, pod)
                     yield from self._flush()
-                    if self._is_over():
+                    if self._is_over() or (not self._ledger.live and seconds > self._scope.recheck_seconds):
                         return
 
     def _open(self, seconds: int) -> Watch:

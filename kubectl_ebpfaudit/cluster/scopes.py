@@ -102,7 +102,7 @@ class NamedPod:
 class OfWorkload:
     """The pods of a workload; of all its ReplicaSets, if it is a Deployment. Others' pods may have the same labels."""
 
-    recheck_seconds = 10
+    recheck_seconds = 5
 
     def __init__(self, api: Api, selection: Selection, thing: Named, owners: Owners) -> None:
         self._api, self._namespace, self._only = api, selection.namespace, selection.container
