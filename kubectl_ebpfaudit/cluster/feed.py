@@ -66,7 +66,7 @@ class Feed:
             )
 
     def events(self, watch: Watch) -> Iterator[tuple[str, Object]]:
-        """("ADDED" | "MODIFIED" | "DELETED", pod) of the watch; `version` moves on once each is dealt with.
+        """("ADDED" | "MODIFIED" | "DELETED", pod) of the watch; `version` moves on with each.
 
         Raises Expired, or what the server says in place of events.
         """
@@ -76,9 +76,10 @@ class Feed:
                 self.version = ""
                 with self._expiry():
                     raise _error(thing)
+            # First of all: who deals with the event may leave, and must not be given it again.
+            self.version = str((thing.get("metadata") or {}).get("resourceVersion") or self.version)
             if kind in ("ADDED", "MODIFIED", "DELETED"):
                 yield kind, thing
-            self.version = str((thing.get("metadata") or {}).get("resourceVersion") or self.version)
 
     @contextlib.contextmanager
     def _expiry(self) -> Iterator[None]:
