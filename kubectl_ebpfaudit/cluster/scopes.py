@@ -1,5 +1,6 @@
 """Which pods belong to what was named, what is said if none of them runs, and when no other will ever come."""
 
+from dataclasses import replace
 from typing import Protocol
 
 from kubectl_ebpfaudit.cluster import why, workload
@@ -165,7 +166,8 @@ class BySelector:
     recheck_seconds = LONG_SECONDS
 
     def __init__(self, api: Api, selection: Selection) -> None:
-        self._api, self._selection = api, selection
+        self._api, self._namespace, self._only = api, selection.namespace, selection.container
+        self._words = replace(selection, container=None).describe()
         self.feed = Feed(api, selection.namespace, {"labelSelector": selection.selector or ""})
 
     def resolve(self) -> None:
@@ -178,14 +180,12 @@ class BySelector:
         return True
 
     def nothing(self, pods: list[Object]) -> AuditError:
-        selection = self._selection
         if pods:
-            return why.none_running(selection.describe(), pods, selection.container)
-        if selection.namespace:
-            said = f"no pod has the labels {selection.describe()}: see kubectl get pods --show-labels"
-            error = why.missing(self._api, selection.namespace, said)
-            return NothingSelected(str(error))
-        return NothingSelected(f"no pod has the labels {selection.describe()}: see kubectl get pods -A --show-labels")
+            return why.none_running(self._words, pods, self._only)
+        said = f"no pod has the labels {self._words}: see kubectl get pods --show-labels"
+        if not self._namespace:
+            return NothingSelected(f"{said} -A")
+        return NothingSelected(str(why.missing(self._api, self._namespace, said)))
 
     def over(self, live: int, last: Object) -> str:
         return ""

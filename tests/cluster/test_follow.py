@@ -11,8 +11,9 @@ from typing import Any, TypeVar
 
 import pytest
 
+from kubectl_ebpfaudit.cluster import part
 from kubectl_ebpfaudit.cluster.api import Access, Api, connect
-from kubectl_ebpfaudit.cluster.changes import Change, Ended, Over, PodGone, Started
+from kubectl_ebpfaudit.cluster.changes import Back, Change, Ended, Lost, Over, PodGone, Started
 from kubectl_ebpfaudit.cluster.errors import NotFound, NothingSelected, TargetFinished, TargetNotRunning
 from kubectl_ebpfaudit.cluster.follow import Follower
 from kubectl_ebpfaudit.cluster.selection import parse
@@ -22,6 +23,7 @@ from tests.cluster.node.requirements import APP_IMAGE
 
 SECONDS = 60.0
 WAITS = "until [[ -e /tmp/go ]]; do sleep 0.1; done"
+_WATCH = '[{"op": "add", "path": "/rules/0/verbs/-", "value": "watch"}]'
 _CLONE_NEWNET = 0x40000000
 T = TypeVar("T")
 
@@ -60,9 +62,11 @@ class Following:
         self._queue: queue.SimpleQueue[Change | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
 
-    def first(self, wait: bool = False) -> dict[str, dict[str, Any]]:
+    def first(self, wait: bool = False, expired: bool = False) -> dict[str, dict[str, Any]]:
         """The targets by pod/container; from here on changes are collected."""
         found = self.follower.first(wait, SECONDS)
+        if expired:  # the server remembers nothing that old: 410
+            self.follower._parts[0]._scope.feed.version = "1"
         self._thread = threading.Thread(target=self._collect)
         self._thread.start()
         return {c.name.partition("/")[2]: c.target for c in found}
@@ -200,6 +204,7 @@ def test_container_that_restarts_is_another_container(node: Node, api: Api, name
     assert len(following.all) == 2
 
 
+@pytest.mark.slow
 def test_deployment_is_followed_through_scaling_rollout_and_deletion(node: Node, api: Api, namespace: str) -> None:
     node.apply(_deployment(), namespace=namespace)
     node.apply(_pod("stranger"), namespace=namespace)
@@ -277,6 +282,49 @@ def test_things_named_together_are_told_once(node: Node, api: Api, namespace: st
         following.next(Over)
     kinds = [type(change) for change in following.all]
     assert kinds.count(Ended) == kinds.count(PodGone) == kinds.count(Started) + 1
+
+
+@pytest.mark.slow
+def test_nothing_is_missed_over_expired_versions_small_pages_and_broken_watches(
+    node: Node, api: Api, namespace: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(part, "PAGE", 1)
+    node.apply(_deployment(replicas=2), namespace=namespace)
+    with Following(api, namespace, "deploy/web") as following:
+        running = set(following.first(wait=True, expired=True))
+        [followed] = following.follower._parts
+        node.kubectl("-n", namespace, "scale", "deploy/web", "--replicas=4")
+        while len(running) < 4:
+            running.add(following.next(Started).container.name.partition("/")[2])
+            followed.interrupt()
+        node.kubectl("-n", namespace, "delete", "deploy/web", "--wait=false")
+        for _ in range(4):
+            following.next(PodGone)
+            followed.interrupt()
+        following.next(Over)
+    kinds = [type(change) for change in following.all]
+    assert kinds.count(Ended) == kinds.count(PodGone) == 4
+    assert not {Lost, Back} & set(kinds)
+
+
+@pytest.mark.parametrize("denied", ["replicasets", "watch"])
+def test_user_with_fewer_rights_gets_what_these_allow(node: Node, namespace: str, denied: str) -> None:
+    verbs = "--verb=get,list" + ("" if denied == "watch" else ",watch")
+    node.kubectl("-n", namespace, "create", "role", "r", verbs, "--resource=pods,deployments.apps")
+    node.kubectl("-n", namespace, "create", "rolebinding", "r", "--role=r", "--user=alice")
+    node.apply(_deployment(), namespace=namespace)
+    with _network(node):
+        admin, alice = (connect(Access(str(node.kubeconfig(user)))) for user in ("admin", "alice"))
+        Following(admin, namespace, "deploy/web").follower.first(wait=True)
+        with Following(alice, namespace, "deploy/web") as following:
+            [target] = following.first().values()
+            assert target["owner"].startswith("ReplicaSet/web-")
+            if denied == "watch":
+                assert "may not watch pods in namespace" in str(following.next(Lost).error)
+                node.kubectl("-n", namespace, "patch", "role", "r", "--type=json", f"-p={_WATCH}")
+                following.next(Back)
+            node.kubectl("-n", namespace, "scale", "deploy/web", "--replicas=2")
+            following.next(Started)
 
 
 def test_what_cannot_be_recorded_now_says_why(node: Node, api: Api, namespace: str) -> None:
