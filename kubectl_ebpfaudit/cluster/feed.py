@@ -37,8 +37,8 @@ class Feed:
         self.version = ""
         """The resourceVersion from which the next watch goes on; "" if there is to be a list first."""
 
-    def list(self, limit: int = PAGE) -> Iterator[Object]:
-        """All pods, fetched `limit` at a time (0: at once). After the last, `version` is set.
+    def pages(self, limit: int) -> Iterator[list[Object]]:
+        """All pods, `limit` at a time (0: at once). After the last, `version` is set.
 
         Raises Expired if that took so long that the pages do not fit together: all is to be read again.
         """
@@ -46,7 +46,7 @@ class Feed:
         while True:
             with self._expiry():
                 page = self._api.get(self._path, **query)
-            yield from page.get("items") or []
+            yield page.get("items") or []
             metadata = page.get("metadata") or {}
             if not metadata.get("continue"):
                 self.version = str(metadata.get("resourceVersion", ""))

@@ -95,7 +95,7 @@ class Follower:
 
     def _new_parts(self) -> list[Part]:
         return [
-            Part(self._api, scope, self._selection.container, self._owners, self._closing)
+            Part(scope, self._selection.container, self._owners, self._closing)
             for scope in scopes(self._api, self._selection, self._owners)
         ]
 

@@ -1,12 +1,15 @@
 """Who has made a pod: the Deployment above its ReplicaSet, the CronJob above its Job."""
 
 from collections import OrderedDict
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from kubectl_ebpfaudit.cluster.api import Api, Object
 from kubectl_ebpfaudit.cluster.errors import ApiError, Unreachable
 
-_KEPT = 1024
+_KEPT = 4096
+_AT_ONCE = 8
 _MIDDLE = {("apps", "ReplicaSet"): "replicasets", ("batch", "Job"): "jobs"}
 """Owners that mostly have an owner themselves, with the API's name for them."""
 
@@ -55,6 +58,20 @@ class Owners:
         above, _ = direct_owner(found)
         same = (found.get("metadata") or {}).get("uid") == direct.uid
         return self._keep(direct.uid, above if above.uid and same else direct)
+
+    def learn(self, pods: Iterable[Object]) -> None:
+        """Looks up the owners of many pods at once: they may be of hundreds of workloads."""
+        unknown = {}
+        for pod in pods:
+            direct, group = direct_owner(pod)
+            if (group, direct.kind) in _MIDDLE and direct.uid not in self._known:
+                unknown[direct.uid] = pod
+        if len(unknown) > 1:
+            pool = ThreadPoolExecutor(_AT_ONCE)
+            try:
+                list(pool.map(self.of, unknown.values()))
+            finally:
+                pool.shutdown(wait=False, cancel_futures=True)
 
     def _keep(self, uid: str, owner: Owner) -> Owner:
         self._known[uid] = owner

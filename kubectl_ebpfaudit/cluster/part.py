@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from threading import Event
 
-from kubectl_ebpfaudit.cluster.api import Api, Object, Watch
+from kubectl_ebpfaudit.cluster.api import Object, Watch
 from kubectl_ebpfaudit.cluster.changes import GONE, OUT_OF_SIGHT, Change, Ledger, Over, Started
 from kubectl_ebpfaudit.cluster.errors import ApiError, NotFound, Unreachable
 from kubectl_ebpfaudit.cluster.feed import PAGE, Expired
@@ -19,8 +19,8 @@ _SAMPLES = 5
 class Part:
     """One scope with the ledger of its pods. Used by one thread, but for `interrupt`."""
 
-    def __init__(self, api: Api, scope: Scope, only: str | None, owners: Owners, closing: Event) -> None:
-        self._api, self._scope, self._only, self._closing = api, scope, only, closing
+    def __init__(self, scope: Scope, only: str | None, owners: Owners, closing: Event) -> None:
+        self._scope, self._only, self._owners, self._closing = scope, only, owners, closing
         self._ledger = Ledger(only, lambda pod: str(owners.of(pod)))
         self._looked = False
         self._pending: list[Change] = []
@@ -52,8 +52,9 @@ class Part:
             self._closing.wait(min(seconds, 2))
             return
         try:
-            if any(running(pod, self._only) for pod in self._scope.feed.list() if self._scope.owns(pod)):
-                return
+            for page in self._scope.feed.pages(PAGE):
+                if any(self._scope.owns(pod) and running(pod, self._only) for pod in page):
+                    return
             with self._open(seconds) as watch:
                 next(self._scope.feed.events(watch), None)
         except Expired:
@@ -136,8 +137,9 @@ class Part:
 
     def _compare(self, limit: int) -> None:
         self._samples, uids = [], set()
-        for pod in self._scope.feed.list(limit):
-            if self._scope.owns(pod):
+        for page in self._scope.feed.pages(limit):
+            self._owners.learn(page)
+            for pod in filter(self._scope.owns, page):
                 uids.add(str(pod["metadata"]["uid"]))
                 self._observe(pod)
         self._looked = True

@@ -204,7 +204,6 @@ def test_container_that_restarts_is_another_container(node: Node, api: Api, name
     assert len(following.all) == 2
 
 
-@pytest.mark.slow
 def test_deployment_is_followed_through_scaling_rollout_and_deletion(node: Node, api: Api, namespace: str) -> None:
     node.apply(_deployment(), namespace=namespace)
     node.apply(_pod("stranger"), namespace=namespace)
@@ -284,7 +283,6 @@ def test_things_named_together_are_told_once(node: Node, api: Api, namespace: st
     assert kinds.count(Ended) == kinds.count(PodGone) == kinds.count(Started) + 1
 
 
-@pytest.mark.slow
 def test_nothing_is_missed_over_expired_versions_small_pages_and_broken_watches(
     node: Node, api: Api, namespace: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -133,6 +133,18 @@ def test_owner_that_may_not_be_read_is_the_direct_one(server: ApiServer, follow:
     assert container.target["owner"] == "ReplicaSet/web-1"
 
 
+def test_owners_of_many_pods_are_looked_up_once_each(server: ApiServer, follow: Follow) -> None:
+    server.pods = []
+    for n in range(30):
+        reference = {"kind": "Deployment", "name": f"d{n % 10}", "uid": "d", "controller": True}
+        path = f"/apis/apps/v1/namespaces/team/replicasets/rs{n % 10}"
+        server.objects[path] = {"metadata": {"uid": f"rs{n % 10}", "ownerReferences": [reference]}}
+        server.pods.append(pod(f"p{n}", owner={**RS, "name": f"rs{n % 10}", "uid": f"rs{n % 10}"}))
+    found = follow(selector="app=web").first()
+    assert [c.target["owner"] for c in found] == [f"Deployment/d{n % 10}" for n in range(30)]
+    assert len(server.seen()) == 1 + 10
+
+
 def test_big_list_comes_in_pages(server: ApiServer, follow: Follow) -> None:
     server.pods, server.page = [pod(f"p{n}") for n in range(7)], 3
     found = follow(selector="app=web").first()
