@@ -6,6 +6,7 @@ each resource cost a second to import and are left alone; objects are plain dict
 
 import contextlib
 import json
+import math
 import os
 import socket
 import ssl
@@ -37,6 +38,9 @@ Object = dict[str, Any]
 
 _kube_config: Any = kubernetes.config  # it has no types
 _MAX_ERROR_BYTES = 1 << 16
+_WATCH_CONNECT_SECONDS = 10.0
+"""A watch is begun again and again: what matters is to know soon that the server is away."""
+
 _MAX_EVENT_BYTES = 1 << 25
 """Far above what etcd stores for one object."""
 
@@ -155,7 +159,7 @@ class Api:
         """
         query = {**query, "watch": "true", "timeoutSeconds": str(max(1, seconds))}
         try:
-            answer = self._send("GET", path, query, None, self.timeout)
+            answer = self._send("GET", path, query, None, self.timeout, _WATCH_CONNECT_SECONDS)
             if not 200 <= answer.status <= 299:
                 raise of_response(answer.status, answer.read(_MAX_ERROR_BYTES))
         except urllib3.exceptions.HTTPError as error:
@@ -181,14 +185,24 @@ class Api:
             raise of_response(answer.status, data)
         return data
 
-    def _send(self, method: str, path: str, query: Mapping[str, str], body: Object | None, seconds: float) -> Any:
-        answer = self._send_once(method, path, query, body, seconds)
+    def _send(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str],
+        body: Object | None,
+        seconds: float,
+        connect: float = math.inf,
+    ) -> Any:
+        answer = self._send_once(method, path, query, body, seconds, connect)
         if answer.status == 401 and self.reject():  # which did nothing, so that it may be sent again
             answer.drain_conn()
-            answer = self._send_once(method, path, query, body, seconds)
+            answer = self._send_once(method, path, query, body, seconds, connect)
         return answer
 
-    def _send_once(self, method: str, path: str, query: Mapping[str, str], body: Object | None, seconds: float) -> Any:
+    def _send_once(
+        self, method: str, path: str, query: Mapping[str, str], body: Object | None, seconds: float, connect: float
+    ) -> Any:
         headers = urllib3.HTTPHeaderDict(self.headers())
         headers["Accept"] = "*/*" if path.endswith("/log") else "application/json"
         if body is not None:
@@ -198,7 +212,7 @@ class Api:
             self.configuration.host + path + (f"?{urlencode(query)}" if query else ""),
             body=None if body is None else json.dumps(body).encode(),
             headers=headers,
-            timeout=urllib3.Timeout(connect=min(self.timeout, seconds), read=seconds),
+            timeout=urllib3.Timeout(connect=min(self.timeout, seconds, connect), read=seconds),
             preload_content=False,
             redirect=False,
         )
