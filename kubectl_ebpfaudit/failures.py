@@ -3,14 +3,25 @@
 A recorder that runs elsewhere hands over no more than its exit code and what it wrote to stderr.
 """
 
-from recorder.log.errors import AuditError, CannotWrite, KernelRefused, NoBcc, NoBtf, NoSuchTarget, NotRoot
+from recorder.log.errors import (
+    AuditError,
+    CannotWrite,
+    Fetched,
+    KernelRefused,
+    NoBcc,
+    NoBtf,
+    NoSuchTarget,
+    NotRoot,
+    OtherProtocol,
+)
 from replay.escape import printable
 
 _ERROR = "error: "
 
 
 _KINDS: dict[int, type[AuditError]] = {
-    kind.exit_code: kind for kind in (NoSuchTarget, CannotWrite, NotRoot, NoBcc, NoBtf, KernelRefused)
+    kind.exit_code: kind
+    for kind in (NoSuchTarget, CannotWrite, NotRoot, NoBcc, NoBtf, KernelRefused, OtherProtocol, Fetched)
 }
 
 

@@ -8,17 +8,12 @@ from typing import Any
 
 from recorder import probes, spool
 from recorder.log import __version__
-from recorder.log.errors import AuditError
+from recorder.log.errors import AuditError, OtherProtocol
 
 
 class BadConfig(AuditError):
     exit_code = 2
     meaning = "wrong usage: the command line asks for something that makes no sense"
-
-
-class OtherProtocol(AuditError):
-    exit_code = 19
-    meaning = "client and recorder are of versions that do not understand each other"
 
 
 MIN_SPOOL_BYTES = 1 << 20

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 from recorder import control
-from recorder.log.errors import AuditError
+from recorder.log.errors import AuditError, Fetched
 from recorder.spool import segment, segments
 
 _PIECE = 1 << 18
@@ -20,11 +20,6 @@ _REPORT_SECONDS = 1.0
 class NoRecorder(AuditError):
     exit_code = 1
     meaning = "failed"
-
-
-class Fetched(AuditError):
-    exit_code = 20
-    meaning = "the beginning of the log was fetched by another client and is no longer with the recorder"
 
 
 def connect(spool: Path) -> socket.socket:

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 
 FIRST_PAUSE, LAST_PAUSE = 0.25, 5.0
-_JITTER = 0.3  # of a pause: clients that lost one server do not come back all at once
+JITTER = 0.3  # of a pause: clients that lost one server do not come back all at once
 STABLE_SECONDS = 10.0
 """A connection that held so long was a good one, also if nothing came through it."""
 
@@ -38,7 +38,7 @@ class Retry:
         """An attempt is made now; if it fails, the next is due after a pause."""
         now = self._clock()
         self._away_since = now if self._away_since is None else self._away_since
-        self._attempt_at = now + self._pause * (1 + _JITTER * random.random())
+        self._attempt_at = now + self._pause * (1 + JITTER * random.random())
         self._pause = min(2 * self._pause, LAST_PAUSE)
 
     def works(self) -> None:

@@ -57,3 +57,13 @@ class KernelRefused(AuditError):
 class NoSuchTarget(AuditError):
     exit_code = 4
     meaning = "there is no such pod, container, process, cgroup, recording or session"
+
+
+class OtherProtocol(AuditError):
+    exit_code = 19
+    meaning = "client and recorder are of versions that do not understand each other"
+
+
+class Fetched(AuditError):
+    exit_code = 22
+    meaning = "the beginning of the log was fetched by another client, and the recorder has it no longer"

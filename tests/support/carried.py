@@ -1,5 +1,6 @@
 """A small log, and a carrier that brings it without any recorder."""
 
+import select
 from collections.abc import Callable
 from typing import Any
 
@@ -10,8 +11,12 @@ from recorder.log.writer import LogWriter
 
 SECOND = 10**9
 _LAYOUTS = {layout.name: layout for layout in layouts().values()}
-Chunk = bytes | Callable[[], None] | None
-"""What one `read` does: gives bytes, finds nothing (None), or calls something and finds nothing."""
+Chunk = bytes | Callable[[], object] | None
+"""What one `read` does: gives bytes, finds nothing (None), or calls something and finds nothing.
+
+If that is true, a word for the recorder is waited for."""
+
+_WORD_SECONDS = 20
 
 
 def event(name: str, time: int, session: int = 1, target: int = 1, pid: int = 100, **fields: Any) -> list[Any]:
@@ -101,7 +106,8 @@ class FakeCarrier:
             return b""
         chunk = self._chunks.pop(0)
         if callable(chunk):
-            chunk()
+            if chunk():
+                select.select([wake], [], [], _WORD_SECONDS)
             return None
         return chunk
 
@@ -120,5 +126,6 @@ class FakeCarrier:
         return self._error
 
     def close(self, whole: bool) -> str:
-        self.closed.append(whole)
+        if not self.closed:
+            self.closed.append(whole)
         return self._left

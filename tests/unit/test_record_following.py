@@ -44,8 +44,9 @@ def _make(carrier: FakeCarrier, path: Path, quiet: bool = False) -> tuple[Outcom
     return part.outcome, said.getvalue()
 
 
-def _interrupt() -> None:
+def _interrupt() -> bool:
     os.kill(os.getpid(), signal.SIGINT)
+    return True
 
 
 def test_whole_log_is_kept_byte_for_byte_and_told_as_it_happens(tmp_path: Path) -> None:
@@ -57,7 +58,7 @@ def test_whole_log_is_kept_byte_for_byte_and_told_as_it_happens(tmp_path: Path) 
     assert carrier.closed == [True]
     assert said.splitlines() == [
         "Recording default/victim/app on node1; stop with ctrl-C",
-        "22:13:21Z  session 1  started",
+        "22:13:21Z  session 1  started (exec)",
         "22:13:22Z  session 1  ls -la",
         "22:13:23Z  session 1  ended, exit code 3",
         "Recorded 1 session, 1 command, 7 bytes of output, 0 of input; nothing was lost",

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from kubectl_ebpfaudit.carrier import Order
+from kubectl_ebpfaudit.carrier import STOP, Order
 from kubectl_ebpfaudit.failures import of_recorder
 from kubectl_ebpfaudit.interrupt import Signals
 from kubectl_ebpfaudit.local import LocalCarrier
@@ -148,17 +148,18 @@ def test_recorder_without_words_is_an_error_of_its_own() -> None:
 
 CLIENT = """
 import sys
-from contextlib import closing
 from pathlib import Path
 from kubectl_ebpfaudit.carrier import Order
 from kubectl_ebpfaudit.interrupt import Signals
 from kubectl_ebpfaudit.live import Live
 from kubectl_ebpfaudit.local import LocalCarrier
 from kubectl_ebpfaudit.output import LogFile
-from kubectl_ebpfaudit.recording import record
-with Signals() as signals, closing(LogFile(Path(sys.argv[1]))) as file:
-    outcome = record(LocalCarrier(Order([]), sys.argv[2:]), file, Live(sys.stderr), signals)
-sys.exit(0 if outcome.end else 3)
+from kubectl_ebpfaudit.run import Part, Run
+with Signals() as signals:
+    live = Live(sys.stderr)
+    part = Part("here", LocalCarrier(Order([]), sys.argv[2:]), LogFile(Path(sys.argv[1])), live.view())
+    Run([part], live, signals).record()
+sys.exit(0 if part.outcome and part.outcome.end else 3)
 """
 
 

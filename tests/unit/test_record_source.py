@@ -17,13 +17,13 @@ LIMITS = Limits(60.0, None, True, 60.0, 1 << 30)
 
 def _choose(
     is_local: bool,
-    what: What = What(),
-    how: PodOptions = PodOptions(),
-    connection: Connection = Connection(),
+    what: What | None = None,
+    how: PodOptions | None = None,
+    connection: Connection | None = None,
     cgroup: str | None = None,
     pid: int | None = None,
 ) -> Source:
-    return choose(is_local, what, how, connection, LIMITS, cgroup, pid)
+    return choose(is_local, what or What(), how or PodOptions(), connection or Connection(), LIMITS, cgroup, pid)
 
 
 @pytest.mark.parametrize(
