@@ -41,7 +41,8 @@ Recording = Annotated[
     str,
     typer.Argument(
         metavar="RECORDING",
-        help="A path, the name or the beginning of the name of a recording in the store, or `latest`.",
+        help="A path, of a log or of a folder of logs, the name or the beginning of the name of a recording in the "
+        "store, or `latest`.",
         show_default=False,
     ),
 ]
@@ -49,8 +50,8 @@ RecordingOrSession = Annotated[
     str,
     typer.Argument(
         metavar="RECORDING[/SESSION]",
-        help="A path, the name or the beginning of the name of a recording in the store, or `latest`; "
-        "then the number of a session, if only one is meant.",
+        help="A path, of a log or of a folder of logs, the name or the beginning of the name of a recording in the "
+        "store, or `latest`; then the number of a session, if only one is meant.",
         show_default=False,
     ),
 ]

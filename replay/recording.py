@@ -2,8 +2,9 @@
 
 import contextlib
 import heapq
+import resource
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from operator import itemgetter
@@ -18,6 +19,8 @@ from replay.errors import NoSuchRecording
 from replay.escape import printable, text
 from replay.fields import node_name, number
 from replay.model import SESSION_UNDER_WAY
+
+_OTHER_FILES = 64
 
 
 def logs_in(folder: Path) -> list[Path]:
@@ -160,7 +163,9 @@ def opened(path: Path) -> Iterator[Recording]:
             yield Recording(path, [_part(path, files)], [], is_folder=False)
             return
         parts, broken = [], []
-        for log in _logs(path):
+        logs = _logs(path)
+        _make_room(len(logs))
+        for log in logs:
             try:
                 parts.append(_part(log, files))
             except AuditError as error:
@@ -171,7 +176,16 @@ def opened(path: Path) -> Iterator[Recording]:
         yield Recording(path, parts, broken, is_folder=True)
 
 
-def _logs(folder: Path) -> Iterable[Path]:
+def _make_room(files: int) -> None:
+    """Raises the limit on open files, as far as it may be raised: many systems begin with 1024, some with 256."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = files + _OTHER_FILES
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        allowed = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(allowed, soft), hard))
+
+
+def _logs(folder: Path) -> list[Path]:
     try:
         found = logs_in(folder)
     except OSError as error:

@@ -266,11 +266,13 @@ def test_recorder_that_dies_leaves_what_it_sent(node: Node, victim: Victim, tmp_
         _kill(node, "agent")
         assert record.wait() == 3
     assert record.said.splitlines()[-1].startswith(b"error: ")
-    assert b"has no end record: the recorder on node node1 ended with exit code 137" in record.said
+    assert b"ends too early: the recorder on node node1 ended with exit code 137" in record.said
     assert b"Traceback" not in record.said
     log = _log(tmp_path / "x")
-    assert log.damage is not None
-    assert log.damage.cut
+    assert log.damage is None
+    assert log.end is not None
+    assert log.end.reason == "recorder died"
+    assert log.end.lost
 
 
 def test_recorder_pod_that_somebody_deletes_leaves_what_it_sent(node: Node, victim: Victim, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from recorder.log import codec, format
+from recorder.log.objects import MAX_ABOUT_BYTES
 from recorder.log.writer import BLOCK_BYTES
 
 ROOT = Path(__file__).parents[2]
@@ -62,6 +63,7 @@ def test_the_log_format_names_the_version_and_the_limits_of_the_code() -> None:
         assert f"| {what} | {size >> 20} MiB |" in text
     assert f"| elements of an array or map | {codec.MAX_ITEMS:,} |" in text
     assert f"| maps in one object | {codec.MAX_MAPS:,} |" in text
+    assert f"| `about` of a `target_start` | {MAX_ABOUT_BYTES >> 10} KiB |" in text
     assert f"about {BLOCK_BYTES >> 10} KiB are collected" in text
 
 

@@ -279,6 +279,7 @@ def test_fields_that_an_older_version_did_not_write_are_missing(tmp_path: Path) 
 
 NESTED = b"\x91" * 5000 + b"\xc0"
 MANY_MAPS = (b"\xdc\xff\xff" + b"\x80" * 65535) * 60
+MANY_SEALED_MAPS = (b"\xdd\x00\x01\x00\x00" + (b"\x81\xa6sha256\xc0" + b"\x80" * 8191) * 8) * 60
 MANY_STRINGS = b"\xdc\x00\x14" + (b"\xdc\xff\xff" + b"\xa2ab" * 65535) * 20
 FRAME_OF_A_PETABYTE = b"\x28\xb5\x2f\xfd\xe0" + (1 << 50).to_bytes(8, "little") + b"\x01\x00\x00"
 
@@ -330,6 +331,7 @@ OBJECTS: dict[str, bytes] = {
     "4 GB of bytes": b"\xc6\xff\xff\xff\xff",
     "a map as a key": b"\x81\x80\x01",
     "millions of maps": b"\xdc\x00\x3c" + MANY_MAPS,
+    "millions of maps, each with a map that looks like an object": b"\xdc\x00\x3c" + MANY_SEALED_MAPS,
     "millions of strings": MANY_STRINGS,
     "a block of 1 EB": codec.pack({**block(b""), "size": 1 << 60}),
     "a block without data": codec.pack({"block": 0}),
@@ -399,6 +401,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
     "hostile",
     [
         lambda: chained() + OBJECTS["millions of maps"],
+        lambda: chained() + b"\xdc\x00\x3c" + MANY_SEALED_MAPS,
         lambda: chained() + OBJECTS["millions of strings"],
         lambda: chained(block(MANY_MAPS)),
         lambda: chained(block(MANY_STRINGS[:-9])),

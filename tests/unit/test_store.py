@@ -47,6 +47,57 @@ def test_a_file_wins_over_a_session_and_over_the_store(recordings: Path, tmp_pat
     assert store.resolve("db").path == Path("db")
 
 
+@pytest.fixture
+def run(recordings: Path) -> Path:
+    """A folder of logs, newer than all else; one of its nodes is called 3."""
+    folder = recordings / "team.web_20260102T030405Z"
+    folder.mkdir()
+    for name in ("node-a", "3"):
+        (folder / f"{name}.ebpfaudit").touch()
+    return folder
+
+
+@pytest.mark.parametrize("name", ["team.web_20260102T030405Z", "team", "team/", "latest"])
+def test_a_name_finds_a_folder_of_logs(run: Path, name: str) -> None:
+    assert store.resolve(name) == store.Reference(run, None)
+
+
+def test_a_folder_is_as_new_as_its_newest_log(run: Path) -> None:
+    for log in run.iterdir():
+        os.utime(log, (1, 1))
+    assert store.resolve("latest").path.name == "web_a.ebpfaudit"
+    os.utime(run / "3.ebpfaudit", (5000, 5000))
+    assert store.resolve("latest").path == run
+
+
+@pytest.mark.parametrize(
+    ("name", "log", "session"),
+    [
+        ("team/3", "", 3), ("team/3.ebpfaudit", "3.ebpfaudit", None), ("team/3/2", "3.ebpfaudit", 2),
+        ("team/node-a", "node-a.ebpfaudit", None), ("team/node-a/2", "node-a.ebpfaudit", 2),
+        ("latest/node-a.ebpfaudit/2", "node-a.ebpfaudit", 2),
+    ],
+)  # fmt: skip
+def test_sessions_and_logs_of_a_folder_follow_a_slash(run: Path, name: str, log: str, session: int | None) -> None:
+    assert store.resolve(name) == store.Reference(run / log, session)
+    by_path = name.replace("team", str(run)).replace("latest", str(run))
+    assert store.resolve(by_path) == store.Reference(run / log, session)
+
+
+@pytest.mark.parametrize("name", ["team/x", "team/0", "team/x/1", "team/../db/1", "team/node-a/x/1"])
+def test_what_a_folder_has_not_is_an_error(run: Path, name: str) -> None:
+    with pytest.raises(NoSuchRecording, match="there is no"):
+        store.resolve(name)
+
+
+def test_a_folder_without_logs_hides_no_recording_of_the_store(run: Path, tmp_path: Path) -> None:
+    (tmp_path / "db").mkdir()
+    assert store.resolve("db").path.parent == run.parent
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(NoSuchRecording, match="no recording in the folder empty"):
+        store.resolve("empty")
+
+
 @pytest.mark.parametrize("name", ["db/x", "db/0", "db/-1", "db/²"])
 def test_what_is_no_number_is_no_session(recordings: Path, name: str) -> None:
     with pytest.raises(WrongUsage, match="is no session"):
