@@ -139,7 +139,8 @@ def _lockdown(mode: object) -> Check:
 def _probes(found: object) -> Iterator[Check]:
     found = found if isinstance(found, dict) else {}
     taken = found.get("taken") if isinstance(found.get("taken"), dict) else {}
-    refused = [r for r in found.get("refused") or [] if isinstance(r, dict)]
+    listed = found.get("refused")
+    refused = [r for r in listed if isinstance(r, dict)] if isinstance(listed, list) else []
     reasons = "; ".join(f"{r.get('way')}: {_first_line(r.get('reason'))}" for r in refused)
     if not taken:
         remedy = "see docs/security.md for what kernels can be recorded on"
