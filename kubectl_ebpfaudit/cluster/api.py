@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 import kubernetes.config
 import urllib3
@@ -64,6 +64,19 @@ class Access:
     as_groups: list[str] = field(default_factory=list)
     timeout: float = 30.0
 
+    def impersonated(self, user: Object) -> list[tuple[str, str]]:
+        """Headers that say as whom: what the options say, else what the user's entry in the kubeconfig says."""
+        name, groups = self.as_user, self.as_groups
+        found: list[tuple[str, str]] = []
+        if not name:
+            name, groups = user.get("as"), user.get("as-groups") or []
+            found += [("Impersonate-Uid", str(user["as-uid"]))] if user.get("as-uid") else []
+            for key, values in (user.get("as-user-extra") or {}).items():
+                found += [(f"Impersonate-Extra-{quote(key, safe='')}", str(value)) for value in values]
+        if not name:
+            return []
+        return [("Impersonate-User", name), *(("Impersonate-Group", group) for group in groups), *found]
+
 
 class Api:
     """A connection to an API server. `context` and `namespace` are those of the kubeconfig. For any thread.
@@ -79,14 +92,18 @@ class Api:
         namespace: str,
         proxy_url: str | None = None,
         source: Source | None = None,
+        user: Object | None = None,
     ) -> None:
-        """Raises NoContext for a proxy that cannot be used. `source` gives credentials instead of `configuration`."""
+        """Raises NoContext for a proxy that cannot be used. `source` gives credentials instead of `configuration`.
+
+        `user` is the user's entry in the kubeconfig.
+        """
         self.configuration = configuration
         self.context = context
         self.namespace = namespace or "default"
         self.timeout = access.timeout
         self.proxy: Proxy | None = choose_proxy(configuration.host, proxy_url, os.environ)
-        self._access = access
+        self._impersonated = access.impersonated(user or {})
         self._source = source
         self._used = Credentials()
         self._files: CertificateFiles | None = None
@@ -107,9 +124,7 @@ class Api:
         found = [("User-Agent", f"kubectl-ebpfaudit/{__version__}")]
         with self._renewal:
             found += self._credentials()
-        if self._access.as_user:
-            found.append(("Impersonate-User", self._access.as_user))
-        return found + [("Impersonate-Group", group) for group in self._access.as_groups]
+        return found + self._impersonated
 
     def _credentials(self) -> list[tuple[str, str]]:
         if self._source:
@@ -279,7 +294,7 @@ def connect(access: Access) -> Api:
         where = f"context {printable(context.name)}"
         raise NoContext(f"the kubeconfig {printable(path)} cannot be used: {where}: {printable(reason[0])}") from error
     proxy_url = context.cluster.get("proxy-url")
-    return Api(configuration, access, context.name, context.namespace, proxy_url, source)
+    return Api(configuration, access, context.name, context.namespace, proxy_url, source, context.user)
 
 
 def _source(context: kubeconfig.Context) -> Source | None:

@@ -22,6 +22,9 @@ _PATHS = {
 }
 """Entries that are paths, relative to the file that they are in."""
 
+_AUTH_PROVIDERS = ("oidc", "gcp")
+"""Those that the library knows; of others it says nothing and asks as nobody."""
+
 _SINGULAR = {"contexts": "context", "clusters": "cluster", "users": "user"}
 
 
@@ -78,6 +81,7 @@ def read(path: str, files: list[Path], wanted: str | None) -> Context:
     cluster = _named(merged, context, "cluster", where, path)
     _check_server(cluster, context["cluster"], path)
     user = _named(merged, context, "user", where, path) if context.get("user") else {}
+    _check_user(user, context.get("user"), path)
     return Context(name, _text(context.get("namespace"), f"the namespace of {where}", path), cluster, user, path)
 
 
@@ -149,6 +153,22 @@ def _check_server(cluster: dict[str, Any], name: str, path: str) -> None:
         usable = False
     if not usable:
         raise _unusable(path, f"the server of cluster {name} is no URL: {server}")
+
+
+def _check_user(user: dict[str, Any], name: object, path: str) -> None:
+    provider = user.get("auth-provider")
+    if isinstance(provider, dict) and provider.get("name") not in _AUTH_PROVIDERS:
+        reason = f"the auth-provider {provider.get('name')} of user {name} is one that kubectl has given up as well"
+        raise _unusable(path, f"{reason}: log in with a credential plugin (exec)")
+    groups = user.get("as-groups") or []
+    extra = user.get("as-user-extra") or {}
+    if not isinstance(groups, list) or not all(isinstance(group, str) for group in groups):
+        raise _unusable(path, f"as-groups of user {name} is no list of text")
+    if not isinstance(extra, dict) or not all(isinstance(k, str) and isinstance(v, list) for k, v in extra.items()):
+        raise _unusable(path, f"as-user-extra of user {name} is not keys with lists")
+    if (groups or extra or user.get("as-uid")) and not user.get("as"):
+        raise _unusable(path, f"user {name} has groups to act in (as-groups), and nobody to act as (as)")
+    _text(user.get("as"), f"as of user {name}", path)
 
 
 def _mapping(value: object, what: str, file: object) -> dict[str, Any]:

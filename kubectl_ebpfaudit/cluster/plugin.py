@@ -5,6 +5,7 @@ https://kubernetes.io/docs/reference/access-authn-authz/authentication/#client-g
 
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -119,7 +120,7 @@ class Plugin:
     def _time(self, text: str) -> float:
         try:
             # Python 3.10 reads neither Z nor fractions of any other length than 3 and 6.
-            parsed = datetime.fromisoformat(text.strip().upper().replace("Z", "+00:00"))
+            parsed = datetime.fromisoformat(re.sub(r"\.\d+", "", text.strip().upper()).replace("Z", "+00:00"))
         except ValueError as error:
             raise self._failed(f"its expirationTimestamp is no time: {text}") from error
         return (parsed if parsed.tzinfo else parsed.replace(tzinfo=timezone.utc)).timestamp()

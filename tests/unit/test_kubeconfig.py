@@ -83,6 +83,14 @@ def _cluster(**cluster: Any) -> str:
         ),
         (_cluster(server="https://c", **{"certificate-authority-data": "a"}), "context x: "),
         (_user(**{"client-certificate": "/nowhere"}), "context x: File does not exist: /nowhere"),
+        (
+            _user(**{"auth-provider": {"name": "azure"}}),
+            "the auth-provider azure of user u is one that kubectl has given up as well: log in with",
+        ),
+        (_user(**{"as": "a", "as-groups": "b"}), "as-groups of user u is no list of text"),
+        (_user(**{"as": "a", "as-user-extra": {"b": "c"}}), "as-user-extra of user u is not keys with lists"),
+        (_user(**{"as-groups": ["b"]}), "user u has groups to act in (as-groups), and nobody to act as (as)"),
+        (_user(**{"as": ["a"]}), "as of user u is a list, not text"),
         (_user(exec="x"), "the credential plugin of context x: exec is not keys with values"),
         (_user(exec={"apiVersion": "v9"}), "the credential plugin of context x: exec names no command"),
         (
@@ -135,6 +143,22 @@ def test_paths_are_relative_to_their_file(tmp_path: Path, monkeypatch: pytest.Mo
     (tmp_path / "token").unlink()
     with pytest.raises(NoCredentials, match=r"the token file .*/token: No such file"):
         api.headers()
+
+
+def test_user_of_the_kubeconfig_may_act_as_another_unless_an_option_says_so(tmp_path: Path) -> None:
+    path = tmp_path / "config"
+    acts = {"as": "a", "as-groups": ["g", "h"], "as-uid": "7", "as-user-extra": {"x/y": ["1", "2"]}}
+    path.write_text(_user(token="t", **acts))
+    assert [h for h in connect(Access(str(path))).headers() if h[0].startswith("Impersonate")] == [
+        ("Impersonate-User", "a"),
+        ("Impersonate-Group", "g"),
+        ("Impersonate-Group", "h"),
+        ("Impersonate-Uid", "7"),
+        ("Impersonate-Extra-x%2Fy", "1"),
+        ("Impersonate-Extra-x%2Fy", "2"),
+    ]
+    headers = connect(Access(str(path), as_user="b")).headers()
+    assert [h for h in headers if h[0].startswith("Impersonate")] == [("Impersonate-User", "b")]
 
 
 # proxies
