@@ -68,13 +68,18 @@ def _probes() -> dict[str, Any]:
         try:
             found = probes.load(ways=(way,))
         except AuditError as error:
-            reason = f"{error}\n{error.details}"[:_MAX_REASON].strip()
-            refused.append({"way": probes.TTY_NAMES[way], "reason": reason})
+            refused.append(_refusal(probes.TTY_NAMES[way], error))
             continue
         for fd in (*found.links, *found.programs, *found.maps.values()):
             os.close(fd)
         return {"taken": found.taken, "refused": refused}
     return {"taken": {}, "refused": refused}
+
+
+def _refusal(way: str, error: AuditError) -> dict[str, str]:
+    """Why one way cannot be taken: what was said of it in an error that speaks of all, and what the verifier said."""
+    said = str(error).partition(f"{way}: ")[2].rpartition("); ")[0] or str(error)
+    return {"way": way, "reason": f"{said}\n{error.details}"[:_MAX_REASON].strip()}
 
 
 def _free(spool: Path) -> int | None:
