@@ -42,6 +42,8 @@ def attach_to(
     from kubectl_ebpfaudit.cluster.plan import told
     from kubectl_ebpfaudit.cluster.selection import Selection
 
+    if name is None and write is not None:
+        name = _recording_in(write)
     pods = recorders.named(api, connection.namespace_of_recorders, name)
     known = [recorders.Recorder(pod, {}) for pod in pods]
     recording = known[0].recording
@@ -83,11 +85,29 @@ def _files_of(recording: str, write: str | None) -> list[Path]:
         candidates = [log for path in store.files() for log in _logs(path)]
     else:
         candidates = _logs(Path(write))
-    return [path for path in candidates if _recording_of(path) == recording]
+    # A file that was made and killed before anything came is as good as none.
+    return [path for path in candidates if _recording_of(path) == recording or (write and _is_empty(path))]
+
+
+def _recording_in(write: str) -> str | None:
+    """The recording that -w names a log of, so that it need not be named twice."""
+    return next((found for path in _logs(Path(write)) if (found := _recording_of(path))), None)
 
 
 def _logs(path: Path) -> list[Path]:
     return sorted(path.glob(f"*{SUFFIX}")) if path.is_dir() else [path] if path.is_file() else []
+
+
+def _is_empty(path: Path) -> bool:
+    return path.is_file() and not path.stat().st_size
+
+
+def _node_of(path: Path) -> str:
+    """The name of the node that a log is of; of an empty one, that of its file."""
+    if _is_empty(path):
+        return path.stem
+    node = read_ends(path)[0].raw.get("node")
+    return str(node.get("name")) if isinstance(node, dict) else ""
 
 
 def _recording_of(path: Path) -> str:
@@ -108,8 +128,6 @@ def _new_files(recording: str, write: str | None, found: list[Path], count: int)
 def _file_of(found: list[Path], node: str, view: View, count: int) -> LogFile | None:
     """The file that has the log of that node's recorder so far."""
     for path in found:
-        header = read_ends(path)[0]
-        of_node = header.raw.get("node")
-        if count == 1 or (isinstance(of_node, dict) and of_node.get("name") == node):
+        if count == 1 or _node_of(path) == node:
             return LogFile.resume(path, lambda parsed: view.object(parsed, again=True))
     return None

@@ -133,6 +133,7 @@ class View:
     def __init__(self, live: Live, node: str) -> None:
         self._live, self.node = live, printable(node)
         self._header: Header | None = None
+        self._died: object = None
         self._realtime = 0
         self._targets: dict[int, str] = {}
         self._on_terminal: dict[int, bool] = {}
@@ -143,6 +144,7 @@ class View:
         """Shows what is to be shown of an object of the log. `again`: it was there before this run."""
         if isinstance(parsed, Header):
             self._header = parsed
+            self._died = _gap_reason(parsed, "GAP_RECORDER_DIED")
             self._realtime = parsed.realtime - parsed.monotonic
             for target in parsed.targets:
                 self._targets[target.number] = printable(target.name)
@@ -238,6 +240,8 @@ class View:
             return f"ended by signal {signal}" if signal else f"ended, exit code {_number(fields, 'exit_code')}"
         if kind == "exec":
             return _command(fields)
+        if kind == "gap" and _number(fields, "reason") == self._died:
+            return "the recorder died: what happens from here on is not recorded"
         if kind == "gap":
             return f"lost {_number(fields, 'events')} events and {_number(fields, 'bytes')} bytes here"
         if kind == "target_end":
@@ -250,6 +254,13 @@ class View:
             return time.strftime("%H:%M:%SZ", time.gmtime(seconds))
         except (ValueError, OverflowError, OSError):  # a clock that no log of ours can have
             return "--:--:--Z"
+
+
+def _gap_reason(header: Header, name: str) -> object:
+    """The number that the log has for a reason; None if it knows of none such."""
+    enums = header.raw.get("enums")
+    reasons = enums.get("gap_reason") if isinstance(enums, dict) else None
+    return reasons.get(name) if isinstance(reasons, dict) else None
 
 
 def _command(fields: dict[str, Any]) -> str:

@@ -37,9 +37,9 @@ def conclude(parts: list[Part], live: Live, path: Path, as_json: bool = False) -
 def summary(parts: list[Part], live: Live) -> str:
     """One line: what was recorded, and what was lost."""
     ends = [part.outcome.end for part in parts if part.outcome and part.outcome.end]
-    if len(ends) < len(parts):
+    if len(ends) < len(parts) or any(end.reason == RECORDER_DIED for end in ends):
         counts = f"{_count(live.sessions, 'session')}, {_count(live.commands, 'command')}"
-        return f"Recorded {counts}; the log has no end"
+        return f"Recorded {counts}; the log {'has no end' if len(ends) < len(parts) else 'ends too early'}"
     totals = {key: sum(end.totals.get(key, 0) for end in ends) for key in _TOTALS}
     counts = f"{_count(totals['sessions'], 'session')}, {_count(totals['execs'], 'command')}"
     out, typed = totals["output_bytes"], totals["input_bytes"]

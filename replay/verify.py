@@ -7,7 +7,7 @@ from recorder.log.reader import Log
 from replay.model import Gap, Timeline
 from replay.stream import UNEXPLAINED
 from replay.timeline import build
-from replay.words import count, gap_note
+from replay.words import RECORDER_DIED, count, gap_note
 
 DAMAGED, UNFINISHED, LOSSY, COMPLETE = "damaged", "unfinished", "lossy", "complete"
 
@@ -39,13 +39,17 @@ def verify(log: Log) -> Verdict:
         verdict.findings += [(DAMAGED, text) for text in _contradictions(timeline, end.totals)]
     gaps = [("", gap) for gap in timeline.gaps]
     gaps += [(f"session {s.number}: ", gap) for s in timeline.sessions for gap in s.gaps]
-    verdict.findings += [(LOSSY, where + _gap(gap)) for where, gap in gaps if gap.events or gap.bytes]
+    verdict.findings += [(LOSSY, where + _gap(gap)) for where, gap in gaps if _tells_of_loss(gap)]
     if end and end.lost and not gaps:
         events, lost_bytes = end.totals.get("lost_events", 0), end.totals.get("lost_bytes", 0)
         verdict.findings.append(
             (LOSSY, f"the end record speaks of {count(events, 'event')} and {count(lost_bytes, 'byte')} lost")
         )
     return verdict
+
+
+def _tells_of_loss(gap: Gap) -> bool:
+    return bool(gap.events or gap.bytes) or gap.reason == RECORDER_DIED
 
 
 def _contradictions(timeline: Timeline, totals: dict[str, Any]) -> list[str]:

@@ -3,6 +3,9 @@
 from replay.escape import printable
 from replay.model import Gap
 
+RECORDER_DIED = "recorder_died"
+"""Reason of a gap of which nobody knows the size."""
+
 
 def count(number: int, what: str) -> str:
     """1 byte, 1,234 bytes."""
@@ -24,5 +27,7 @@ def gap_note(gap: Gap) -> str:
     """What is missing here, where and why, in one line."""
     stream = {"out": " of output", "in": " of input"}.get(gap.direction, "")
     what = lost(gap.events, gap.bytes)
+    if gap.reason == RECORDER_DIED:
+        return "!! the recorder died: what happened from here on is not recorded"
     missing = "an unknown amount" if what == "nothing" else what
     return f"!! missing: {missing}{stream} ({printable(gap.reason).replace('_', ' ')})"

@@ -33,7 +33,7 @@ class PodCarrier:
         self.name, self.node = str(metadata["name"]), str(spec.get("nodeName", ""))
         self._namespace = str(metadata["namespace"])
         self._pod = PodWatch(api, self._namespace, self.name, manifest if exists else None)
-        self._created = exists
+        self._created = self._found = exists
         self._stream: ExecStream | None = None
         self._received = offset
         self._failure: AuditError | None = None
@@ -52,6 +52,8 @@ class PodCarrier:
         """Asks for the pod, and does not wait for it. Raises AuditError."""
         with interruptible():
             pass  # from here on a pod may be created, which must not be cut short
+        if self._created:
+            return
         self._created = True  # also an attempt without an answer may have made it
         try:
             self._pod.last = recorders.create(self._api, self._manifest)
@@ -60,8 +62,7 @@ class PodCarrier:
             raise
 
     def start(self, interruptible: Interruptible) -> None:
-        if not self._created:
-            self.create(interruptible)
+        self.create(interruptible)
         with interruptible():
             if not ended(self._pod.last):
                 self._pod.wait_running(pods.START_SECONDS)
@@ -174,7 +175,8 @@ class PodCarrier:
 
     def close(self, whole: bool) -> str:
         self.leave()
-        if not self._created:
+        # What was found running, and has more to give, is somebody's evidence: it ends by itself.
+        if not self._created or (self._found and not whole and not self.is_dead):
             return ""
         self._created = False
         return recorders.delete(self._pod, self._api, _GONE_SECONDS)
