@@ -23,6 +23,7 @@ from recorder.log.errors import AuditError
 
 STDIN, STDOUT, STDERR, STATUS = 0, 1, 2, 3
 _PROTOCOLS = ["v5.channel.k8s.io", "v4.channel.k8s.io"]
+_TCP_OPTIONS = {"TCP_NODELAY": 1, "TCP_KEEPIDLE": 5, "TCP_KEEPINTVL": 3, "TCP_KEEPCNT": 3}
 _PING_SECONDS = 4.0
 _DEAD_SECONDS = 12.0
 """Heard nothing for so long, not even an answer to a ping: the connection is dead."""
@@ -147,7 +148,9 @@ def _open(api: Api) -> socket.socket:
         raw = socket.create_connection((host, port), api.timeout)
     try:
         raw.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for name, value in _TCP_OPTIONS.items():
+            if hasattr(socket, name):  # not every system has all
+                raw.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
         if server.scheme != "https":
             return raw
         return _tls(api.configuration).wrap_socket(raw, server_hostname=api.configuration.tls_server_name or host)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.cluster.conftest import Victim
 from tests.cluster.node import Node
 
 ROOT = Path(__file__).parents[2]
@@ -45,6 +46,12 @@ def run(node: Node, *arguments: str, user: str = "admin", env: Mapping[str, str]
     assert "Traceback" not in done.stderr, done.stderr
     assert done.stderr.count("error: ") <= 1, done.stderr
     return Ran(done.returncode, done.stdout, done.stderr)
+
+
+def short_record(folder: Path, victim: Victim) -> list[str]:
+    """The arguments of a record that ends soon, with its log in `folder`."""
+    options = ["--force", "--duration", "1s", "-q"]
+    return ["record", victim.pod, "-n", victim.namespace, "-w", str(folder / "x"), *options]
 
 
 def recorders(node: Node) -> list[dict[str, Any]]:

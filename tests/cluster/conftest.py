@@ -52,6 +52,16 @@ def victim(node: Node) -> Iterator[Victim]:
     node.kubectl("delete", "namespace", victim.namespace, "--wait=false")
 
 
+@pytest.fixture(scope="module")
+def target(node: Node) -> Iterator[Victim]:
+    """A Ready pod for all tests of this module, which do nothing to it."""
+    victim = Victim(node.fresh_namespace())
+    node.apply(_pod(victim), namespace=victim.namespace)
+    node.wait_ready(victim.pod, namespace=victim.namespace)
+    yield victim
+    node.kubectl("delete", "namespace", victim.namespace, "--wait=false")
+
+
 def _pod(victim: Victim) -> dict[str, object]:
     container = {
         "name": victim.container,
