@@ -42,6 +42,18 @@ def recorder_image() -> str:
 
 
 @pytest.fixture
+def two_nodes(node: Node) -> Iterator[tuple[str, str]]:
+    """The names of two nodes of the cluster. The second is made for the first test that wants it.
+
+    In between it is cordoned: other tests have all their pods on one node.
+    """
+    second = node.nodes[1] if len(node.nodes) > 1 else node.add_node()
+    node.kubectl("uncordon", second)
+    yield node.nodes[0], second
+    node.kubectl("cordon", second)
+
+
+@pytest.fixture
 def victim(node: Node) -> Iterator[Victim]:
     """A Ready pod, in a namespace of its own."""
     victim = Victim(node.fresh_namespace())

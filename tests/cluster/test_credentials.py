@@ -184,7 +184,7 @@ def test_plugin_that_is_missing_is_named_with_its_hint(node: Node, target: Victi
 @contextmanager
 def _proxy(node: Node, path: Path, *user: str) -> Iterator[int]:
     """The port of a proxy within the node's network, which leads to its API server; a user is NAME:PASSWORD."""
-    argv = [sys.executable, "-m", "tests.support.proxy", "6443", str(path / "proxied"), *user]
+    argv = [sys.executable, "-m", "tests.support.http_proxy", "6443", str(path / "proxied"), *user]
     (path / "proxied").write_text("")
     command = node.command(argv)
     with subprocess.Popen(command.argv, env=command.env, cwd=ROOT, stdout=subprocess.PIPE) as program:

@@ -68,7 +68,7 @@ def test_user_without_rights_gets_no_shell(node: Node, victim: Victim) -> None:
 
 @pytest.mark.slow
 def test_killed_run_is_cleared_away_and_a_live_one_is_not(node: Node, victim: Victim) -> None:
-    starts = "from tests.cluster.node import Node; Node.start(); print('up', flush=True); input()"
+    starts = "from tests.cluster.node import Node; Node.start().add_node(); print('up', flush=True); input()"
     with subprocess.Popen(
         [sys.executable, "-c", starts],
         cwd=Path(__file__).parents[2],

@@ -1,36 +1,47 @@
-"""The files that the node's programs read. Everything in them is of this node alone."""
+"""The files that the programs read. Everything in them is of this cluster, or this machine, alone."""
 
 import json
 import subprocess
 from pathlib import Path
+from typing import Any
 
 from tests.cluster.node import requirements
 from tests.cluster.node.place import Place
 
 # Each with its group. Only the first has any rights at the start.
 USERS = {"admin": "system:masters", "alice": "developers"}
-ADDRESS = "10.244.255.1"
+API_PORT = 6443
 SERVICES = "10.96.0.0/16"
-_PODS = "10.244.0.0/24"
 
 
-def kubeconfig(folder: Path, user: str) -> Path:
-    return folder / f"kubeconfig-{user}"
+def address(number: int) -> str:
+    """The IP address of a machine; the first has number 1."""
+    return f"10.244.255.{number}"
+
+
+def kubeconfig(folder: Path, user: str, port: int = API_PORT) -> Path:
+    """The file with which a user reaches the API server at this port of 127.0.0.1; written if need be."""
+    path = folder / f"kubeconfig-{user}-{port}"
+    if not path.exists():
+        path.write_text(_kubeconfig(folder, user, port))
+        path.chmod(0o600)
+    return path
 
 
 def write(place: Place) -> None:
-    """Fills the place's folder."""
+    """Fills the place's folder with what the control plane reads."""
     folder = place.folder
     _write_keys(folder)
     _write(folder / "tokens.csv", *(f'{user}-token,{user},{user},"{group}"' for user, group in USERS.items()))
-    for user in USERS:
-        kubeconfig(folder, user).write_text(_kubeconfig(folder, user))
-        kubeconfig(folder, user).chmod(0o600)
     (folder / "audit-policy").write_text(_AUDIT_POLICY)
-    (folder / "kubelet.yaml").write_text(_kubelet(folder))
+
+
+def write_machine(folder: Path, number: int) -> None:
+    """Fills a machine's folder with what its kubelet and its containerd read."""
+    (folder / "kubelet.yaml").write_text(_kubelet(folder, number))
     (folder / "containerd.toml").write_text(_containerd(folder))
     (folder / "cni").mkdir()
-    (folder / "cni" / "pods.conflist").write_text(json.dumps(_NETWORK))
+    (folder / "cni" / "pods.conflist").write_text(json.dumps(_network(number)))
 
 
 def _write(path: Path, *lines: str) -> None:
@@ -66,8 +77,8 @@ def _openssl(*arguments: str) -> None:
 
 
 # JSON is YAML: what the standard library writes, Kubernetes reads.
-def _kubeconfig(folder: Path, user: str) -> str:
-    cluster = {"server": "https://127.0.0.1:6443", "certificate-authority": str(folder / "server.crt")}
+def _kubeconfig(folder: Path, user: str, port: int) -> str:
+    cluster = {"server": f"https://127.0.0.1:{port}", "certificate-authority": str(folder / "server.crt")}
     config = {
         "apiVersion": "v1",
         "kind": "Config",
@@ -79,14 +90,15 @@ def _kubeconfig(folder: Path, user: str) -> str:
     return json.dumps(config, indent=1)
 
 
-def _kubelet(folder: Path) -> str:
+def _kubelet(folder: Path, number: int) -> str:
     config = {
         "apiVersion": "kubelet.config.k8s.io/v1beta1",
         "kind": "KubeletConfiguration",
         # Nobody outside the node's network namespace can reach it.
         "authentication": {"anonymous": {"enabled": True}, "webhook": {"enabled": False}},
         "authorization": {"mode": "AlwaysAllow"},
-        "address": ADDRESS,
+        "address": address(number),
+        "healthzPort": 0,  # every machine's would be the same port of 127.0.0.1
         "cgroupDriver": "cgroupfs",
         "failCgroupV1": False,
         "failSwapOn": False,
@@ -141,20 +153,22 @@ state = "{folder}/containerd-state"
     runtime_type = "io.containerd.runc.v2"
 """
 
-_NETWORK = {
-    "cniVersion": "0.4.0",
-    "name": "pods",
-    "plugins": [
-        {
-            "type": "bridge",
-            "bridge": "pods",
-            "isGateway": True,
-            "ipMasq": False,
-            "ipam": {
-                "type": "host-local",
-                "ranges": [[{"subnet": _PODS}]],
-                "routes": [{"dst": "0.0.0.0/0"}],
-            },
-        }
-    ],
-}
+
+def _network(number: int) -> dict[str, Any]:
+    return {
+        "cniVersion": "0.4.0",
+        "name": "pods",
+        "plugins": [
+            {
+                "type": "bridge",
+                "bridge": f"pods{number}",
+                "isGateway": True,
+                "ipMasq": False,
+                "ipam": {
+                    "type": "host-local",
+                    "ranges": [[{"subnet": f"10.244.{number}.0/24"}]],
+                    "routes": [{"dst": "0.0.0.0/0"}],
+                },
+            }
+        ],
+    }

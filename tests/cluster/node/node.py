@@ -1,21 +1,23 @@
-"""The node itself: start it, use it as a user would, stop it."""
+"""The cluster: start it, use it as a user would, break parts of it, stop it."""
 
 import json
 import os
 import subprocess
+import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import count
 from pathlib import Path
 from typing import Any
 
-from tests.cluster.node import config, leftovers, requirements
-from tests.cluster.node.place import Place, cgroup_mounts, new_place, registry_lock
-from tests.cluster.node.programs import Programs
+from tests.cluster.node import config, control_plane, leftovers, requirements
+from tests.cluster.node.machine import Machine
+from tests.cluster.node.place import Place, new_place, registry_lock
 from tests.cluster.node.wait import until
+from tests.support.proxy import Proxy
 
-NAME = "node1"
 _START_SECONDS = 60
 _POD_SECONDS = 60
 
@@ -29,19 +31,19 @@ class Command:
 
 
 class Node:
-    """A running one-node cluster."""
+    """A running cluster: of one node, until more are added."""
 
     def __init__(self, place: Place, binary: Path, images: Sequence[Path]) -> None:
-        self._place = place
+        self._place, self._binary, self._images = place, binary, images
         self._namespaces = count(1)
         for folder in ("bin", "home"):
             (place.folder / folder).mkdir()
         (place.folder / "bin" / "kubectl").symlink_to(binary)
         config.write(place)
-        _make_cgroups(place)
         _make_network(place)
-        self._programs = Programs(place)
-        self._start(str(binary), images)
+        self._machines = [Machine(place, 1, binary)]
+        self._programs = self._machines[0].programs  # the control plane runs there, too
+        self._start()
 
     @classmethod
     def start(cls, images: Sequence[Path] = ()) -> "Node":
@@ -64,7 +66,38 @@ class Node:
     def stop(self) -> None:
         with registry_lock():
             leftovers.remove(self._place)
-        self._programs.reap()
+        for machine in self._machines:
+            machine.programs.reap()
+
+    def add_node(self) -> str:
+        """Adds a node with the same images, node2 the first; returns its name once it is Ready."""
+        self._machines.append(machine := Machine(self._place, len(self._machines) + 1, self._binary))
+        machine.start_containerd()
+        self._until(f"the containerd of {machine.name} is up", machine.containerd_answers)
+        self._join(machine)
+        return machine.name
+
+    @property
+    def nodes(self) -> list[str]:
+        """The names of the nodes, oldest first."""
+        return [machine.name for machine in self._machines]
+
+    def restart(self, program: str, *, kill: bool = False, on: str = "node1") -> None:
+        """Restarts kube-apiserver, or the kubelet or containerd of a node, as a service manager would.
+
+        With `kill` it gets no chance to end in good order. Returns when it does its work again. To be called from
+        the thread that started the cluster.
+        """
+        machine = self._machine(on)
+        machine.programs.restart(program, kill)
+        since = time.time()
+        if program == "kube-apiserver":
+            self._until("the API server is up", self._api_is_ready)
+        elif program == "containerd":
+            self._until("containerd is up", machine.containerd_answers)
+        self._until(f"{on} knows its pods", lambda: self._knows_its_pods(on))
+        if program == "kubelet":
+            self._until(f"{on} is Ready", lambda: self._was_ready_after(since, on))
 
     @property
     def netns(self) -> Path:
@@ -76,8 +109,13 @@ class Node:
         """The cgroup above those of all pods."""
         return f"/{self._place.name}"
 
-    def kubeconfig(self, user: str = "admin") -> Path:
-        return config.kubeconfig(self._place.folder, user)
+    def kubeconfig(self, user: str = "admin", port: int = config.API_PORT) -> Path:
+        """With another port the API server is reached by way of a proxy that listens there."""
+        return config.kubeconfig(self._place.folder, user, port)
+
+    def proxy(self) -> Proxy:
+        """A proxy in front of the API server; `kubeconfig(user, proxy.port)` leads through it."""
+        return Proxy(("127.0.0.1", config.API_PORT), self.netns)
 
     def certificate(self, user: str, group: str) -> tuple[Path, Path]:
         """A certificate that the API server accepts for this user, and its key."""
@@ -138,7 +176,7 @@ class Node:
             self._wait(f"pod/{pod}", "condition=Ready", namespace=namespace)
         except RuntimeError as error:
             described = self.kubectl("--namespace", namespace, "describe", "pod", pod, check=False)
-            logs = self._programs.tail("kubelet", "containerd")
+            logs = "\n".join(machine.programs.tail("kubelet", "containerd") for machine in self._machines)
             raise RuntimeError(f"{error}\n{described.stdout.decode(errors='replace')}\n{logs}") from None
 
     def pods_everywhere(self) -> list[dict[str, Any]]:
@@ -151,10 +189,6 @@ class Node:
         found: dict[str, Any] = json.loads(self.kubectl("get", *arguments, "--output", "json").stdout)
         return found
 
-    def load_image(self, archive: Path) -> None:
-        """Puts the images of a docker archive on the node."""
-        self._containerd("image", "import", str(archive))
-
     def audit_events(self) -> list[dict[str, Any]]:
         """What the API server has noted so far of exec, attach and ephemeral containers, oldest first."""
         log = self._place.folder / "audit.log"
@@ -162,110 +196,78 @@ class Node:
         lines = log.read_bytes().split(b"\n")[:-1] if log.exists() else []
         return [json.loads(line) for line in lines]
 
-    def _start(self, binary: str, images: Sequence[Path]) -> None:
-        folder = self._place.folder
-        start = self._programs.start
-        start("containerd", ["containerd", "--config", str(folder / "containerd.toml")])
-        start("etcd", ["etcd", "--data-dir", str(folder / "etcd"), "--unsafe-no-fsync"])
-        start("kube-apiserver", [binary, "kube-apiserver", *_apiserver_flags(folder)])
-        self._until("containerd is up", (folder / "containerd.sock").exists)
+    def _start(self) -> None:
+        first = self._machines[0]
+        first.start_containerd()
+        control_plane.start_api_server(self._programs, self._place.folder, self._binary)
+        self._until("containerd is up", (first.folder / "containerd.sock").exists)
+        self._join(first, self._start_controllers)
+
+    def _start_controllers(self) -> None:
+        self._until("the API server is up", self._api_is_ready)
+        control_plane.start_controllers(self._programs, self._place.folder, self._binary)
+
+    def _join(self, machine: Machine, meanwhile: Callable[[], None] = lambda: None) -> None:
+        """Makes a machine a node that takes pods."""
         # The images, seconds of work, go in while the rest starts.
         with ThreadPoolExecutor() as pool:
-            imports = [pool.submit(self.load_image, archive) for archive in images]
-            self._until("the API server is up", lambda: self._succeeds("get", "--raw", "/readyz"))
-            self._start_clients(binary)
+            imports = [pool.submit(machine.load_image, archive) for archive in self._images]
+            meanwhile()
+            machine.start_kubelet()
+            self._until(f"{machine.name} is Ready", lambda: self._was_ready_after(0, machine.name))
+            # The controller takes the taint away once it has seen that; pods stay Pending until then.
+            untainted = "{.kind}{.spec.taints}"
+            self._until("pods may be scheduled", lambda: self._node(machine.name, untainted) == b"Node")
             for done in imports:
                 done.result()
 
-    def _start_clients(self, binary: str) -> None:
-        start = self._programs.start
-        admin = f"--kubeconfig={self.kubeconfig()}"
-        loopback = "--bind-address=127.0.0.1"
-        leader = "--leader-elect=false"  # there is nobody to lose against
-        keys = f"--service-account-private-key-file={self._place.folder}/accounts.key"
-        start("kubelet", [binary, "kubelet", admin, *_kubelet_flags(self._place)])
-        start("kube-controller-manager", [binary, "kube-controller-manager", admin, keys, loopback, leader])
-        start("kube-scheduler", [binary, "kube-scheduler", admin, loopback, leader])
-        ready = "{.status.conditions[?(@.type=='Ready')].status}"
-        self._until("the node is Ready", lambda: self._node(ready) == b"True")
-        # The controller takes the taint away once it has seen that; pods stay Pending until then.
-        self._until("pods may be scheduled", lambda: self._node("{.kind}{.spec.taints}") == b"Node")
+    def _machine(self, name: str) -> Machine:
+        return next(machine for machine in self._machines if machine.name == name)
 
-    def _node(self, path: str) -> bytes:
-        return self.kubectl("get", "node", NAME, f"--output=jsonpath={path}", check=False).stdout
+    def _api_is_ready(self) -> bool:
+        return self._succeeds("get", "--raw", "/readyz")
+
+    def _knows_its_pods(self, name: str) -> bool:
+        """Whether the kubelet can ask containerd and has heard from the API server; to start with, neither is so."""
+        kubelet = f"/api/v1/nodes/{name}/proxy"
+        if not self._succeeds("get", "--raw", f"{kubelet}/runningpods/"):
+            return False
+        known = self.kubectl("get", "--raw", f"{kubelet}/pods", check=False).stdout
+        uids = {pod["metadata"]["uid"] for pod in json.loads(known or "{}").get("items") or []}
+        assigned = self.get("pods", "--all-namespaces", f"--field-selector=spec.nodeName={name}")["items"]
+        return {pod["metadata"]["uid"] for pod in assigned} <= uids
+
+    def _was_ready_after(self, moment: float, name: str) -> bool:
+        """Whether the node has said after this moment (s since 1970) that it is Ready."""
+        ready = "{range .status.conditions[?(@.type=='Ready')]}{.status} {.lastHeartbeatTime}{end}"
+        status, _, said = self._node(name, ready).decode().partition(" ")
+        # To the second: the one that the moment lies in says nothing.
+        return status == "True" and datetime.fromisoformat(said.replace("Z", "+00:00")).timestamp() > moment
+
+    def _node(self, name: str, path: str) -> bytes:
+        return self.kubectl("get", "node", name, f"--output=jsonpath={path}", check=False).stdout
 
     def _succeeds(self, *arguments: str) -> bool:
         return self.kubectl(*arguments, check=False).returncode == 0
 
     def _until(self, what: str, holds: Callable[[], bool]) -> None:
         def checked() -> bool:
-            self._programs.check()
+            for machine in self._machines:
+                machine.programs.check()
             return holds()
 
-        until(checked, _START_SECONDS, lambda: f"not true that {what}\n{self._programs.tail()}")
+        def why() -> str:
+            return "\n".join([f"not true that {what}", *(m.programs.tail() for m in self._machines)])
+
+        until(checked, _START_SECONDS, why)
 
     def _wait(self, thing: str, condition: str, *, namespace: str) -> None:
         timeout = f"--timeout={_POD_SECONDS}s"
         self.kubectl("--namespace", namespace, "wait", f"--for={condition}", thing, timeout)
 
-    def _containerd(self, *arguments: str) -> None:
-        address = f"--address={self._place.folder}/containerd.sock"
-        command = [*self._programs.inside, "ctr", address, "--namespace=k8s.io", *arguments]
-        done = subprocess.run(command, capture_output=True, text=True)
-        if done.returncode != 0:
-            log = self._programs.tail("containerd")
-            raise RuntimeError(f"ctr {' '.join(arguments)}: {done.stderr}\n{log}")
-
-
-def _apiserver_flags(folder: Path) -> list[str]:
-    return [
-        "--etcd-servers=http://127.0.0.1:2379",
-        "--bind-address=127.0.0.1",
-        f"--advertise-address={config.ADDRESS}",
-        f"--tls-cert-file={folder}/server.crt",
-        f"--tls-private-key-file={folder}/server.key",
-        f"--service-account-key-file={folder}/accounts.key",
-        f"--service-account-signing-key-file={folder}/accounts.key",
-        "--service-account-issuer=https://kubernetes.default.svc",
-        f"--service-cluster-ip-range={config.SERVICES}",
-        f"--token-auth-file={folder}/tokens.csv",
-        f"--client-ca-file={folder}/server.crt",
-        "--authorization-mode=RBAC",
-        "--allow-privileged=true",
-        # Its name is in no DNS.
-        "--kubelet-preferred-address-types=InternalIP",
-        f"--audit-policy-file={folder}/audit-policy",
-        f"--audit-log-path={folder}/audit.log",
-    ]
-
-
-def _kubelet_flags(place: Place) -> list[str]:
-    return [
-        f"--config={place.folder}/kubelet.yaml",
-        f"--root-dir={place.folder}/kubelet",
-        f"--cert-dir={place.folder}/kubelet-pki",
-        f"--hostname-override={NAME}",
-        f"--node-ip={config.ADDRESS}",
-        f"--cgroup-root=/{place.name}",
-    ]
-
-
-def _make_cgroups(place: Place) -> None:
-    for mount in cgroup_mounts():
-        (mount / place.name).mkdir()
-        # cgroup v2 hands controllers down only where it is told to; the kubelet wants them in its root.
-        controllers = mount / place.name / "cgroup.controllers"
-        for folder in (mount, mount / place.name) if controllers.exists() else ():
-            for controller in (folder / "cgroup.controllers").read_text().split():
-                (folder / "cgroup.subtree_control").write_text(f"+{controller}")
-
 
 def _make_network(place: Place) -> None:
     subprocess.run(["ip", "netns", "add", place.name], check=True)
     inside = ["nsenter", f"--net={place.netns}"]
-    for command in (
-        "ip link set lo up",
-        f"ip address add {config.ADDRESS}/32 dev lo",
-        "sysctl --quiet --write net.ipv4.ip_forward=1",
-    ):
+    for command in ("ip link set lo up", "sysctl --quiet --write net.ipv4.ip_forward=1"):
         subprocess.run([*inside, *command.split()], check=True)

@@ -1,16 +1,17 @@
-"""The node's processes, all of which live in its namespaces and die with the process that started them."""
+"""A machine's processes, all of which live in its namespaces and die with the thread that started them."""
 
-import os
 import subprocess
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
-from tests.cluster.node.place import Place
-
 _TAIL_LINES = 15
+_GRACE_SECONDS = 5
+"""An API server waits longer than that for those who watch; its service manager does not."""
 
-# Programs that write to fixed places of the machine write to the node's own instead: these are empty file
-# systems in its mount namespace, gone with its last process. What can be in the node's folder is there.
+# Programs that write to fixed places write to the machine's own instead: these are empty file systems in its
+# mount namespace, gone with its last process. What can be in the machine's folder is there.
 _OWN_FOLDERS = ("/run/netns", "/run/containerd", "/var/lib/kubelet", "/var/lib/cni", "/var/log/containers")
 
 _DIES_WITH_US = ("setpriv", "--pdeathsig", "KILL", "--")
@@ -26,29 +27,48 @@ exec sleep infinity
 
 
 class Programs:
-    """Starts programs on the node and knows how each is doing."""
+    """Starts programs on a machine and knows how each is doing. `folder` takes their logs."""
 
-    def __init__(self, place: Place) -> None:
-        self._place = place
+    def __init__(self, netns: Path, folder: Path) -> None:
+        self._netns, self._folder = netns, folder
+        self._thread = threading.get_ident()
+        self._commands: dict[str, Sequence[str]] = {}
         self._running: dict[str, subprocess.Popen[bytes]] = {}
         self._anchor = self._hold_namespaces()
 
     @property
     def inside(self) -> list[str]:
-        """What to put before a command to run it on the node."""
-        return ["nsenter", f"--mount=/proc/{self._anchor.pid}/ns/mnt", f"--net={self._place.netns}"]
+        """What to put before a command to run it on the machine."""
+        return ["nsenter", f"--mount=/proc/{self._anchor.pid}/ns/mnt", f"--net={self._netns}"]
 
-    def start(self, name: str, command: Sequence[str], env: Mapping[str, str] | None = None) -> None:
-        """Starts a program that runs until the node stops, with its output in a log of its name."""
-        with open(self._log(name), "wb") as log:
+    def start(self, name: str, command: Sequence[str]) -> None:
+        """Starts a program that runs until the machine stops, with its output in a log of its name."""
+        if threading.get_ident() != self._thread:
+            raise RuntimeError(f"{name} would die with this thread: start it from the one that made the machine")
+        self._commands[name] = command
+        with open(self._log(name), "ab") as log:
             self._running[name] = subprocess.Popen(
                 [*self.inside, *_DIES_WITH_US, *command],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                env={**os.environ, **(env or {})},
                 start_new_session=True,  # a ctrl-C is for the tests, which then stop the node in good order
             )
+
+    def restart(self, name: str, kill: bool = False) -> None:
+        """Ends a program, as a service manager does or with SIGKILL at once, and starts it as it was started.
+
+        Only that process is ended, and not what it has started: a container outlives its containerd. Returns as
+        soon as the new one runs. Raises RuntimeError from another thread than that which made the machine.
+        """
+        process = self._running[name]
+        if not kill:
+            process.terminate()
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(_GRACE_SECONDS)
+        process.kill()
+        process.wait()
+        self.start(name, self._commands[name])
 
     def check(self) -> None:
         """Raises RuntimeError, with the end of its log, when a program has ended."""
@@ -72,12 +92,12 @@ class Programs:
             self._anchor.stdout.close()
 
     def _log(self, name: str) -> Path:
-        return self._place.folder / f"{name}.log"
+        return self._folder / f"{name}.log"
 
     def _hold_namespaces(self) -> subprocess.Popen[bytes]:
         for folder in _OWN_FOLDERS:
             Path(folder).mkdir(parents=True, exist_ok=True)
-        enter = ["nsenter", f"--net={self._place.netns}", "unshare", "--mount", "--propagation=private"]
+        enter = ["nsenter", f"--net={self._netns}", "unshare", "--mount", "--propagation=private"]
         anchor = subprocess.Popen(
             [*enter, *_DIES_WITH_US, "sh", "-c", _ANCHOR, "anchor", *_OWN_FOLDERS],
             stdin=subprocess.DEVNULL,
@@ -87,5 +107,5 @@ class Programs:
         assert anchor.stdout is not None
         if anchor.stdout.readline() != b"ready\n":
             anchor.stdout.close()
-            raise RuntimeError(f"cannot make the node's mount namespace: exit code {anchor.wait()}")
+            raise RuntimeError(f"cannot make the machine's mount namespace: exit code {anchor.wait()}")
         return anchor
