@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.cluster.client import ROOT, run, short_record
+from tests.cluster.commands import ROOT, run, short_record
 from tests.cluster.conftest import Victim
 from tests.cluster.node import Node
 from tests.cluster.node.wait import until

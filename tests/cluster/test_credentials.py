@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.cluster.client import ROOT, run, short_record
+from tests.cluster.commands import ROOT, run, short_record
 from tests.cluster.conftest import Victim
 from tests.cluster.node import Node
 

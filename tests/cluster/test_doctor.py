@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.cluster.client import ROOT, recorders, run
+from tests.cluster.commands import ROOT, recorders, run
 from tests.cluster.conftest import Victim
 from tests.cluster.node import Node
 from tests.cluster.node.requirements import APP_IMAGE

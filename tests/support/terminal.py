@@ -11,6 +11,7 @@ import subprocess
 import termios
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from types import TracebackType
 
 _CHUNK = 65536
@@ -29,7 +30,7 @@ class Terminal:
     ) -> None:
         self._output = bytearray()
         self.sent = b""
-        self._seen = 0
+        self._seen = self._handed_out = 0
         self._hung_up = False
         self._master, slave = os.openpty()
         try:
@@ -83,6 +84,20 @@ class Terminal:
             self._wait(select.POLLIN, deadline, f"waiting for {wanted.pattern!r}")
         self._seen = match.end()
         return match
+
+    def read(self, seconds: float) -> bytes:
+        """What has come since the last `read`; waits for more, and gives b"" if nothing comes within this time.
+
+        Raises EOFError when the program has ended and all has been read.
+        """
+        if self._hung_up and self._handed_out == len(self._output):
+            raise EOFError("the program has ended")
+        if not self._hung_up:
+            with suppress(TimeoutError):
+                self._wait(select.POLLIN, _Deadline(seconds), "reading")
+        news = bytes(self._output[self._handed_out :])
+        self._handed_out += len(news)
+        return news
 
     def resize(self, rows: int, cols: int) -> None:
         fcntl.ioctl(self._master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, cols, 0, 0))
@@ -156,7 +171,7 @@ class Terminal:
         self._output += data
 
     def _news(self) -> bytes:
-        return bytes(self._output[self._seen :][-2000:])
+        return bytes(self._output[max(self._seen, len(self._output) - 2000) :])
 
 
 class _Deadline:
