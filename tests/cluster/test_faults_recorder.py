@@ -1,0 +1,192 @@
+"""The recorder's end and the connection's, each in the middle of a busy session."""
+
+import os
+import random
+import select
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.cluster import evidence
+from tests.cluster.client import Client, recorders
+from tests.cluster.faults import EVERYTHING, Scene, last_words, pod
+from tests.cluster.node import Node
+from tests.reliability import Outcome
+
+pytestmark = pytest.mark.slow
+_RESETS = 200
+
+
+@pytest.fixture(scope="module")
+def namespace(node: Node) -> Iterator[str]:
+    """A namespace with a pod `victim`."""
+    name = node.fresh_namespace()
+    node.apply(pod("victim", tolerations=EVERYTHING), namespace=name)
+    node.wait_ready("victim", namespace=name)
+    yield name
+    node.kubectl("delete", "namespace", name, "--wait=false")
+
+
+@pytest.fixture
+def scene(node: Node, namespace: str, tmp_path: Path) -> Iterator[Scene]:
+    """A scene whose client leaves nothing behind."""
+    scene = Scene(node, namespace, "victim", tmp_path)
+    yield scene
+    assert scene.client.left_behind() == []
+
+
+def _agent(node: Node) -> int:
+    """Host process ID of the recorder's agent."""
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            words = (folder / "cmdline").read_bytes().split(b"\0")
+            group = (folder / "cgroup").read_text()
+        except OSError:  # gone meanwhile
+            continue
+        if b"agent" in words and b"/spool" in words and f"{node.cgroup}/" in group:
+            return int(folder.name)
+    raise LookupError("no agent runs on the node")
+
+
+def _memory_folder(pid: int) -> Path:
+    """The folder of the process's memory cgroup, v1 or v2."""
+    for line in Path(f"/proc/{pid}/cgroup").read_text().splitlines():
+        _, controllers, path = line.split(":", 2)
+        if "memory" in controllers.split(","):
+            return Path(f"/sys/fs/cgroup/memory{path}")
+        if not controllers:
+            unified = Path(f"/sys/fs/cgroup{path}")
+    return unified
+
+
+def _run_out_of_memory(pid: int) -> None:
+    """Has the kernel end `pid` because its cgroup is full: it is that one, as it is the likeliest now."""
+    folder = _memory_folder(pid)
+    Path(f"/proc/{pid}/oom_score_adj").write_text("1000")
+    limit = next(file for name in ("memory.max", "memory.limit_in_bytes") if (file := folder / name).exists())
+    usage = next(file for name in ("memory.current", "memory.usage_in_bytes") if (file := folder / name).exists())
+    limit.write_text(str(int(usage.read_text()) + (4 << 20)))
+    joins = f"open({str(folder / 'cgroup.procs')!r}, 'w').write('0')"
+    hog = f"{joins}\nkept = []\nwhile True: kept.append(bytearray(1 << 20))"
+    died = os.pidfd_open(pid)
+    with subprocess.Popen([sys.executable, "-c", hog], stderr=subprocess.DEVNULL) as eater:
+        try:
+            assert select.select([died], [], [], 20)[0], "the kernel ends nobody"
+        finally:
+            eater.kill()
+            os.close(died)
+
+
+def _kill_agent(node: Node) -> None:
+    os.kill(_agent(node), signal.SIGKILL)
+
+
+def _delete_pod(node: Node) -> None:
+    [found] = recorders(node)
+    name, namespace = found["metadata"]["name"], found["metadata"]["namespace"]
+    node.kubectl("-n", namespace, "delete", "pod", name, "--force", "--grace-period=0")
+
+
+def _fill_memory(node: Node) -> None:
+    _run_out_of_memory(_agent(node))
+
+
+@pytest.mark.parametrize(
+    ("fault", "says"),
+    [
+        pytest.param(
+            _kill_agent,
+            "ended with exit code 137",
+            marks=pytest.mark.fault("the recorder is killed with -9"),
+            id="killed",
+        ),
+        pytest.param(
+            _fill_memory,
+            "used more memory than it may",
+            marks=pytest.mark.fault("the recorder runs out of memory"),
+            id="out of memory",
+        ),
+        pytest.param(
+            _delete_pod,
+            "",
+            marks=pytest.mark.fault("somebody deletes the recorder's pod"),
+            id="deleted",
+        ),
+    ],
+)
+def test_recorder_that_ends_early_leaves_what_it_sent(
+    node: Node, scene: Scene, outcome: Outcome, fault: Callable[[Node], None], says: str
+) -> None:
+    with scene.recorded() as (run, busy):
+        acknowledged = scene.acknowledged()
+        fault(node)
+        code = run.wait()
+        busy.wait_lines(5)  # the session is none the worse for it
+        assert busy.stop() == 0
+    found = evidence.check(scene.log, busy, acknowledged=acknowledged)
+    assert found.recorded > 0
+    # A recorder that is told of its end may end the log in good order.
+    assert code == 3 or (fault is _delete_pod and code == 0)
+    assert says in run.said
+    outcome.lost, outcome.exit_code, outcome.sees = found.lost, code, last_words(run)
+
+
+@pytest.mark.fault("two record the same container")
+def test_two_recorders_on_one_target_record_the_same(node: Node, scene: Scene, outcome: Outcome) -> None:
+    first, second = scene.log, scene.log.with_name("second.ebpfaudit")
+    with scene.recorded() as (run, busy):
+        with scene.client.record(scene.namespace, scene.pod, second) as other, scene.busy() as both:
+            both.wait_lines(10)
+            assert both.stop() == busy.stop() == 0
+            codes = run.stop(), other.stop()
+    assert codes == (0, 0)
+    assert evidence.check(first, busy).is_whole
+    assert evidence.check(first, both).is_whole
+    assert evidence.check(second, both).is_whole
+    outcome.lost, outcome.exit_code, outcome.sees = "nothing", codes[0], last_words(run)
+
+
+@pytest.mark.xfail(
+    reason="a serve whose connection breaks while it writes stays in the pod, until they fill its memory", strict=True
+)
+@pytest.mark.fault("the connection is reset at 200 random bytes")
+def test_connection_that_is_reset_anywhere_loses_nothing(node: Node, scene: Scene, outcome: Outcome) -> None:
+    numbers = random.Random(4)
+    with node.proxy() as proxy:
+        client = Client(node, scene.log.with_name("proxied"), port=proxy.port)
+        with client.record(scene.namespace, scene.pod, scene.log) as run, scene.busy(words=1500, pause=0.02) as busy:
+            for _ in range(_RESETS):
+                proxy.reset_after(numbers.randrange(40_000))
+                assert proxy.wait_reset(30), f"nothing goes through: {run.said}"
+            busy.wait_lines(5)
+            assert busy.stop() == 0
+            code = run.stop()
+    assert code == 0, run.said
+    assert evidence.check(scene.log, busy).is_whole
+    assert client.left_behind() == []
+    outcome.lost, outcome.exit_code, outcome.sees = "nothing", code, last_words(run)
+
+
+@pytest.mark.xfail(reason="the websocket is given up after 45 s of silence", raises=AssertionError, strict=True)
+@pytest.mark.fault("the connection is dead: nothing comes, and no end")
+def test_dead_connection_is_noticed_within_15_seconds(node: Node, scene: Scene, outcome: Outcome) -> None:
+    with node.proxy() as proxy:
+        client = Client(node, scene.log.with_name("proxied"), port=proxy.port)
+        with client.record(scene.namespace, scene.pod, scene.log) as run, scene.busy() as busy:
+            busy.wait_lines(10)
+            proxy.pause()
+            connections = proxy.accepted
+            # Who has noticed connects anew.
+            noticed = proxy.wait_accepted(connections + 1, 15)
+            proxy.resume()
+            busy.wait_lines(10)
+            assert busy.stop() == 0
+            code = run.stop()
+    assert code == 0, run.said
+    assert evidence.check(scene.log, busy).is_whole
+    assert noticed
+    outcome.lost, outcome.exit_code, outcome.sees = "nothing", code, last_words(run)
