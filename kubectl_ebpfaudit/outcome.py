@@ -12,6 +12,12 @@ from recorder.log.errors import AuditError
 from recorder.log.format import RECORDER_DIED, End
 from replay.escape import printable
 
+_EARLY = {
+    "terminated": "somebody else has ended the recorder, such as who deletes its pod or drains its node",
+    "no client": "nobody was connected to the recorder for longer than --client-timeout",
+}
+"""Reasons of an end record that nobody here has asked for."""
+
 
 class Lossy(AuditError):
     exit_code = 3
@@ -61,6 +67,8 @@ def _wrong(part: Part) -> AuditError | None:
         return Lossy(f"{shown} has no end record: {outcome.cut}", outcome.details)
     if outcome.cut:
         return Lossy(f"{shown} ends too early: {outcome.cut}", outcome.details)
+    if why := _EARLY.get(outcome.end.reason):
+        return Lossy(f"{shown} ends too early: {why}")
     if outcome.end.lost:
         return Lossy(f"{shown}: {_lost(outcome.end)}; kubectl ebpfaudit verify says where")
     return AuditError(part.left) if part.left else None

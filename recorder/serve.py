@@ -54,10 +54,11 @@ class _Recorder:
                 return int(line[4:])
         return None
 
-    def look(self, seconds: float) -> None:
-        """Waits for either side, at most so long, and passes on what the client says."""
+    def look(self, seconds: float, until_writable: int | None = None) -> None:
+        """Waits for either side or room in that descriptor, at most so long, and passes on what the client says."""
         connection, stdin = self._connection.fileno(), self._stdin
-        ready = select.select([connection, stdin], [], [], seconds)[0]
+        writers = [] if until_writable is None else [until_writable]
+        ready = select.select([connection, stdin], writers, [], seconds)[0]
         if stdin in ready:
             data = os.read(self._stdin, control.MAX_LINE)
             self.client_there = bool(data)
@@ -151,6 +152,7 @@ def serve(spool: Path, offset: int, report: bool = False) -> int:
     """
     recorder = _Recorder(connect(spool), sys.stdin.fileno())
     log, stdout = _Log(spool, offset), sys.stdout.fileno()
+    os.set_blocking(stdout, False)
     waits = _Report(log)
     while recorder.client_there:
         if report:
@@ -165,8 +167,11 @@ def serve(spool: Path, offset: int, report: bool = False) -> int:
                 raise NoRecorder("the recorder ended before its log began")
             return 1
         waiting = len(view) == _PIECE
-        while view:
-            view = view[os.write(stdout, view) :]
+        while view and recorder.client_there:
+            try:
+                view = view[os.write(stdout, view) :]
+            except BlockingIOError:  # a connection that broke takes nothing any more, and then stdin ends
+                recorder.look(_START_SECONDS, stdout)
         recorder.look(0 if waiting else _LOOK_SECONDS)
     return 1
 

@@ -41,6 +41,7 @@ class PodCarrier:
         self.behind = 0
         self._retry = Retry(float(spec.get("activeDeadlineSeconds") or pods.DEFAULT_SECONDS))
         self._connected_at = 0.0
+        self._got_nothing = False
         self._stderr = b""
         self._standing: dict[bytes, None] = {}
 
@@ -82,7 +83,7 @@ class PodCarrier:
         """Raises AuditError if it cannot."""
         command = [pods.PROGRAM, *serve_arguments(pods.SPOOL, self._received), "--report"]
         self._stream = ExecStream(self._api, self._namespace, self.name, pods.CONTAINER, command)
-        self._connected_at = time.monotonic()
+        self._connected_at, self._got_nothing = time.monotonic(), True
         for line in self._standing:
             self._stream.send(line)
 
@@ -109,6 +110,7 @@ class PodCarrier:
         channel, data = self._stream.receive()
         if channel == STDOUT:
             self._received += len(data)
+            self._got_nothing = False
             self._retry.works()
             return data
         if channel == STDERR:
@@ -135,17 +137,23 @@ class PodCarrier:
         expired = self._retry.expired
         self._retry.attempt()
         try:
-            if ended(self._pod.refresh()):
-                self._failure, self.is_dead = self._pod.recorder_error(), True
-            elif expired or self._refuses():
-                text = self._stderr.decode(errors="replace")
-                self._failure = of_recorder(None, text, f"on node {printable(self.node)}")
-            else:
+            if expired or self._got_nothing:
+                self._look()
+            if not self._failure:
                 self._connect()
-        except (Unreachable, ApiError) as error:
-            if expired:
-                self._failure = error
+        except Unreachable as error:
+            self._failure = error if expired else None
+        except ApiError:
+            self._got_nothing = True  # the next attempt begins with a look at what has become of the pod
         return True
+
+    def _look(self) -> None:
+        """Finds out why nothing comes."""
+        if ended(self._pod.refresh()):
+            self._failure, self.is_dead = self._pod.recorder_error(), True
+        elif self._retry.expired or self._refuses():
+            text = self._stderr.decode(errors="replace")
+            self._failure = of_recorder(None, text, f"on node {printable(self.node)}")
 
     def _refuses(self) -> bool:
         """Whether the recorder has said that it will never serve this client."""
