@@ -26,7 +26,7 @@ _MAX_NAMES = 3
 class Live:
     """Writes to `out` unless `quiet`; thread-safe. `expected`: so many recorders are to be live before it says so.
 
-    With `events` each event goes to that instead of a line to `out`.
+    With `events` each header (with None) and each event goes to that instead of a line to `out`.
     """
 
     def __init__(
@@ -35,7 +35,7 @@ class Live:
         quiet: bool = False,
         expected: int = 1,
         what: str = "",
-        events: Callable[[Header, Event], None] | None = None,
+        events: Callable[[Header, Event | None], None] | None = None,
     ) -> None:
         self._out = out
         self.quiet = quiet
@@ -148,6 +148,8 @@ class View:
             self._realtime = parsed.realtime - parsed.monotonic
             for target in parsed.targets:
                 self._targets[target.number] = printable(target.name)
+            if self._live.events and not again:
+                self._live.events(parsed, None)
             self._live.began(parsed)
         elif isinstance(parsed, Block) and self._header:
             self._live.gaps += parsed.gaps

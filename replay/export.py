@@ -13,7 +13,7 @@ from replay.escape import json_line, text
 from replay.fields import Enums, data, number
 from replay.recording import Part, Recording
 from replay.stream import HIDDEN, Piece, ordered
-from replay.values import argument_list, plain, strings
+from replay.values import argument_list, plain, strings, target
 
 _ENUMS = {
     ("gap", "reason"): "gap_reason",
@@ -60,6 +60,18 @@ class EventLines:
 
     def __init__(self) -> None:
         self._known: dict[int, tuple[Header, Clock, Enums]] = {}
+
+    def header(self, header: Header) -> str:
+        """The line that comes before the events of a log: what is recorded, and where."""
+        node = header.raw.get("node")
+        shown = {
+            "time": rfc3339(header.realtime),
+            "node": text(str(node.get("name") or "")) if isinstance(node, dict) else "",
+            "type": "recording",
+            "recording": text(header.recording),
+            "targets": [target(of) for of in header.targets],
+        }
+        return json_line(json.dumps(shown, ensure_ascii=False, separators=(",", ":"))) + "\n"
 
     def line(self, header: Header, event: Event) -> str:
         """The line of an event of the log with that header. A log's events come in the order of its blocks."""

@@ -207,13 +207,13 @@ def record(
         conclude(run.parts, live, files.path, as_json=output is not None)
 
 
-def _events(output: RecordOutput | None) -> Callable[[Header, Event], None] | None:
+def _events(output: RecordOutput | None) -> Callable[[Header, Event | None], None] | None:
     if output is None:
         return None
     from replay.export import EventLines
 
     lines = EventLines()
-    return lambda header, event: emit(lines.line(header, event))
+    return lambda header, event: emit(lines.line(header, event) if event else lines.header(header))
 
 
 def _detached(parts: list[Part], source: Source) -> None:
