@@ -23,26 +23,28 @@ class Files:
         self._force = force
         self.is_folder = may_span if write is None else write.endswith("/") or Path(write).is_dir()
         self.path = store.new_path(name, folder_of_logs=self.is_folder) if write is None else Path(write)
-        self._used = 0
+        self._used: list[str] = []
 
     def open(self, node: str) -> LogFile:
-        """The new file for the log of a node. Raises CannotWrite."""
-        self._used += 1
+        """The new file for the log of a node, or for another one of it. Raises CannotWrite."""
+        again = self._used.count(node)
+        self._used.append(node)
+        name = f"{_safe(node)}-{again + 1}" if again else _safe(node)
         if self.is_folder:
-            return LogFile(self._in_folder(node), self._force)
-        if self._used == 1:
+            return LogFile(self._in_folder(name), self._force)
+        if len(self._used) == 1:
             return LogFile(self.path, self._force)
         # -w named one file, and the run has come to a second node.
-        return LogFile(self.path.with_name(f"{self.path.stem}.{_safe(node)}{self.path.suffix}"), self._force)
+        return LogFile(self.path.with_name(f"{self.path.stem}.{name}{self.path.suffix}"), self._force)
 
-    def _in_folder(self, node: str) -> Path:
+    def _in_folder(self, name: str) -> Path:
         try:
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
             raise CannotWrite(
                 f"cannot make the folder {printable(str(self.path))}: {error.strerror}; name another with -w"
             ) from error
-        return self.path / f"{_safe(node)}{SUFFIX}"
+        return self.path / f"{name}{SUFFIX}"
 
     def tidy(self) -> None:
         """Removes the folder again if nothing was written to it."""

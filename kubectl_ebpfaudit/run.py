@@ -135,7 +135,7 @@ class Run:
                     self._changed(message)
             self._heed_signals()
             if self._sessions is not None and self._live.ended >= self._sessions:
-                self._end(STOP)
+                self._end()
             if self._detach and self._live.is_live:
                 self._detach = False
                 self._say(Leave())
@@ -154,14 +154,14 @@ class Run:
         self._signals_seen = self._signals.count
         if not self._live.is_live:
             raise Interrupted
-        if self._ending:
+        if self._signals.count > 1:
             self._say(GiveUp("it was interrupted a second time"))
-        self._end(STOP)
+        self._end()
 
-    def _end(self, line: bytes) -> None:
+    def _end(self) -> None:
         if not self._ending:
             self._ending = True
-            self._say(Say(line, ends=True))
+            self._say(Say(STOP, ends=True))
 
     def _say(self, word: Word) -> None:
         for part in self.parts:
@@ -172,7 +172,8 @@ class Run:
         if isinstance(change, News):
             self._live.note(change.text)
         elif isinstance(change, Over):
-            self._end(GONE)
+            # Its recorder waits for the end of what may still run there, however long that takes.
+            self._say(Say(GONE))
         elif not self._ending:
             self._take_in(change)
 
@@ -181,7 +182,9 @@ class Run:
             if part.node == new.node and not part.done:
                 part.words.put(Say(target_line(new.target)))
                 return
-        assert self._make
+        if self._make is None:
+            self._live.note(f"{_name(new)} is not recorded: its node {printable(new.node)} has no recorder any more")
+            return
         try:
             part = self._make(new.node, [new.target], self._live)
         except AuditError as error:
@@ -200,6 +203,10 @@ class Run:
             part.file.close()
             if part.left:
                 self._live.warn(f"warning: {part.left}")
+
+
+def _name(new: NewTarget) -> str:
+    return printable("/".join(str(new.target.get(key, "")) for key in ("namespace", "pod", "container")))
 
 
 def _start_and_follow(part: Part, inbox: "Mailbox[Part | Change]") -> None:
