@@ -47,7 +47,7 @@ class NewTarget:
 
 @dataclass(frozen=True)
 class News:
-    """Something that the user is told."""
+    """Something about what is recorded that the user is told, also one who wants to hear nothing else."""
 
     text: str
 
@@ -170,7 +170,7 @@ class Run:
 
     def _changed(self, change: Change) -> None:
         if isinstance(change, News):
-            self._live.note(change.text)
+            self._live.warn(change.text)
         elif isinstance(change, Over):
             # Its recorder waits for the end of what may still run there, however long that takes.
             self._say(Say(GONE))

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.cluster.commands import ROOT, run, short_record
+from tests.cluster.commands import ROOT, recorders, run, short_record
 from tests.cluster.conftest import Victim
 from tests.cluster.node import Node
 from tests.cluster.node.wait import until
@@ -50,21 +50,19 @@ def _permissions(*roles: str) -> list[Permission]:
     ]
 
 
-# What docs/rbac.yaml gives for recording, and today's `record POD -w FILE` ends without exit code 5 when it is
-# missing. Take out what `record` comes to use: the test then wants the message that names it.
-RECORD_DOES_NOT_USE = {
-    f"{TARGET}: list pods",
-    f"{TARGET}: watch pods",
-    f"{TARGET}: get deployments",
-    f"{TARGET}: get statefulsets",
-    f"{TARGET}: get daemonsets",
-    f"{TARGET}: get replicasets",
-    f"{TARGET}: get jobs",
-    f"{RECORD}: list pods",
-    f"{RECORD}: get pods",  # only to see the pod go at the end, which is then told with exit code 1
-    f"{RECORD}: delete pods",  # the same
+# What `record POD` goes on without, and says so.
+TO_FOLLOW = {f"{TARGET}: list pods", f"{TARGET}: watch pods"}
+# What `record deployment/NAME` and the like need.
+OF_WORKLOADS = {
+    f"{TARGET}: get {kind}" for kind in ("deployments", "statefulsets", "daemonsets", "replicasets", "jobs")
+}
+# What is missed only at the end, or when something has failed, and is then told with another exit code.
+AT_THE_END = {
+    f"{RECORD}: list pods",  # of attach, status, stop and cleanup
+    f"{RECORD}: get pods",
+    f"{RECORD}: delete pods",
     f"{RECORD}: create pods/exec",  # asked for by Kubernetes 1.35, not yet by the 1.34 of the tests
-    f"{RECORD}: get pods/log",  # only to say why a recorder has failed
+    f"{RECORD}: get pods/log",
 }
 
 
@@ -140,7 +138,8 @@ def test_who_has_what_the_docs_list_can_record(node: Node, target: Victim, roles
     assert ran.checks()["node node1"]["status"] == "skipped"  # the role ebpfaudit-nodes is optional
 
 
-USED = [permission for permission in _permissions(RECORD, TARGET) if str(permission) not in RECORD_DOES_NOT_USE]
+ALL = _permissions(RECORD, TARGET)
+USED = [permission for permission in ALL if str(permission) not in {*TO_FOLLOW, *OF_WORKLOADS, *AT_THE_END}]
 
 
 @pytest.mark.parametrize("missing", USED, ids=str)
@@ -155,8 +154,44 @@ def test_refusal_names_the_missing_verb_and_resource(
     assert re.fullmatch(r"error: .*\n", ran.err)
 
 
-def test_list_of_what_record_does_not_use_holds_nothing_else() -> None:
-    assert set(map(str, _permissions(RECORD, TARGET))) >= RECORD_DOES_NOT_USE
+def test_the_lists_above_hold_nothing_that_the_docs_do_not_give() -> None:
+    assert set(map(str, ALL)) >= {*TO_FOLLOW, *OF_WORKLOADS, *AT_THE_END}
+
+
+@pytest.mark.parametrize("missing", [p for p in ALL if str(p) in TO_FOLLOW], ids=str)
+def test_who_may_not_follow_records_what_runs_and_is_told(
+    node: Node, target: Victim, roles: Roles, tmp_path: Path, missing: Permission
+) -> None:
+    roles.take_away(missing)
+    ran = run(node, *short_record(tmp_path, target), user="alice")
+    assert ran.code == 0, ran.err
+    assert "new containers are not seen at present: " in ran.err
+    assert f'may not {missing.verb} pods in namespace "{target.namespace}"' in ran.err
+
+
+@pytest.mark.parametrize("missing", [p for p in ALL if str(p) in OF_WORKLOADS], ids=str)
+def test_refusal_of_a_workload_names_its_kind(
+    node: Node, target: Victim, roles: Roles, tmp_path: Path, missing: Permission
+) -> None:
+    roles.take_away(missing)
+    words = [f"{missing.resource}/web", "-n", target.namespace, "-w", str(tmp_path / "x")]
+    ran = run(node, "record", *words, user="alice")
+    assert ran.code == 5, ran.err
+    assert f"may not get {missing.resource}" in ran.err
+    assert not list(tmp_path.iterdir())
+
+
+def test_pod_that_may_not_be_deleted_is_told_with_the_command_that_does(
+    node: Node, target: Victim, roles: Roles, tmp_path: Path
+) -> None:
+    roles.take_away(Permission(RECORD, "delete", "pods", ""))
+    ran = run(node, *short_record(tmp_path, target), user="alice")
+    [left] = recorders(node)
+    name = left["metadata"]["name"]
+    node.kubectl("-n", "ebpfaudit", "delete", "pod", name, "--grace-period=0", "--force")
+    assert ran.code == 1
+    assert 'may not delete pods in namespace "ebpfaudit"' in ran.err
+    assert f"run kubectl -n ebpfaudit delete pod {name}" in ran.err
 
 
 def test_doctor_names_each_permission_of_the_docs(node: Node, target: Victim, roles: Roles) -> None:

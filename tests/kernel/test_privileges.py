@@ -20,7 +20,7 @@ def _record(victim: Container, spool: Path, capabilities: list[str]) -> tuple[in
         "recording": "test",
         "targets": [{"container_id": victim.id}],
         "duration": 0,
-        "idle_client_seconds": 0,
+        "linger_seconds": 0,
     }
     agent = recorder_argv("agent", "--spool", str(spool), "--config", json.dumps(config))
     done = subprocess.run(
