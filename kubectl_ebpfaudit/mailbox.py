@@ -3,25 +3,31 @@
 import contextlib
 import os
 import queue
+import threading
 from typing import Generic, TypeVar
 
 Message = TypeVar("Message")
 
 
 class Mailbox(Generic[Message]):
-    """`fd` is readable while something is in it. `put` may be called by any thread; closed by who reads it."""
+    """`fd` is readable while something is in it. `put` may be called by any thread; the rest is for who reads it."""
 
     def __init__(self) -> None:
         self._messages: queue.SimpleQueue[Message] = queue.SimpleQueue()
+        self._lock = threading.Lock()
+        self._open = True
         self.fd, self._write = os.pipe()
         os.set_blocking(self.fd, False)
         os.set_blocking(self._write, False)
 
     def put(self, message: Message) -> None:
-        """Adds a message."""
-        self._messages.put(message)
-        with contextlib.suppress(BlockingIOError, OSError):  # it is readable already; or nobody reads any more
-            os.write(self._write, b"\0")
+        """Adds a message; nothing once it is closed."""
+        with self._lock:
+            if not self._open:
+                return
+            self._messages.put(message)
+            with contextlib.suppress(BlockingIOError):  # it is readable already
+                os.write(self._write, b"\0")
 
     def take(self) -> list[Message]:
         """All that is in it."""
@@ -34,5 +40,9 @@ class Mailbox(Generic[Message]):
         return found
 
     def close(self) -> None:
-        os.close(self.fd)
-        os.close(self._write)
+        """Takes no more, and lets go of its descriptors, whose numbers may soon be those of others."""
+        with self._lock:
+            if self._open:
+                self._open = False
+                os.close(self.fd)
+                os.close(self._write)

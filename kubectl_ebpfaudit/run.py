@@ -108,6 +108,7 @@ class Run:
             raise
         finally:
             self._live.close()
+            self._inbox.close()
 
     def _launch(self, body: Callable[..., None], *arguments: Any) -> None:
         # Daemons: what hangs in a connection must not keep the program from ending.
@@ -233,4 +234,5 @@ def _follow(part: Part, inbox: "Mailbox[Part | Change]") -> None:
         part.left = part.carrier.close(whole=False)
     finally:
         part.file.close()
+        part.words.close()
         inbox.put(part)
