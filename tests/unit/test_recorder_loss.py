@@ -161,7 +161,7 @@ def delivery(draw: st.DrawFn) -> tuple[list[list[Event]], dict[int, int], dict[i
         made.append([TYPES["fork"], (i + 1) * MS, seq, target, 1, 7, 0, 0, 0])
     swapped: set[int] = set()
     for i in sorted(draw(st.sets(st.integers(0, 39)))):
-        # Two, not three: an event that is late by more than its neighbour may be called missing, and comes all the same.
+        # Two, not three: one that is later than its neighbour may be called missing, and comes all the same.
         if i + 1 < len(made) and made[i][3] == made[i + 1][3] and i - 1 not in swapped:
             swapped.add(i)
             made[i][2], made[i + 1][2] = made[i + 1][2], made[i][2]
