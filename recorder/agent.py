@@ -170,6 +170,7 @@ class Agent:
             self._control.wait(GATHER_SECONDS if self._busy() else TICK_SECONDS)
             time.sleep(GATHER_SECONDS)
             self._take()
+            self._take_in()
             now = time.monotonic()
             if now - ticked >= TICK_SECONDS:
                 ticked = now
@@ -211,16 +212,19 @@ class Agent:
         if final:
             self._put(PROCESS_LANE, self._lanes[PROCESS].release(until, final))
 
+    def _take_in(self) -> None:
+        """Watches the targets that a client has named, at once: a session may begin in them at any moment."""
+        for text in self._control.targets:
+            if wanted := config.target(text):
+                self._lanes[PROCESS].take(self._targets.add(wanted, monotonic()))
+        self._control.targets.clear()
+
     def _tick(self) -> None:
         self._spool.check()
         self._spool.acknowledge(self._control.acknowledged)
         self._close_terminals()
         now = monotonic()
         own = self._targets.look(now, self._config.follow)
-        for text in self._control.targets:
-            if wanted := config.target(text):
-                own += self._targets.add(wanted, monotonic())
-        self._control.targets.clear()
         if self._targets.open:
             self._all_gone_since = None
         elif self._all_gone_since is None:
@@ -310,8 +314,12 @@ class Agent:
             self._write(lane, shed.over(now))
         self._writer.end(reason, self._totals.counts)
         self._ended_for = reason
-        self._spool.close()
+        self._spool.close(self._hear)
         self._control.announce_end(self._spool.size)
+
+    def _hear(self) -> None:
+        self._control.wait(0)
+        self._spool.acknowledge(self._control.acknowledged)
 
     def _linger(self) -> None:
         """Waits for the clients to have the whole log, or for one to come back for it; a signal ends that."""

@@ -64,6 +64,13 @@ class Cgroups:
 
         Raises NoSuchTarget if there is none, or more than one.
         """
+        try:
+            return self._find(wanted)
+        except (OSError, ValueError) as error:  # gone meanwhile, or no name that a file can have
+            named = wanted.get("container_id") or wanted.get("cgroup") or wanted.get("pid")
+            raise NoSuchTarget(f"there is no container or cgroup {str(named)!r} any more: {error}") from error
+
+    def _find(self, wanted: dict[str, Any]) -> Target:
         if wanted.get("container_id"):
             path = self._by_container(str(wanted["container_id"]))
         elif wanted.get("cgroup"):

@@ -78,7 +78,7 @@ def target(text: str) -> dict[str, Any] | None:
     """A target in a JSON text; None if it is none."""
     try:
         return _target(json.loads(text))
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError, RecursionError):
         return None
 
 
@@ -114,7 +114,7 @@ def parse(text: str) -> Config:
             process_ring_bytes=_ring(raw.get("process_ring_bytes", probes.PROCESS_RING_BYTES)),
             byte_ring_bytes=_ring(raw.get("byte_ring_bytes", probes.BYTE_RING_BYTES)),
         )
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         raise BadConfig(f"the recorder cannot read its configuration: {error!r}") from error
     if config.spool_bytes < MIN_SPOOL_BYTES:
         raise BadConfig(f"a spool of {config.spool_bytes} bytes is too small: {MIN_SPOOL_BYTES} at least")

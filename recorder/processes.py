@@ -27,6 +27,15 @@ class Process:
     argv: bytes
     argv_total: int
 
+    @property
+    def is_runtime(self) -> bool:
+        """Whether it is a helper of runc, on its way into a container, that has not run what it is there for.
+
+        runc makes a container, and a session in it, with several processes in turn, none a parent of the next
+        (libcontainer/nsenter/nsexec.c). One that is about to run a program or to end shows no argv.
+        """
+        return self.argv == b"runc\0init\0" or not (self.argv or (self.filename and b"runc" not in self.filename))
+
 
 def _link(path: str) -> bytes:
     try:

@@ -90,21 +90,22 @@ class Scope:
         for number, target in targets:
             self._watch(number, target)
         for number, target in targets:
-            told += self._look(number, target, known, now, again=True)
+            told += self._look(number, target, known, now)
         return told
 
     def add(self, number: int, target: Target, now: int) -> list[Event]:
         """Lets the probes see one more target. Returns what `open` does. Raises Full."""
+        self._check_room(number, target)  # before anything is told of it
         known: dict[int, int] = {}
         told = self._look(number, target, known, now)
         self._watch(number, target)
-        return told + self._look(number, target, known, now, again=True)
+        return told + self._look(number, target, known, now)
 
     def remove(self, target: Target) -> None:
         """Lets the probes see newcomers in the target no more. What they know of its sessions stays."""
         self._targets.delete(_U64.pack(target.cgroup_id))
 
-    def _look(self, number: int, target: Target, known: dict[int, int], now: int, again: bool = False) -> list[Event]:
+    def _look(self, number: int, target: Target, known: dict[int, int], now: int) -> list[Event]:
         """Tells the probes, and the log, who is in a target.
 
         Whoever runs is known before the probes look for newcomers: else a workload's next command
@@ -112,10 +113,14 @@ class Scope:
         by the second look.
         """
         told: list[Event] = []
-        for i, tree in enumerate(trees(target.pids())):
+        running = trees(target.pids())
+        being_made = bool(running) and running[0][0].is_runtime
+        for i, tree in enumerate(running):
             session = known.get(tree[0].pid)
-            if session is None and not again and i == 0:
+            if session is None and (i == 0 or (being_made and tree[0].is_runtime)):
                 session = 0  # the container's own workload
+            if session is None and tree[0].is_runtime:
+                continue  # on its way in for a session, which begins, for the probes, with what it runs in the end
             told += self._adopt(number, session, tree, known, now)
         return told
 
@@ -157,10 +162,15 @@ class Scope:
         session, tty, _ = _NUMBERS.unpack(self._numbers.lookup(_U32.pack(0)) or _NUMBERS.pack(1, 1, 0))
         self._numbers.update(_U32.pack(0), _NUMBERS.pack(session, tty, host))
 
-    def _watch(self, number: int, target: Target) -> None:
+    def _check_room(self, number: int, target: Target) -> list[int]:
+        """The levels of the target that are new. Raises Full."""
         levels = [level for level in target.levels if level not in self._known_levels]
         if number >= MAX_TARGETS or len(self._known_levels) + len(levels) > MAX_LEVELS:
             raise Full
+        return levels
+
+    def _watch(self, number: int, target: Target) -> None:
+        levels = self._check_room(number, target)
         self._targets.update(_U64.pack(target.cgroup_id), _U32.pack(number))
         for level in levels:
             self._levels.update(_U32.pack(len(self._known_levels)), _U32.pack(level))

@@ -94,32 +94,35 @@ class _Log:
         if self._fd < 0 and not self._open():
             return b""
         data = os.read(self._fd, _PIECE)
-        if not data and self.offset != self._start and segments(self._spool)[-1] > self._start:
+        if not data and self.offset != self._start and max(segments(self._spool), default=0) > self._start:
             self._close()  # it was the end of this segment
             return self.read()
         self.offset += len(data)
         return data
 
     def _open(self) -> bool:
-        starts = segments(self._spool)
-        before = [start for start in starts if start <= self.offset]
-        if starts and not before:
-            raise Fetched(
-                f"the log before byte {starts[0]} was fetched by another client: continue from the file that has it"
-            )
-        if not before:
-            return False
-        self._start = before[-1]
-        self._fd = os.open(segment(self._spool, self._start), os.O_RDONLY)
-        os.lseek(self._fd, self.offset - self._start, os.SEEK_SET)
-        return True
+        while starts := segments(self._spool):
+            before = [start for start in starts if start <= self.offset]
+            if not before:
+                raise Fetched(
+                    f"the log before byte {starts[0]} was fetched by another client: continue from the file that has it"
+                )
+            self._start = before[-1]
+            try:
+                self._fd = os.open(segment(self._spool, self._start), os.O_RDONLY)
+            except FileNotFoundError:  # removed since it was listed: the next list shows what is left
+                continue
+            os.lseek(self._fd, self.offset - self._start, os.SEEK_SET)
+            return True
+        return False
 
     def waiting(self) -> int:
         """Bytes of the log that follow `offset`."""
         starts = segments(self._spool)
-        if not starts:
+        try:
+            return max(0, starts[-1] + segment(self._spool, starts[-1]).stat().st_size - self.offset) if starts else 0
+        except FileNotFoundError:  # the recorder is over and has taken its spool away
             return 0
-        return max(0, starts[-1] + segment(self._spool, starts[-1]).stat().st_size - self.offset)
 
     def _close(self) -> None:
         os.close(self._fd)
@@ -182,7 +185,10 @@ def status(spool: Path) -> int:
     with connect(spool) as recorder:
         recorder.sendall(b"status\n")
         while not (lines := [line for line in said.split(b"\n")[:-1] if line.startswith(b"status ")]):
-            heard = recorder.recv(control.MAX_LINE)
+            try:
+                heard = recorder.recv(control.MAX_LINE)
+            except ConnectionResetError:
+                heard = b""
             if not heard:
                 raise NoRecorder("the recorder ended and did not say how it goes")
             said += heard

@@ -16,9 +16,10 @@ SHARES = {BYTE_LANE: 7 / 8, PROCESS_LANE: 1.0}
 
 _REASON = "GAP_SPOOL_FULL"
 _BATCH = 64  # events of at most 4 KiB that go in between two looks at the room
+_MAX_RUNS = 1024  # so many are remembered before they are told, also where there is no room
 
 _TYPES = {layout.name: number for number, layout in events.layouts().items()}
-_OUT, _IN = _TYPES["tty_out"], _TYPES["tty_in"]
+_OUT, _IN, _CLOSE = _TYPES["tty_out"], _TYPES["tty_in"], _TYPES["tty_close"]
 _GIVE_WAY = {_OUT, _IN, *(_TYPES[name] for name in ("exec_argv", "exec", "exec_failed", "fork", "exit"))}
 
 _Stream = tuple[int, int, int, int]  # target, session, terminal, direction
@@ -30,6 +31,7 @@ class _Left:
 
     runs: dict[int, list[list[int]]] = field(default_factory=dict)
     streams: dict[_Stream, list[list[int]]] = field(default_factory=dict)
+    count: int = 0
 
     def __bool__(self) -> bool:
         return bool(self.runs or self.streams)
@@ -37,30 +39,45 @@ class _Left:
     def add(self, event: Event) -> None:
         kind, seq, target = event[0], event[2], event[3]
         if seq is not None:
-            _extend(self.runs.setdefault(target, []), seq, 1)
+            self.count += _extend(self.runs.setdefault(target, []), seq, 1)
         if kind == _OUT:
             stream = (target, event[4], event[7], loss.OUT)
-            _extend(self.streams.setdefault(stream, []), event[6], len(event[8]))
+            self.count += _extend(self.streams.setdefault(stream, []), event[6], len(event[8]))
         elif kind == _IN:
             stream = (target, event[4], event[7], loss.IN)
-            _extend(self.streams.setdefault(stream, []), event[6], event[9] + len(event[10]))
+            self.count += _extend(self.streams.setdefault(stream, []), event[6], event[9] + len(event[10]))
 
     def gaps(self, now: int) -> Iterator[Event]:
         """The gap events, of time `now` in ns."""
         for target, runs in self.runs.items():
             for first, count in runs:
                 yield loss.gap(now, target, _REASON, first_seq=first, count=count)
-        for (target, session, tty, direction), runs in self.streams.items():
-            place = {"session": session, "tty": tty, "direction": direction}
-            for offset, size in runs:
-                yield loss.gap(now, target, _REASON, offset=offset, size=size, **place)
+        for stream, runs in self.streams.items():
+            yield from _stream_gaps(now, stream, runs)
+
+    def closed(self, close: Event) -> Iterator[Event]:
+        """The gap events of a terminal that is closed here: they belong before that."""
+        for direction in (loss.OUT, loss.IN):
+            stream = (close[3], close[4], close[8], direction)
+            runs = self.streams.pop(stream, [])
+            self.count -= len(runs)
+            yield from _stream_gaps(close[1], stream, runs)
 
 
-def _extend(runs: list[list[int]], first: int, count: int) -> None:
+def _stream_gaps(now: int, stream: _Stream, runs: list[list[int]]) -> Iterator[Event]:
+    target, session, tty, direction = stream
+    place = {"session": session, "tty": tty, "direction": direction}
+    for offset, size in runs:
+        yield loss.gap(now, target, _REASON, offset=offset, size=size, **place)
+
+
+def _extend(runs: list[list[int]], first: int, count: int) -> bool:
+    """Adds to the last run, or begins another: whether it did that."""
     if runs and sum(runs[-1]) == first:
         runs[-1][1] += count
-    else:
-        runs.append([first, count])
+        return False
+    runs.append([first, count])
+    return True
 
 
 class Shed:
@@ -77,13 +94,20 @@ class Shed:
             if self._room(self._share):
                 yield [*self.over(batch[0][1]), *batch]
                 continue
-            kept = []
-            for event in batch:
-                if event[0] in _GIVE_WAY:
-                    self._left.add(event)
-                else:
-                    kept.append(event)
-            yield kept
+            yield self._thinned(batch)
+
+    def _thinned(self, batch: list[Event]) -> list[Event]:
+        kept: list[Event] = []
+        for event in batch:
+            if event[0] in _GIVE_WAY:
+                self._left.add(event)
+                if self._left.count > _MAX_RUNS:
+                    kept += self.over(event[1])
+                continue
+            if event[0] == _CLOSE:
+                kept += self._left.closed(event)
+            kept.append(event)
+        return kept
 
     def over(self, now: int) -> list[Event]:
         """The gap events (of time `now`, ns) of what was left out and not told yet."""

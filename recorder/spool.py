@@ -9,6 +9,7 @@ import errno
 import os
 import threading
 from collections import deque
+from collections.abc import Callable
 from pathlib import Path
 
 from recorder.log.errors import CannotWrite
@@ -22,6 +23,7 @@ MAX_QUEUED = 48 << 20
 _MAX_SEGMENT_BYTES, _MIN_SEGMENT_BYTES = 8 << 20, 256 << 10
 _FULL_DISK_PAUSE = 0.5
 _FULL_DISK_SECONDS = 30.0  # how long the end of a log waits for room on the disk
+_LOOK_SECONDS = 0.1
 
 _PREFIX = "log."
 
@@ -32,8 +34,12 @@ def segment(folder: Path, start: int) -> Path:
 
 
 def segments(folder: Path) -> list[int]:
-    """Where the segments in `folder` begin, ascending."""
-    names = (name.removeprefix(_PREFIX) for name in os.listdir(folder) if name.startswith(_PREFIX))
+    """Where the segments in `folder` begin, ascending; none if it is gone."""
+    try:
+        found = os.listdir(folder)
+    except FileNotFoundError:
+        return []
+    names = (name.removeprefix(_PREFIX) for name in found if name.startswith(_PREFIX))
     return sorted(int(name) for name in names if name.isdecimal())
 
 
@@ -95,12 +101,18 @@ class Spool:
         if self._error:
             raise CannotWrite(f"the recorder's spool cannot be written: {self._error.strerror}") from self._error
 
-    def close(self) -> None:
-        """Returns when all is written. Raises CannotWrite."""
+    def close(self, meanwhile: Callable[[], None] = lambda: None) -> None:
+        """Returns when all is written. Raises CannotWrite.
+
+        Until then it calls `meanwhile` now and then: what a client acknowledges may be the only room on the disk.
+        """
         with self._changed:
             self._closing = True
             self._changed.notify_all()
-        self._thread.join()
+        self._thread.join(_LOOK_SECONDS)
+        while self._thread.is_alive():
+            meanwhile()
+            self._thread.join(_LOOK_SECONDS)
         os.close(self._fd)
         self.check()
 
@@ -134,16 +146,15 @@ class Spool:
             except OSError as error:
                 if error.errno not in (errno.ENOSPC, errno.EDQUOT) or patience <= 0:
                     raise
-            self._remove_acknowledged()
+            if self._remove_acknowledged():
+                continue
             with self._changed:
                 self._changed.wait(_FULL_DISK_PAUSE)
                 patience -= _FULL_DISK_PAUSE if self._closing else 0
 
     def _append_now(self, data: bytes) -> None:
         if self._written - self._starts[-1] >= self._segment_bytes:
-            full = self._fd
-            self._open_segment()
-            os.close(full)
+            self._next_segment()
         view = memoryview(data)
         try:
             while view:
@@ -153,7 +164,15 @@ class Spool:
             raise
         self._written += len(data)
 
-    def _remove_acknowledged(self) -> None:
+    def _next_segment(self) -> None:
+        full = self._fd
+        self._open_segment()
+        os.close(full)
+
+    def _remove_acknowledged(self) -> bool:
+        """Whether there was any segment to remove."""
+        before = len(self._starts)
         while len(self._starts) > 1 and self._starts[1] <= self.acknowledged:
             segment(self._folder, self._starts[0]).unlink()
             self._starts.popleft()
+        return len(self._starts) < before

@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,8 @@ class Targets:
         self._scope, self._cgroups = scope, cgroups
         self._all: list[Target | None] = []
         self._numbers: dict[int, int] = {}
+        self._ended: dict[str, int] = {}
+        """Numbers of those that are gone or never were there, by container ID."""
         self._open: set[int] = set()
         self._pods: dict[Path, _Pod] = {}
 
@@ -57,7 +60,9 @@ class Targets:
                 target = None
             if target and target.cgroup_id in self._numbers:
                 continue
-            number = self._take(target)
+            if not target and _container(about) in self._ended:
+                continue
+            number = self._take(target, about)
             entries.append(_entry(about, target))
             if not target:
                 told.append(_ended(number, now, "TARGET_NOT_FOUND"))
@@ -65,47 +70,60 @@ class Targets:
         return entries, told
 
     def add(self, about: dict[str, Any], now: int) -> list[Event]:
-        """Takes in one more, or more of what is known of one."""
+        """Takes in one more, or more of what is known of one; nothing comes back for what is known already."""
         try:
             target = self._cgroups.find(about)
         except NoSuchTarget:
             return self._gone_already(about, now)
         if number := self._numbers.get(target.cgroup_id):
-            self._all[number - 1] = target
-            return [_started(number, target, now)] if number in self._open else []
-        return self._watch(target, now)
+            return self._describe(number, target, now)
+        # One without a process has ended, or is being made: then it is found in its pod once it has one.
+        return self._watch(target, now) if target.populated() else self._gone_already(about, now)
+
+    def _describe(self, number: int, target: Target, now: int) -> list[Event]:
+        if self._all[number - 1] == target:  # a client that comes back says all that it knows once more
+            return []
+        self._all[number - 1] = target
+        return [_started(number, target, now)]
 
     def _gone_already(self, about: dict[str, Any], now: int) -> list[Event]:
         """Describes a container that has ended before anybody could say what it was; or one never seen."""
-        for number, known in enumerate(self._all, 1):
-            if known and container_id(known.path.name) == about.get("container_id"):
-                described = Target(known.path, known.name, known.cgroup_id, known.levels, _about(about))
-                self._all[number - 1] = described
-                return [_started(number, described, now)]
-        number = self._take(None)
+        if number := self._ended.get(_container(about)):
+            known = self._all[number - 1]
+            return self._describe(number, replace(known, about=_about(about)), now) if known else []
+        number = self._take(None, about)
         entry = json.dumps(_entry(about, None)).encode()
         start = [_TYPES["target_start"], now, None, number, 0, 0, 0, entry]
         return [start, _ended(number, now, "TARGET_NOT_FOUND")]
 
     def _watch(self, target: Target, now: int) -> list[Event]:
-        number = self._take(target)
+        number = self._take(target, target.about)
         try:
             under_way = self._scope.add(number, target, now)
         except Full:
-            self._open.discard(number)
+            self._forget(number, target)
             return [_started(number, target, now), _ended(number, now, "TARGET_NOT_FOUND")]
         return [_started(number, target, now), *under_way]
 
-    def _take(self, target: Target | None) -> int:
+    def _take(self, target: Target | None, about: dict[str, Any]) -> int:
         self._all.append(target)
         number = len(self._all)
-        if target:
-            self._numbers[target.cgroup_id] = number
-            self._open.add(number)
-            if target.about.get("pod_uid"):
-                pod = self._pods.setdefault(target.path.parent, _Pod(target))
-                pod.known.add(target.path.name)
+        if not target:
+            self._ended[_container(about)] = number
+            return number
+        self._numbers[target.cgroup_id] = number
+        self._open.add(number)
+        if target.about.get("pod_uid"):
+            if target.path.parent not in self._pods:
+                self._pods[target.path.parent] = _Pod(target)
+            self._pods[target.path.parent].known.add(target.path.name)
         return number
+
+    def _forget(self, number: int, target: Target) -> None:
+        """It is not watched any more."""
+        self._open.discard(number)
+        del self._numbers[target.cgroup_id]
+        self._ended[container_id(target.path.name) or target.name] = number
 
     def _target(self, number: int) -> Target:
         target = self._all[number - 1]
@@ -118,8 +136,7 @@ class Targets:
         for number in sorted(self._open):
             target = self._target(number)
             if not target.populated():
-                self._open.discard(number)
-                del self._numbers[target.cgroup_id]
+                self._forget(number, target)
                 self._scope.remove(target)
                 told.append(_ended(number, now, "TARGET_EXITED"))
         for path, pod in list(self._pods.items()) if follow else ():
@@ -137,7 +154,10 @@ class _Pod:
         self.about = {key: target.about[key] for key in _OF_POD if key in target.about}
         self.gone = False
         # The pod's sandbox is among them, which nobody ever names.
-        self.known = set(_containers(target.path.parent))
+        try:
+            self.known = set(_containers(target.path.parent))
+        except FileNotFoundError:
+            self.known = set()
 
     def new(self, path: Path) -> list[str]:
         """The names of the containers that came up since the last look and have a process."""
@@ -161,6 +181,11 @@ def _has_process(cgroup: Path) -> bool:
         return bool((cgroup / "cgroup.procs").read_text())
     except OSError:  # gone again
         return False
+
+
+def _container(about: dict[str, Any]) -> str:
+    """The name by which a configuration or a client speaks of a container."""
+    return str(about.get("container_id") or about.get("cgroup") or about.get("pid"))
 
 
 def _about(about: dict[str, Any]) -> dict[str, Any]:

@@ -19,7 +19,7 @@ def close_log(stream: Stream) -> list[bytes]:
     if reason is None or "gap" not in numbers:
         return []
     objects: list[bytes] = []
-    writer = LogWriter.resume(objects.append, stream.last_digest, stream.blocks, stream.events)
+    writer = LogWriter.resume(objects.append, stream.last_digest, stream.blocks, stream.events, numbers["gap"])
     names = header.fields[numbers["gap"]][1]
     fields = [{"reason": reason, "time": stream.last_time, "first_seq": None, "seq": None}.get(n, 0) for n in names]
     writer.add(PROCESS_LANE, [[numbers["gap"], *fields]])

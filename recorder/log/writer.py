@@ -43,10 +43,16 @@ class LogWriter:
         write(packed)
 
     @classmethod
-    def resume(cls, write: Callable[[bytes], None], previous: bytes, blocks: int, events: int) -> "LogWriter":
-        """Goes on with a log of so many blocks and events, whose last object has the digest `previous`."""
+    def resume(
+        cls, write: Callable[[bytes], None], previous: bytes, blocks: int, events: int, gap: int = 0
+    ) -> "LogWriter":
+        """Goes on with a log of so many blocks and events, whose last object has the digest `previous`.
+
+        `gap` is the type of the events that blocks count as gaps.
+        """
         self = cls.__new__(cls)
         self._begin(write, previous, blocks, events)
+        self._gap = gap
         return self
 
     def _begin(self, write: Callable[[bytes], None], previous: bytes, blocks: int, events: int) -> None:

@@ -66,7 +66,7 @@ def _root_filesystem(root: Path) -> None:
     (root / "etc/group").write_text("root:x:0:\n")
 
 
-def _spec(bundle: Path, command: Sequence[str], cgroup: str) -> None:
+def _spec(bundle: Path, command: Sequence[str], cgroup: str, own_pids: bool) -> None:
     subprocess.run(["runc", "spec"], cwd=bundle, check=True)
     path = bundle / "config.json"
     spec = json.loads(path.read_text())
@@ -76,6 +76,8 @@ def _spec(bundle: Path, command: Sequence[str], cgroup: str) -> None:
     spec["hostname"] = "victim"
     spec["linux"]["cgroupsPath"] = cgroup
     spec["linux"]["resources"] = {}
+    if not own_pids:
+        spec["linux"]["namespaces"] = [n for n in spec["linux"]["namespaces"] if n["type"] != "pid"]
     path.write_text(json.dumps(spec))
 
 
@@ -100,17 +102,22 @@ def _remove(folder: Path) -> None:
 
 
 @contextmanager
-def container(command: Sequence[str] = ("/bin/sleep", "1000000")) -> Iterator[Container]:
-    """A container that runs `command`; gone afterwards. Needs root, runc, bash-static, busybox-static."""
+def container(
+    command: Sequence[str] = ("/bin/sleep", "1000000"), beside: Container | None = None, own_pids: bool = True
+) -> Iterator[Container]:
+    """A container that runs `command`; gone afterwards. Needs root, runc, bash-static, busybox-static.
+
+    Its cgroup is `beside` that of another, as in a pod. Without `own_pids` it shares the machine's process IDs.
+    """
     remove_leftovers()
     folder = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-", dir=RUNS))
     bundle, state = folder / "bundle", folder / "state"
     bundle.mkdir()
     name = uuid.uuid4().hex * 2
-    cgroup = f"/{folder.name}/{name}"
+    cgroup = f"{Path(beside.cgroup).parent if beside else '/' + folder.name}/{name}"
     try:
         _root_filesystem(bundle / "rootfs")
-        _spec(bundle, command, cgroup)
+        _spec(bundle, command, cgroup, own_pids)
         with (folder / "output").open("wb") as output:
             subprocess.run(
                 ["runc", "--root", str(state), "run", "-d", "-b", str(bundle), name],
