@@ -108,7 +108,7 @@ class PodCarrier:
         """Bytes of the log, if the next frame holds any."""
         assert self._stream
         channel, data = self._stream.receive()
-        if channel == STDOUT:
+        if channel == STDOUT and data:  # the API server begins each channel with an empty frame, whatever follows
             self._received += len(data)
             self._got_nothing = False
             self._retry.works()
