@@ -12,12 +12,14 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
-from dataclasses import dataclass
 from pathlib import Path
 
 from tests.bench import cluster
 from tests.bench.image import compressed_bytes
+from tests.bench.row import Row
 from tests.bench.session import CLI, Seen, add_program, cli, cpu_seconds, record, run, status
+from tests.bench.soak import soak
+from tests.bench.transport import resets, transport
 from tests.cluster.node import Missing, requirements
 from tests.support.container import Container, container
 
@@ -27,16 +29,6 @@ FLOOD_BY_LINES = "/bin/base64 /dev/urandom | /bin/head -c {bytes}"
 COMMANDS = "i=0; while [ $i -lt {count} ]; do /bin/true $i; i=$((i+1)); done"
 ROUNDS = 3
 REST_SECONDS = 10
-
-
-@dataclass(frozen=True)
-class Row:
-    """One figure: what, how much, the goal, and whether it is met."""
-
-    name: str
-    value: str
-    goal: str
-    met: bool
 
 
 def _exec(victim: Container, script: str) -> list[str]:
@@ -192,12 +184,21 @@ def start_up(folder: Path) -> list[Row]:
     return rows
 
 
+def if_possible(measure: Callable[[], list[Row]]) -> Callable[[], list[Row]]:
+    """Leaves out what needs a cluster where there can be none."""
+
+    def measured() -> list[Row]:
+        try:
+            requirements.check()
+        except Missing as missing:
+            print(f"left out: what needs a cluster ({missing})", file=sys.stderr)
+            return []
+        return measure()
+
+    return measured
+
+
 def on_a_cluster(folder: Path, size: int) -> list[Row]:
-    try:
-        requirements.check()
-    except Missing as missing:
-        print(f"left out: the cluster ({missing})", file=sys.stderr)
-        return []
     times = []
     with cluster.node() as node:
         for i in range(ROUNDS):
@@ -234,7 +235,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument("--flood-mb", type=int, default=100)
     parser.add_argument("--commands", type=int, default=10_000)
-    sections = ("start", "image", "rest", "flood", "lines", "seq", "commands", "both", "cluster")
+    parser.add_argument("--spool-mb", type=int, default=300)
+    parser.add_argument("--soak-minutes", type=float, default=30)
+    sections = ("start", "image", "rest", "flood", "lines", "seq", "commands", "both", "cluster", "transport", "soak")
     parser.add_argument("--only", choices=sections)
     wanted = parser.parse_args()
     size = wanted.flood_mb * 1_000_000
@@ -252,7 +255,9 @@ def main() -> int:
             "seq": lambda: sequence(victim, folder),
             "commands": lambda: commands(victim, folder, wanted.commands),
             "both": lambda: commands_in_a_flood(victim, folder, wanted.commands, size),
-            "cluster": lambda: on_a_cluster(folder, size),
+            "cluster": if_possible(lambda: on_a_cluster(folder, size)),
+            "transport": if_possible(lambda: transport(folder, wanted.spool_mb * 1_000_000) + resets(folder)),
+            "soak": if_possible(lambda: soak(folder, wanted.soak_minutes * 60)),
         }
         for part, measure in parts.items():
             if wanted.only in (None, part):

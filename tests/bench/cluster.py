@@ -4,7 +4,7 @@ import re
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from tests.bench.session import CLI, Seen, run
@@ -72,17 +72,23 @@ def flood(on: Node, size: int) -> Seen:
     return run(command.argv, command.env)
 
 
-def pod_peak(on: Node) -> int | None:
-    """Peak memory in bytes of the recorder's container, of its cgroup; None where that has no such figure."""
-    for pid_folder in Path("/proc").glob("[0-9]*"):
+def recorder_process(on: Node, verb: str) -> int:
+    """Process ID of the recorder's `agent` or `serve`. Raises LookupError if there is none."""
+    for folder in Path("/proc").glob("[0-9]*"):
         try:
-            words = (pid_folder / "cmdline").read_bytes()
-            groups = (pid_folder / "cgroup").read_text()
+            words = (folder / "cmdline").read_bytes()
+            groups = (folder / "cgroup").read_text()
         except OSError:
             continue
-        if b"ebpfaudit-recorder\0agent" not in words or on.cgroup + "/" not in groups:
-            continue
-        for line in groups.splitlines():
+        if f"ebpfaudit-recorder\0{verb}".encode() in words and on.cgroup + "/" in groups:
+            return int(folder.name)
+    raise LookupError(f"no {verb} of a recorder on the node")
+
+
+def pod_peak(on: Node) -> int | None:
+    """Peak memory in bytes of the recorder's container, of its cgroup; None where that has no such figure."""
+    with suppress(LookupError):
+        for line in Path(f"/proc/{recorder_process(on, 'agent')}/cgroup").read_text().splitlines():
             _, controllers, path = line.split(":", 2)
             for file in (
                 Path(f"/sys/fs/cgroup/{controllers}{path}/memory.max_usage_in_bytes"),

@@ -35,13 +35,21 @@ class Busy:
     """
 
     def __init__(
-        self, node: Node, namespace: str, pod: str, *, folder: Path, pause: float = 0.05, words: int = 4
+        self,
+        node: Node,
+        namespace: str,
+        pod: str,
+        *,
+        folder: Path,
+        container: str = "app",
+        pause: float = 0.05,
+        words: int = 4,
     ) -> None:
         self.name = f"busy-{next(_numbers)}"
         self._errors = folder / f"{self.name}.err"
         script = _SCRIPT.format(lines=_MAX_LINES, words=words, pause=pause)
-        self._node, self._pod = node, ("-n", namespace, "exec", pod, "--")
-        argv = ["kubectl", "-n", namespace, "exec", "-it", pod, "--", "bash", "-c", script, self.name]
+        self._node, self._pod = node, ("-n", namespace, "exec", pod, "-c", container, "--")
+        argv = ["kubectl", "-n", namespace, "exec", "-it", pod, "-c", container, "--", "bash", "-c", script, self.name]
         # kubectl's own words are not the session's.
         command = node.command(["sh", "-c", 'exec 2>"$0" "$@"', str(self._errors), *argv])
         self._terminal = Terminal(command.argv, env=command.env)

@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from recorder.log.format import RECORDER_DIED
 from recorder.log.reader import Log, open_log
 from replay.fields import Enums
-from replay.model import Session
+from replay.model import Session, Timeline
 from replay.stream import HIDDEN, OUT, UNEXPLAINED, ordered
 from replay.timeline import build
 from tests.cluster.busy import Busy
@@ -15,17 +16,18 @@ from tests.cluster.busy import Busy
 class Evidence:
     """`recorded` of `shown` bytes are in the log, exactly; `holes` are (offset, bytes, reason) of those that are not.
 
-    `has_end` says whether the log has an end record.
+    `commands` of the session's are in the log. `end` is the reason of its end record, None if it has none.
     """
 
     recorded: int
     shown: int
+    commands: int
     holes: list[tuple[int, int, str]]
-    has_end: bool
+    end: str | None
 
     @property
     def is_whole(self) -> bool:
-        return self.has_end and not self.holes and self.recorded == self.shown
+        return self.end not in (None, RECORDER_DIED) and not self.holes and self.recorded == self.shown
 
     @property
     def lost(self) -> str:
@@ -34,13 +36,14 @@ class Evidence:
             return "nothing"
         if self.holes:
             return ", ".join(f"{count} bytes ({reason.replace('_', ' ')})" for _, count, reason in self.holes)
-        return "what came after the recorder's end" if self.has_end else "what came after the last block that arrived"
+        whole = self.end not in (None, RECORDER_DIED)
+        return "what came after the recorder's end" if whole else "what came after the last block that arrived"
 
 
-def find(log: Log, busy: Busy) -> Session:
+def find(timeline: Timeline, busy: Busy) -> Session:
     """The session of the log that is this one. Raises AssertionError if there is not exactly one."""
-    found = [session for session in build(log).sessions if session.argv[-1:] == (busy.name.encode(),)]
-    assert len(found) == 1, f"{len(found)} sessions of {log.path.name} are {busy.name}"
+    found = [session for session in timeline.sessions if session.argv[-1:] == (busy.name.encode(),)]
+    assert len(found) == 1, f"{len(found)} sessions of {timeline.path.name} are {busy.name}"
     return found[0]
 
 
@@ -49,22 +52,25 @@ def check(path: Path, busy: Busy, *, acknowledged: bytes = b"") -> Evidence:
 
     Raises AssertionError unless `acknowledged`, the log's bytes at an earlier time, are still there; every byte that is
     in the log is what kubectl has shown at that place; every command is there in its order; and all that is missing is
-    one gap with a reason, or lies after the end of a log that was cut. A kubectl that has lost its connection
+    one gap with a reason, or lies after the end of a log that was cut; a log that its client has closed for a recorder
+    that died has a gap that says so. A kubectl that has lost its connection
     shows less than there was: then the log may know more.
     """
     assert path.read_bytes().startswith(acknowledged), f"{path.name} has lost what was acknowledged"
     with open_log(path) as log:
         assert log.damage is None or log.damage.cut, log.damage
-        session = find(log, busy)
+        timeline = build(log)
+        session = find(timeline, busy)
         recorded, holes = _compare(log, session, busy.output)
-        has_end = log.end is not None
-    goes_on = not has_end or session.ended is None
+        end = log.end.reason if log.end else None
+    died = [gap for gap in timeline.gaps if gap.reason == "recorder_died"]
+    assert len(died) == (end == RECORDER_DIED), f"the log ends with {end!r} and has the gaps {timeline.gaps}"
+    goes_on = end is None or session.ended is None
     assert len(holes) <= 1, f"there is more than one gap: {holes}"
     shown = len(busy.output)
     if not goes_on:
         assert recorded + sum(count for _, count, _ in holes) == shown, f"{recorded} of {shown} bytes, {holes}"
-    _check_commands(session, busy, goes_on)
-    return Evidence(recorded, shown, holes, has_end)
+    return Evidence(recorded, shown, _check_commands(session, busy, goes_on), holes, end)
 
 
 def _compare(log: Log, session: Session, shown: bytes) -> tuple[int, list[tuple[int, int, str]]]:
@@ -84,10 +90,12 @@ def _compare(log: Log, session: Session, shown: bytes) -> tuple[int, list[tuple[
     return recorded, holes
 
 
-def _check_commands(session: Session, busy: Busy, goes_on: bool) -> None:
+def _check_commands(session: Session, busy: Busy, goes_on: bool) -> int:
+    """How many are in the log."""
     ran = [[word.decode() for word in run.argv] for run in session.execs if run.argv[:1] == (b"/bin/true",)]
     expected = busy.commands()
     if session.lost_events == 0:
         common = min(len(ran), len(expected))
         assert ran[:common] == expected[:common]
         assert goes_on or len(ran) >= len(expected), f"{len(ran)} of {len(expected)} commands"
+    return len(ran)

@@ -1,5 +1,6 @@
 """What the tests of faults share: a victim that nothing evicts, a recording of it, and busy sessions in it."""
 
+import random
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,22 +11,30 @@ from tests.cluster.busy import Busy
 from tests.cluster.client import Client, Run
 from tests.cluster.node import Node
 from tests.cluster.node.requirements import APP_IMAGE
+from tests.support.proxy import Proxy
 
 EVERYTHING = [{"operator": "Exists"}]
 _COUNTS = r"\d[\d,]*(?= (?:sessions?|commands?|events?|bytes?|of) ?)"
 
 
-def pod(name: str, *, tolerations: list[dict[str, Any]], node: str = "node1") -> dict[str, Any]:
-    """A pod that sleeps; it is bound to `node`, whatever the scheduler would say."""
-    container = {"name": "app", "image": APP_IMAGE, "imagePullPolicy": "Never", "command": ["sleep", "infinity"]}
+def pod(
+    name: str,
+    *,
+    tolerations: list[dict[str, Any]],
+    node: str = "node1",
+    labels: dict[str, str] | None = None,
+    containers: tuple[str, ...] = ("app",),
+) -> dict[str, Any]:
+    """A pod whose containers sleep; it is bound to `node`, whatever the scheduler would say."""
+    sleeps = {"image": APP_IMAGE, "imagePullPolicy": "Never", "command": ["sleep", "infinity"]}
     spec = {
         "nodeName": node,
         "tolerations": tolerations,
         "automountServiceAccountToken": False,
         "terminationGracePeriodSeconds": 0,
-        "containers": [container],
+        "containers": [{"name": container, **sleeps} for container in containers],
     }
-    return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name}, "spec": spec}
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "labels": labels or {}}, "spec": spec}
 
 
 class Scene:
@@ -55,9 +64,21 @@ class Scene:
         return self.log.read_bytes()
 
 
+def reset_often(proxy: Proxy, run: Run, times: int) -> None:
+    """Resets the connections of `run` so often, after a random number of bytes each: always the same ones."""
+    numbers = random.Random(4)
+    for _ in range(times):
+        proxy.reset_after(numbers.randrange(40_000))
+        assert proxy.wait_reset(30), f"nothing goes through: {run.said}"
+
+
 def last_words(run: Run) -> str:
     """The last line that the user saw, without what differs from run to run."""
     line = run.said.splitlines()[-1] if run.said else ""
-    for pattern, name in ((r"\S*/log\.ebpfaudit", "FILE"), (r"ebpfaudit-[0-9a-f]{8}", "NAME"), (_COUNTS, "N")):
+    for pattern, name in (
+        (r"\S*/log\.ebpfaudit", "FILE"),
+        (r"ebpfaudit-[0-9a-f]{8}(-[0-9a-f]{4})?", "NAME"),
+        (_COUNTS, "N"),
+    ):
         line = re.sub(pattern, name, line)
     return f"`{line}`" if line else "nothing"

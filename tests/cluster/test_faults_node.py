@@ -69,33 +69,32 @@ def _restart_container(node: Node, namespace: str, name: str) -> None:
     raise LookupError(f"no process of {name}")
 
 
-def _delete(node: Node, namespace: str, name: str) -> None:
-    node.kubectl("-n", namespace, "delete", "pod", name, "--wait=false")
-
-
-@pytest.mark.parametrize(
-    ("name", "fault"),
-    [
-        pytest.param(
-            "restarted",
-            _restart_container,
-            marks=pytest.mark.fault("the target's container restarts"),
-            id="container restarts",
-        ),
-        pytest.param(
-            "deleted",
-            _delete,
-            marks=pytest.mark.fault("the target's pod is deleted"),
-            id="pod deleted",
-        ),
-    ],
-)
-def test_target_that_ends_is_recorded_to_its_end(
-    node: Node, scene_of: Callable[[str], Scene], outcome: Outcome, name: str, fault: Callable[[Node, str, str], None]
+@pytest.mark.fault("the target's container restarts")
+def test_container_that_restarts_is_recorded_to_its_end_and_from_its_new_start(
+    node: Node, scene_of: Callable[[str], Scene], outcome: Outcome
 ) -> None:
-    scene = scene_of(name)
+    scene = scene_of("restarted")
     with scene.recorded() as (run, busy):
-        fault(node, scene.namespace, name)
+        _restart_container(node, scene.namespace, "restarted")
+        assert busy.cut() == 137
+        run.expect("restarted/app  is recorded from here on")
+        with scene.busy() as after:
+            after.wait_lines(10)
+            assert after.stop() == 0
+        code = run.stop()
+    assert code == 0, run.said
+    assert evidence.check(scene.log, busy).is_whole
+    assert evidence.check(scene.log, after).is_whole
+    outcome.lost, outcome.exit_code, outcome.sees = "nothing", code, last_words(run)
+
+
+@pytest.mark.fault("the target's pod is deleted")
+def test_pod_that_is_deleted_is_recorded_to_its_end(
+    node: Node, scene_of: Callable[[str], Scene], outcome: Outcome
+) -> None:
+    scene = scene_of("deleted")
+    with scene.recorded() as (run, busy):
+        node.kubectl("-n", scene.namespace, "delete", "pod", "deleted", "--wait=false")
         assert busy.cut() == 137
         code = run.wait()
     assert code == 0, run.said

@@ -42,7 +42,7 @@ class Proxy:
         self._server, self._netns = server, netns
         self._lock = threading.Condition()
         self._connections: list[_Connection] = []
-        self._paused = self._closing = False
+        self._paused = self._refusing = self._closing = False
         self._bytes_left: int | None = None
         self._accepted = self._forwarded = 0
         self._failure: BaseException | None = None
@@ -120,10 +120,16 @@ class Proxy:
             self._paused = True
         self._wake.send(b"\0")
 
-    def resume(self) -> None:
-        """What was held back goes through."""
+    def refuse(self) -> None:
+        """Cuts all connections, and from here on every new one at once: a server that is away."""
         with self._lock:
-            self._paused = False
+            self._refusing = True
+            self._reset()
+
+    def resume(self) -> None:
+        """What was held back goes through, and connections are made again."""
+        with self._lock:
+            self._paused = self._refusing = False
         self._wake.send(b"\0")
 
     def _run(self) -> None:
@@ -175,6 +181,9 @@ class Proxy:
         client, _ = listener.accept()
         self._accepted += 1
         self._lock.notify_all()
+        if self._refusing:
+            _reset(client)
+            return
         try:
             server = socket.create_connection(self._server)
         except OSError:  # as the client would have found, had it come without us

@@ -1,0 +1,124 @@
+"""Many containers on one node, and containers on several nodes, with busy sessions in all of them."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from tests.cluster import evidence
+from tests.cluster.busy import Busy
+from tests.cluster.client import Client
+from tests.cluster.faults import EVERYTHING, last_words, pod
+from tests.cluster.node import Node
+from tests.cluster.node.wait import until
+from tests.reliability import Outcome
+
+pytestmark = pytest.mark.slow
+_PODS, _CONTAINERS, _AT_A_TIME = 10, 5, 5
+
+
+@pytest.fixture
+def namespace(node: Node) -> Iterator[str]:
+    name = node.fresh_namespace()
+    yield name
+    node.kubectl("delete", "namespace", name, "--wait=false")
+
+
+@pytest.fixture
+def client(node: Node, tmp_path: Path) -> Iterator[Client]:
+    client = Client(node, tmp_path / "client")
+    yield client
+    assert client.left_behind() == []
+
+
+def _crowd(node: Node, namespace: str) -> list[tuple[str, str]]:
+    """Pods with many containers; (pod, container) of each."""
+    containers = tuple(f"app{n}" for n in range(_CONTAINERS))
+    pods = [f"crowd{n}" for n in range(_PODS)]
+    for name in pods:
+        labelled = pod(name, tolerations=EVERYTHING, labels={"app": "crowd"}, containers=containers)
+        node.apply(labelled, namespace=namespace)
+    for name in pods:
+        node.wait_ready(name, namespace=namespace)
+    return [(name, container) for name in pods for container in containers]
+
+
+@pytest.mark.fault("50 containers on one node, with a session in each")
+def test_one_recorder_records_50_containers(
+    node: Node, namespace: str, client: Client, tmp_path: Path, outcome: Outcome
+) -> None:
+    crowd = _crowd(node, namespace)
+    log = tmp_path / "log.ebpfaudit"
+
+    def session(place: tuple[str, str]) -> Busy:
+        with Busy(node, namespace, place[0], folder=tmp_path, container=place[1]) as busy:
+            busy.wait_lines(20)
+            assert busy.stop() == 0
+        return busy
+
+    with client.start("record", "-l", "app=crowd", "-n", namespace, "-w", log) as run:
+        run.expect(f"^Recording {len(crowd)} containers")
+        with ThreadPoolExecutor(_AT_A_TIME) as pool:
+            sessions = list(pool.map(session, crowd))
+        code = run.stop()
+    assert code == 0, run.said
+    assert all(evidence.check(log, busy).is_whole for busy in sessions)
+    outcome.lost, outcome.exit_code, outcome.sees = "nothing", code, last_words(run)
+
+
+@pytest.mark.fault("what is recorded runs on two nodes, on one of them later")
+def test_log_of_each_node_has_what_ran_there(
+    node: Node, two_nodes: tuple[str, str], namespace: str, client: Client, tmp_path: Path, outcome: Outcome
+) -> None:
+    folder = tmp_path / "run"
+    logs = {name: folder / f"{name}.ebpfaudit" for name in two_nodes}
+
+    def start(name: str, on: str) -> None:
+        node.apply(pod(name, tolerations=EVERYTHING, node=on, labels={"app": "spread"}), namespace=namespace)
+        node.wait_ready(name, namespace=namespace)
+
+    start("first", two_nodes[0])
+    with client.start("record", "-l", "app=spread", "-n", namespace, "-w", f"{folder}/") as run:
+        run.expect("^Recording ")
+        with Busy(node, namespace, "first", folder=tmp_path) as here:
+            start("second", two_nodes[1])
+            late = logs[two_nodes[1]]
+            until(lambda: late.exists() and late.stat().st_size > 0, 60, lambda: f"no log of node2: {run.said}")
+            with Busy(node, namespace, "second", folder=tmp_path) as there:
+                there.wait_lines(10)
+                here.wait_lines(10)
+                assert there.stop() == here.stop() == 0
+            code = run.stop()
+    assert code == 0, run.said
+    assert sorted(folder.iterdir()) == sorted(logs.values())
+    assert evidence.check(logs[two_nodes[0]], here).is_whole
+    assert evidence.check(logs[two_nodes[1]], there).is_whole
+    shown = client.run("show", folder)
+    assert shown.wait() == 0, shown.said
+    assert f"{namespace}/first".encode() in shown.printed
+    assert f"{namespace}/second".encode() in shown.printed
+    outcome.lost, outcome.exit_code, outcome.sees = "nothing", code, last_words(run)
+
+
+def test_recorders_of_two_nodes_begin_and_end_together(
+    node: Node, two_nodes: tuple[str, str], namespace: str, client: Client, tmp_path: Path
+) -> None:
+    folder = tmp_path / "run"
+    for name in two_nodes:
+        labelled = pod(f"on-{name}", tolerations=EVERYTHING, node=name, labels={"app": "spread"})
+        node.apply(labelled, namespace=namespace)
+    for name in two_nodes:
+        node.wait_ready(f"on-{name}", namespace=namespace)
+    with client.start("record", "-l", "app=spread", "-n", namespace, "-w", f"{folder}/") as run:
+        run.expect("^Recording .* on node1, node2")
+        with (
+            Busy(node, namespace, "on-node1", folder=tmp_path) as here,
+            Busy(node, namespace, "on-node2", folder=tmp_path) as there,
+        ):
+            there.wait_lines(10)
+            here.wait_lines(10)
+            assert there.stop() == here.stop() == 0
+        assert run.stop() == 0, run.said
+    assert evidence.check(folder / "node1.ebpfaudit", here).is_whole
+    assert evidence.check(folder / "node2.ebpfaudit", there).is_whole
