@@ -11,7 +11,7 @@ from kubectl_ebpfaudit.interrupt import Signals
 from kubectl_ebpfaudit.live import Live, View
 from kubectl_ebpfaudit.output import LogFile
 from kubectl_ebpfaudit.run import Part, Run
-from recorder.log.errors import AuditError, BadLog, NewerLog
+from recorder.log.errors import AuditError, BadLog, CannotWrite, NewerLog
 from recorder.log.format import SUFFIX
 from recorder.log.reader import read_ends
 from replay.escape import printable
@@ -55,12 +55,14 @@ def attach_to(
         view = live.view(recorder.node)
         file = _file_of(found, recorder.node, view, len(known)) or files.open(recorder.node)
         closing.callback(file.close)
-        if file.stream.end:
-            continue
         carrier = PodCarrier(api, recorder.pod, exists=True, offset=file.size)
+        if file.stream.end:
+            if left := carrier.close(whole=True):
+                live.warn(f"warning: {left}")
+            continue
         parts.append(Part(recorder.node, carrier, file, view))
     if not parts:
-        raise Whole(f"{printable(str(files.path))} has all of that recording: see kubectl ebpfaudit show")
+        raise Whole(f"{printable(str(files.path))} has all of that recording; its recorder was removed")
     closing.callback(files.tidy)
     changes = None
     if known[0].selection:
@@ -120,6 +122,8 @@ def _recording_of(path: Path) -> str:
 
 def _new_files(recording: str, write: str | None, found: list[Path], count: int) -> Files:
     """Where the log of a recorder goes of which nothing is here yet."""
+    if write and not found and Path(write).is_file():
+        raise CannotWrite(f"{printable(write)} is no log of that recording: name another file with -w")
     if write is None and found:
         write = str(found[0]) if count == 1 else f"{found[0].parent}/"
     return Files(f"attached-{recording[:8]}", write, False, may_span=count > 1)

@@ -23,6 +23,9 @@ SPOOL_BYTES = 1 << 30
 STOP, GONE = b"stop\n", b"gone\n"
 """End the log; end it since nothing of what is recorded will come back."""
 
+Slow = Callable[[str], None]
+"""Is told, in words that are safe to print, what it is that takes long."""
+
 Interruptible = Callable[[], AbstractContextManager[None]]
 """Makes a region of code in which a signal of the user ends the program (see interrupt.Signals)."""
 
@@ -89,8 +92,11 @@ class Carrier(Protocol):
     def create(self, interruptible: Interruptible) -> None:
         """Asks for the recorder and does not wait for it. As `start` otherwise, which does it if nobody has."""
 
-    def start(self, interruptible: Interruptible) -> None:
-        """Returns when the recorder runs. Raises AuditError if it cannot; `close` is still to be called."""
+    def start(self, interruptible: Interruptible, slow: Slow | None = None) -> None:
+        """Returns when the recorder runs; tells `slow` if that takes its time.
+
+        Raises AuditError if it cannot; `close` is still to be called.
+        """
 
     def read(self, wake: int, seconds: float) -> bytes | None:
         """The next bytes of the log; b"" after the last.
@@ -107,6 +113,10 @@ class Carrier(Protocol):
     @property
     def away(self) -> float:
         """Seconds since the connection was lost; 0 if there is one."""
+
+    @property
+    def trouble(self) -> str:
+        """Why the last attempt to connect again has failed; "" if none has."""
 
     @property
     def behind(self) -> int:

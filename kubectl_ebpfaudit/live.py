@@ -96,6 +96,14 @@ class Live:
             if self._status:
                 self._status.show(text)
 
+    def slow(self, text: str) -> None:
+        """The same, of what takes long: without a terminal it is a line of its own."""
+        with self._lock:
+            if self._status:
+                self._status.show(text)
+            else:
+                self.note(text)
+
     def pulse(self) -> None:
         """Shows anew how it goes."""
         with self._lock:
@@ -179,9 +187,9 @@ class View:
         self.away, self.behind = carrier.away, carrier.behind
         if self.away >= 2 and not self._said_away:
             self._said_away = True
-            self._live.note(
-                f"{time.strftime('%H:%M:%SZ', time.gmtime())}  connection lost, trying again{self._where()}"
-            )
+            why = f": {carrier.trouble}" if carrier.trouble else ""
+            now = time.strftime("%H:%M:%SZ", time.gmtime())
+            self._live.note(f"{now}  connection lost, trying again{self._where()}{why}")
         elif not self.away and self._said_away:
             self._said_away = False
             behind = f", {size(self.behind)} behind" if self.behind else ""

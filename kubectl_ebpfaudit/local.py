@@ -9,7 +9,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from kubectl_ebpfaudit.carrier import Interruptible, Order, serve_arguments
+from kubectl_ebpfaudit.carrier import Interruptible, Order, Slow, serve_arguments
 from kubectl_ebpfaudit.failures import of_recorder
 from recorder import log as recorder_log
 from recorder.log.errors import AuditError, NoBcc, NotRoot
@@ -48,6 +48,7 @@ class LocalCarrier:
         self._begun = False
         self.name = ""
         self.away = 0.0
+        self.trouble = ""
         self.behind = 0
         self.is_dead = False
 
@@ -55,7 +56,7 @@ class LocalCarrier:
         with interruptible():
             return
 
-    def start(self, interruptible: Interruptible) -> None:
+    def start(self, interruptible: Interruptible, slow: Slow | None = None) -> None:
         self._folder = Path(tempfile.mkdtemp(prefix="ebpfaudit-"))
         spool = self._folder
         # Should this program be killed, the recorder removes what it wrote.

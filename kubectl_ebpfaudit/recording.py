@@ -87,7 +87,8 @@ class Following:
                         raise
                     return Outcome(cut=str(error))
             elif time.monotonic() > self._deadline:
-                return Outcome(cut=f"the recorder did not end within {STOP_SECONDS:.0f} s")
+                why = f": {self._carrier.trouble}" if self._carrier.trouble else ""
+                return Outcome(cut=f"the recorder did not end within {STOP_SECONDS:.0f} s{why}")
             self._acknowledge()
         return Outcome(end=self._stream.end)
 

@@ -95,7 +95,7 @@ class Run:
                 part.carrier.create(self._signals.interruptible)
             for part in self.parts:
                 self._live.progress(f"Waiting for the recorder on {printable(part.node)} …")
-                part.carrier.start(self._signals.interruptible)
+                part.carrier.start(self._signals.interruptible, self._live.slow)
             for part in self.parts:
                 self._launch(_follow, part)
             if self._changes is not None:
@@ -146,7 +146,7 @@ class Run:
         part.done = True
         if part.error and not self._live.is_live:
             raise part.error
-        if part.error:
+        if part.error and not all(other.done for other in self.parts):  # else it is the last word anyway
             self._live.warn(f"error: node {printable(part.node)}: {printable(str(part.error))}")
 
     def _heed_signals(self) -> None:

@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from kubectl_ebpfaudit import local, run
-from kubectl_ebpfaudit.carrier import Carrier, Order
+from kubectl_ebpfaudit.carrier import Carrier, Order, Slow
 from kubectl_ebpfaudit.connection import Connection
 from kubectl_ebpfaudit.names import check_name, check_pull_policy
 from replay.errors import WrongUsage
@@ -52,8 +52,11 @@ class Source:
     name = what = ""
     may_span = False
 
-    def carriers(self) -> list[tuple[str, Carrier]]:
-        """(node, recorder yet to be started) of what runs now. Raises AuditError; nothing is started."""
+    def carriers(self, slow: Slow) -> list[tuple[str, Carrier]]:
+        """(node, recorder yet to be started) of what runs now. Raises AuditError; nothing is started.
+
+        `slow` is told what has to be waited for.
+        """
         raise NotImplementedError
 
     def carrier(self, node: str, targets: list[dict[str, Any]]) -> Carrier:
@@ -98,7 +101,7 @@ class LocalSource(Source):
             spool_bytes=limits.spool_size,
         )
 
-    def carriers(self) -> list[tuple[str, Carrier]]:
+    def carriers(self, slow: Slow) -> list[tuple[str, Carrier]]:
         return [(self._node, local.LocalCarrier(self._order))]
 
 
@@ -171,8 +174,8 @@ class ClusterSource(Source):
         }
         return {key: value for key, value in wanted.items() if value}
 
-    def carriers(self) -> list[tuple[str, Carrier]]:
-        nodes = self._plan.first(self._wait)
+    def carriers(self, slow: Slow) -> list[tuple[str, Carrier]]:
+        nodes = self._plan.first(self._wait, slow)
         if not self.may_span:
             [(_, targets)] = nodes.items()
             self.name = "-".join(str(targets[0][key]) for key in ("namespace", "pod"))

@@ -4,7 +4,7 @@ import re
 import select
 import time
 
-from kubectl_ebpfaudit.carrier import Interruptible, serve_arguments
+from kubectl_ebpfaudit.carrier import Interruptible, Slow, serve_arguments
 from kubectl_ebpfaudit.cluster import pod as pods
 from kubectl_ebpfaudit.cluster import recorders
 from kubectl_ebpfaudit.cluster.api import Api, Object
@@ -39,6 +39,7 @@ class PodCarrier:
         self._failure: AuditError | None = None
         self.is_dead = False
         self.behind = 0
+        self.trouble = ""
         self._retry = Retry(float(spec.get("activeDeadlineSeconds") or pods.DEFAULT_SECONDS))
         self._connected_at = 0.0
         self._got_nothing = False
@@ -62,11 +63,11 @@ class PodCarrier:
             self._created = False
             raise
 
-    def start(self, interruptible: Interruptible) -> None:
+    def start(self, interruptible: Interruptible, slow: Slow | None = None) -> None:
         self.create(interruptible)
         with interruptible():
-            if not ended(self._pod.last):
-                self._pod.wait_running(pods.START_SECONDS)
+            if not (self._found and ended(self._pod.last)):
+                self._pod.wait_running(pods.START_SECONDS, slow)
             self._connect_first()
 
     def _connect_first(self) -> None:
@@ -84,6 +85,7 @@ class PodCarrier:
         command = [pods.PROGRAM, *serve_arguments(pods.SPOOL, self._received), "--report"]
         self._stream = ExecStream(self._api, self._namespace, self.name, pods.CONTAINER, command)
         self._connected_at, self._got_nothing = time.monotonic(), True
+        self.trouble = ""
         for line in self._standing:
             self._stream.send(line)
 
@@ -142,8 +144,10 @@ class PodCarrier:
             if not self._failure:
                 self._connect()
         except Unreachable as error:
+            self.trouble = printable(str(error))
             self._failure = error if expired else None
-        except ApiError:
+        except ApiError as error:
+            self.trouble = printable(str(error))
             self._got_nothing = True  # the next attempt begins with a look at what has become of the pod
         return True
 

@@ -15,6 +15,9 @@ _DENIED = re.compile(
     r'(?: in the namespace "(?P<namespace>[^"]*)"| at the cluster scope)?'
 )
 
+_ADMISSION = re.compile(r"admission webhook|failed calling webhook|AdmissionPolicy '")
+"""Who else may refuse a pod: webhooks and policies of the cluster's own."""
+
 
 class ApiError(AuditError):
     """The API server said no. `status` is the HTTP status, `kind` the resource that it is about."""
@@ -96,7 +99,7 @@ def of_response(status: int, body: bytes) -> ApiError:
         return Forbidden(_denied(message), status, kind, name)
     if status == 404:
         return NotFound(printable(message), status, kind, name)
-    return ApiError(f"the API server answered: {printable(message)}", status, kind, name)
+    return ApiError(f"the API server answered: {printable(message)}{_remedy(message)}", status, kind, name)
 
 
 def _denied(message: str) -> str:
@@ -113,4 +116,13 @@ def _denied(message: str) -> str:
             f"forbidden: {message}: label the namespace with pod-security.kubernetes.io/enforce=privileged, "
             "or choose another one with --recorder-namespace"
         )
-    return printable(f"forbidden: {message}")
+    return printable(f"forbidden: {message}{_remedy(message)}")
+
+
+def _remedy(message: str) -> str:
+    """What to do about a refusal that is no matter of permissions, "" if that is not known."""
+    if "exceeded quota" in message or "LimitRange" in message:
+        return ": have that raised, or choose another namespace with --recorder-namespace"
+    if _ADMISSION.search(message):
+        return ": ask who looks after it to let the recorder's pod in (docs/security.md says what that needs)"
+    return ""

@@ -8,12 +8,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from kubectl_ebpfaudit import run
-from kubectl_ebpfaudit.carrier import Order
+from kubectl_ebpfaudit.carrier import Order, Slow
 from kubectl_ebpfaudit.cluster import changes, suitable
 from kubectl_ebpfaudit.cluster import pod as pods
 from kubectl_ebpfaudit.cluster.api import Api
 from kubectl_ebpfaudit.cluster.carrier import PodCarrier
-from kubectl_ebpfaudit.cluster.errors import Forbidden, NotFound
+from kubectl_ebpfaudit.cluster.errors import Forbidden, NotFound, TargetFinished, TargetNotRunning
 from kubectl_ebpfaudit.cluster.follow import Follower
 from kubectl_ebpfaudit.cluster.selection import Selection
 from kubectl_ebpfaudit.cluster.targets import Container
@@ -40,13 +40,25 @@ class Plan:
         self._follower = Follower(api, selection)
         self._checked: set[str] = set()
 
-    def first(self, wait: bool) -> dict[str, list[dict[str, Any]]]:
-        """The containers that run now, as targets by node. Raises what Follower.first does, or Unsuitable."""
+    def first(self, wait: bool, slow: Slow) -> dict[str, list[dict[str, Any]]]:
+        """The containers that run now, as targets by node; tells `slow` if it waits.
+
+        Raises what Follower.first does, or Unsuitable.
+        """
         nodes: dict[str, list[dict[str, Any]]] = {}
-        for container in self._follower.first(wait):
+        for container in self._running(wait, slow):
             self._check(container)
             nodes.setdefault(container.node, []).append(container.target)
         return nodes
+
+    def _running(self, wait: bool, slow: Slow) -> list[Container]:
+        try:
+            return self._follower.first()
+        except (NotFound, TargetNotRunning) as error:
+            if not wait or isinstance(error, TargetFinished):
+                raise
+        slow(f"Waiting for {printable(self._selection.describe())} to run …")
+        return self._follower.first(wait)
 
     def _check(self, container: Container) -> None:
         """Raises Unsuitable if the node's kernel does not see what happens in the container."""

@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections.abc import Container
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -138,13 +139,17 @@ def watch(api: Api, pod: Object) -> PodWatch:
     return PodWatch(api, str(pod["metadata"]["namespace"]), str(pod["metadata"]["name"]), pod)
 
 
-def remove_namespace(api: Api, name: str, dry_run: bool = False) -> bool:
-    """Removes the recorders' namespace if `record` made it and no pod is in it; whether it did, or would."""
+def remove_namespace(api: Api, name: str, pretended: Container[str] = (), dry_run: bool = False) -> bool:
+    """Removes the recorders' namespace if `record` made it and no pod is in it; whether it did, or would.
+
+    In a dry run pods that were only `pretended` to be removed are still there, and do not count.
+    """
     try:
         namespace = api.get(f"/api/v1/namespaces/{name}")
         if (namespace["metadata"].get("labels") or {}).get(_MANAGED) != pods.LABELS[_MANAGED]:
             return False
-        if api.get(f"/api/v1/namespaces/{name}/pods", limit="1").get("items"):
+        pods_left = api.get(f"/api/v1/namespaces/{name}/pods").get("items") or []
+        if any(pod["metadata"]["name"] not in pretended for pod in pods_left):
             return False
         if not dry_run:
             api.delete(f"/api/v1/namespaces/{name}", {"preconditions": {"uid": namespace["metadata"]["uid"]}})

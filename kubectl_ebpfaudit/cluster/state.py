@@ -1,11 +1,13 @@
 """Follows the recorder's pod through the API: until it runs, until it has ended, until it is gone."""
 
+import contextlib
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from kubectl_ebpfaudit.cluster.api import Api, Object
-from kubectl_ebpfaudit.cluster.errors import ApiError, NoImage, NotFound, PodDidNotStart
+from kubectl_ebpfaudit.cluster.errors import ApiError, NoImage, NotFound, PodDidNotStart, Unreachable
 from kubectl_ebpfaudit.cluster.pod import CONTAINER
+from kubectl_ebpfaudit.cluster.targets import FINISHED
 from kubectl_ebpfaudit.failures import of_recorder
 from recorder.log.errors import AuditError
 from replay.escape import printable
@@ -32,6 +34,7 @@ _NO_START = frozenset(
         "CrashLoopBackOff",
     ]
 )
+_SLOW_SECONDS = 2.0
 _NO_PROGRAM = ("StartError", "ContainerCannotRun")
 _NO_CAPABILITIES = "unable to apply caps"  # runc, where the node itself lacks one
 
@@ -73,17 +76,34 @@ class PodWatch:
             self.last = {}
         return self.last
 
-    def wait_running(self, seconds: float) -> None:
-        """Returns when the container runs.
+    def wait_running(self, seconds: float, slow: Callable[[str], None] | None = None) -> None:
+        """Returns when the container runs; tells `slow` what is going on if that takes its time.
 
         Raises NoImage, PodDidNotStart, or the error that the recorder ended with.
         """
+        if self._runs_within(min(_SLOW_SECONDS, seconds)):
+            return
+        if slow:
+            slow(self._what_it_does())
+        if not self._runs_within(seconds - _SLOW_SECONDS):
+            raise self._too_slow("run", seconds)
+
+    def _runs_within(self, seconds: float) -> bool:
         for state in self._until_started(seconds):
             if "running" in state:
-                return
+                return True
             if "terminated" in state:
                 raise self.recorder_error()
-        raise self._too_slow("run", seconds)
+        return False
+
+    def _what_it_does(self) -> str:
+        """What a pod is busy with that does not run yet. Only its events tell, which not everybody may see."""
+        selector = f"involvedObject.name={self.name},reason=Pulling"
+        with contextlib.suppress(ApiError, Unreachable):
+            path = f"/api/v1/namespaces/{self.namespace}/events"
+            if self._api.get(path, fieldSelector=selector, limit="1").get("items"):
+                return f"Pulling image {self._image()} on node {self._node()} …"
+        return f"Waiting for node {self._node()} to start image {self._image()} …"
 
     def wait_ended(self, seconds: float) -> None:
         """Returns when the container has ended with exit code 0. Raises as `wait_running` does."""
@@ -198,5 +218,6 @@ def container_state(pod: Object) -> Object:
 
 
 def ended(pod: Object) -> bool:
-    """Whether the recorder's container has ended, or its pod is gone."""
-    return not pod or "terminated" in container_state(pod)
+    """Whether the recorder's container has ended or will never run, or its pod is gone."""
+    # A node that evicts or refuses a pod may leave it without any state of its containers.
+    return not pod or "terminated" in container_state(pod) or (pod.get("status") or {}).get("phase") in FINISHED

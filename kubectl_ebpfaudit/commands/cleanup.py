@@ -37,7 +37,7 @@ def cleanup(
     request_timeout: RequestTimeout = None,
     verbose: Verbose = False,
 ) -> None:
-    """Remove the pods of recorders that have ended, or that cannot be reached.
+    """Remove the pods of recorders that have ended.
 
     One that records, or whose log nobody has fetched yet, is left alone without --all. What is removed is printed.
 
@@ -53,7 +53,7 @@ def cleanup(
     from kubectl_ebpfaudit.cluster import recorders
 
     namespace = connection.namespace_of_recorders
-    left, removed, kept = [], 0, 0
+    left, removed, kept = [], [], 0
     for pod in recorders.find(api, namespace):
         recorder = recorders.ask(api, pod)
         name = f"pod {printable(namespace)}/{printable(recorder.name)}"
@@ -65,13 +65,12 @@ def cleanup(
         if problem:
             left.append(problem)
             continue
-        removed += 1
+        removed.append(recorder.name)
         emit(f"{name} {'would be removed' if dry_run else 'removed'} ({recorder.state})\n")
-    if everything and not kept and not left:
-        gone = recorders.remove_namespace(api, namespace, dry_run)
-        if gone:
-            removed += 1
-            emit(f"namespace {printable(namespace)} {'would be removed' if dry_run else 'removed'}\n")
+    may_go = everything and not kept and not left
+    if may_go and recorders.remove_namespace(api, namespace, removed if dry_run else (), dry_run):
+        removed.append(namespace)
+        emit(f"namespace {printable(namespace)} {'would be removed' if dry_run else 'removed'}\n")
     if not removed and not kept and not left:
         note(f"Nothing found to remove in namespace {printable(namespace)}.")
     if left:

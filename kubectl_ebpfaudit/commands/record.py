@@ -175,9 +175,15 @@ def record(
     with Signals() as signals:
         with signals.interruptible():
             source = choose(is_local, what, how, connection, limits, cgroup, pid)
-            carriers = source.carriers()
+        live = Live(sys.stderr, quiet, what=source.what, events=_events(output))
+        try:
+            with signals.interruptible():
+                carriers = source.carriers(live.slow)
+        except BaseException:
+            live.close()
+            raise
+        live.expect(len(carriers))
         files = Files(source.name, write, force, source.may_span)
-        live = Live(sys.stderr, quiet, len(carriers), source.what, _events(output))
 
         def part(node: str, carrier: Carrier) -> Part:
             file: LogFile | NoFile = NoFile() if detach else files.open(node)

@@ -4,7 +4,7 @@ import select
 from collections.abc import Callable
 from typing import Any
 
-from kubectl_ebpfaudit.carrier import STOP, Interruptible
+from kubectl_ebpfaudit.carrier import STOP, Interruptible, Slow
 from recorder.events import header_entries, layouts
 from recorder.log.errors import AuditError
 from recorder.log.writer import LogWriter
@@ -89,6 +89,7 @@ class FakeCarrier:
         self.closed: list[bool] = []
         self.name = "ebpfaudit-1"
         self.away = 0.0
+        self.trouble = ""
         self.behind = 0
         self.is_dead = False
         self.let_go = False
@@ -97,7 +98,7 @@ class FakeCarrier:
         with interruptible():
             return
 
-    def start(self, interruptible: Interruptible) -> None:
+    def start(self, interruptible: Interruptible, slow: Slow | None = None) -> None:
         with interruptible():
             return
 
