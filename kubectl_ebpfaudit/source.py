@@ -113,6 +113,7 @@ class PodOptions:
     image_pull_policy: str | None = None
     image_pull_secret: str | None = None
     least_privilege: bool = False
+    memory_limit: int | None = None
     wait: bool = False
     detach: bool = False
 
@@ -171,6 +172,7 @@ class ClusterSource(Source):
             "pull_policy": how.image_pull_policy,
             "pull_secret": how.image_pull_secret,
             "least_privilege": how.least_privilege,
+            "memory": how.memory_limit,
         }
         return {key: value for key, value in wanted.items() if value}
 

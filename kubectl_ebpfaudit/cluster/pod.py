@@ -17,6 +17,9 @@ PROGRAM = "/usr/bin/ebpfaudit-recorder"
 SPOOL = "/spool"
 HOST_SYS = "/host/sys"
 
+DEFAULT_MEMORY = 512 << 20
+"""Bytes that the recorder may use; it takes about 120 MiB while it starts."""
+
 START_SECONDS = 120
 """How long the pod may take to run, its image included."""
 
@@ -43,6 +46,7 @@ class Place:
     pull_secret: str | None = None
     """Name of a secret of the namespace with the registry's credentials."""
     least_privilege: bool = False
+    memory: int = DEFAULT_MEMORY
     """Whether the recorder gets CAPABILITIES instead of `privileged`, which works wherever it can work at all."""
 
 
@@ -160,7 +164,7 @@ def _container(place: Place, order: Order) -> Object:
         "securityContext": {"runAsUser": 0, "readOnlyRootFilesystem": True, **_power(place)},
         "resources": {
             "requests": {"cpu": "100m", "memory": "64Mi"},
-            "limits": {"memory": "512Mi"},
+            "limits": {"memory": f"{place.memory >> 20}Mi"},
         },
         "volumeMounts": [
             {

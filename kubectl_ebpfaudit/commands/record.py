@@ -140,6 +140,15 @@ def record(
         str,
         typer.Option("--spool-size", metavar="SIZE", help="How much of a log may wait at the recorder, such as 256Mi."),
     ] = "1Gi",
+    memory_limit: Annotated[
+        str | None,
+        typer.Option(
+            "--memory-limit",
+            metavar="SIZE",
+            help="How much memory the recorder may use. [default: 512Mi]",
+            show_default=False,
+        ),
+    ] = None,
     recorder_namespace: RecorderNamespace = None,
     context: ContextName = None,
     kubeconfig: Kubeconfig = None,
@@ -163,7 +172,8 @@ def record(
     if detach and (write is not None or force or quiet or output):
         raise WrongUsage("--detach keeps nothing here: -w, --force, -q and -o belong to attach")
     what = What(tuple(target or ()), namespace, selector, all_namespaces, container)
-    how = PodOptions(image, image_pull_policy, image_pull_secret, least_privilege, wait, detach)
+    memory = parse_bytes("--memory-limit", memory_limit) if memory_limit is not None else None
+    how = PodOptions(image, image_pull_policy, image_pull_secret, least_privilege, memory, wait, detach)
     connection = Connection(context, kubeconfig, as_user, tuple(as_group or ()), request_timeout, recorder_namespace)
     limits = Limits(
         seconds("--duration", duration),
