@@ -21,6 +21,8 @@ _MAX_COMMAND = 1000
 """Characters of one command line; `show` has them all."""
 
 _MAX_NAMES = 3
+_WORTH_TELLING = 1 << 16
+"""Bytes behind that are no lag: what is on its way is less."""
 
 
 class Live:
@@ -127,7 +129,7 @@ class Live:
         ]
         if self.gaps:
             parts.append(f"LOSS in {_count(self.gaps, 'place')}")
-        if behind := sum(view.behind for view in self._views):
+        if (behind := sum(view.behind for view in self._views)) >= _WORTH_TELLING:
             parts.append(f"{size(behind)} behind")
         for view in self._views:
             if view.away >= 1:
