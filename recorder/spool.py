@@ -139,21 +139,26 @@ class Spool:
         """Waits for room on a disk that is full, for as long as the recording goes on and somewhat longer."""
         if self._written - self._starts[0] > self._limit // 2:
             self._remove_acknowledged()
-        patience = _FULL_DISK_SECONDS
+        patience, anew = _FULL_DISK_SECONDS, False
         while True:
             try:
-                return self._append_now(data)
+                return self._append_now(data, anew)
             except OSError as error:
                 if error.errno not in (errno.ENOSPC, errno.EDQUOT) or patience <= 0:
                     raise
             if self._remove_acknowledged():
                 continue
+            # Or else the last one, which may be all that fits on the disk, could never be removed.
+            anew = self._starts[-1] < self._written <= self.acknowledged
+            if anew:
+                continue
             with self._changed:
                 self._changed.wait(_FULL_DISK_PAUSE)
                 patience -= _FULL_DISK_PAUSE if self._closing else 0
 
-    def _append_now(self, data: bytes) -> None:
-        if self._written - self._starts[-1] >= self._segment_bytes:
+    def _append_now(self, data: bytes, anew: bool) -> None:
+        """Appends to the last segment, or begins one: if that is full, or where `anew` asks for it."""
+        if (anew and self._starts[-1] < self._written) or self._written - self._starts[-1] >= self._segment_bytes:
             self._next_segment()
         view = memoryview(data)
         try:

@@ -102,6 +102,7 @@ class Targets:
             under_way = self._scope.add(number, target, now)
         except Full:
             self._forget(number, target)
+            self._numbers[target.cgroup_id] = number  # it is there, and is not to be tried again
             return [_started(number, target, now), _ended(number, now, "TARGET_NOT_FOUND")]
         return [_started(number, target, now), *under_way]
 

@@ -342,6 +342,33 @@ def test_a_session_that_only_the_second_look_finds_has_a_number_of_its_own(scope
     assert following == 3
 
 
+def a_helper(pid: int, start: int, argv: bytes = b"runc\0init\0") -> Process:
+    """One of runc's processes on its way into a container; its parent is not in there."""
+    return Process(pid, 5, start, (pid, pid), 0, 0, b"/runc" if argv else b"", b"/", argv, len(argv))
+
+
+@pytest.mark.parametrize("argv", [b"runc\0init\0", b""])
+def test_a_container_that_is_being_made_has_no_sessions(scoped: Any, argv: bytes) -> None:
+    stages = [a_helper(40, 3, argv), a_helper(41, 3), a_helper(42, 3)]
+    told, known, following = scoped(stages[:2], stages[1:])
+    assert (told, following) == ([], 1)
+    assert set(known.values()) == {(1, 0)}
+
+
+def test_the_workload_that_only_the_second_look_finds_is_no_session(scoped: Any) -> None:
+    told, known, _ = scoped([a_helper(40, 3)], [a_process(42, 1, 4), a_process(43, 42, 5)])
+    assert told == []
+    assert (known[42], known[43]) == ((1, 0), (1, 0))
+
+
+def test_a_session_that_is_on_its_way_in_is_left_to_the_probes(scoped: Any) -> None:
+    told, known, _ = scoped([INIT, a_helper(50, 8)], [INIT, a_helper(50, 8), a_helper(52, 8, b"")])
+    assert (told, known) == ([], {10: (1, 0)})
+    told, known, _ = scoped([INIT, a_helper(50, 8)], [INIT, a_process(50, 1, 8)])
+    assert starts(told) == [(1, 50)]
+    assert known[50] == (1, 1)
+
+
 def test_a_process_that_ends_meanwhile_leaves_nothing_in_the_map(scoped: Any) -> None:
     told, known, _ = scoped([INIT, SHELL, CHILD], [INIT, CHILD], gone=(20,))
     assert 20 not in known
