@@ -1,9 +1,7 @@
 """The recorder: from the rings to the log."""
 
-import contextlib
 import gc
 import os
-import platform
 import shutil
 import signal
 import time
@@ -15,17 +13,18 @@ from recorder.cgroups import Cgroups
 from recorder.config import BadConfig, Config
 from recorder.control import Control
 from recorder.events import Event
+from recorder.header import header
 from recorder.log import __version__
 from recorder.log.errors import NotRoot
 from recorder.log.format import BYTE_LANE, PROCESS_LANE
 from recorder.log.writer import LogWriter
-from recorder.owners import holds_master
 from recorder.ring import Ring
 from recorder.scope import BYTES, MAX_TARGETS, PROCESS, Full, Scope
 from recorder.sessions import Sessions
 from recorder.shed import Shed
 from recorder.spool import Spool
 from recorder.targets import Targets
+from recorder.terminals import OWNERLESS_SECONDS, Terminals
 from recorder.totals import Totals
 
 GATHER_SECONDS = 0.01  # how long events may gather in a ring before they are taken out together
@@ -34,8 +33,6 @@ MAX_PASSES = 16  # of 1 MiB a ring, between two looks at everything else
 PROCESS_FLUSH_SECONDS = 0.25  # for who looks on
 FLUSH_SECONDS = 1.0
 CLOCK_STEP_NS = 1_000_000
-OWNERLESS_SECONDS = 5.0
-LOST_CLOSE_SECONDS = 2.0  # a terminal that the kernel has forgotten so long ago: its tty_close was lost
 
 _LAYOUTS = events.layouts()
 _TYPES = {layout.name: number for number, layout in _LAYOUTS.items()}
@@ -90,7 +87,7 @@ class Agent:
         self._missed = 0
         self._all_gone_since: float | None = None
         self._taken_until = 0
-        self._lingering_since: dict[int, float] = {}
+        self._terminals = Terminals(self._scope, self._sessions)
         self._spool = Spool(spool, config.spool_bytes)
         self._shed = {lane: Shed(lane, self._spool.room) for lane in (PROCESS_LANE, BYTE_LANE)}
         self._started = time.monotonic()
@@ -101,35 +98,14 @@ class Agent:
         except Full as error:
             raise BadConfig("more containers, or at more depths of cgroups, than one recorder can watch") from error
         self._realtime_offset = time.time_ns() - monotonic()
-        self._writer = LogWriter(self._spool.write, self._header(entries, now))
+        self._writer = LogWriter(
+            self._spool.write, header(config, entries, self._probes.taken, now, now + self._realtime_offset)
+        )
         self._put(PROCESS_LANE, under_way)
         self._writer.flush()
 
     def _on_term(self, _signal: int, _frame: object) -> None:
         self._terminations += 1
-
-    def _header(self, targets: list[dict[str, Any]], now: int) -> dict[str, Any]:
-        uname = os.uname()
-        return {
-            "recording": self._config.recording,
-            "clock": {"monotonic": now, "realtime": now + self._realtime_offset},
-            "recorder": {"version": __version__, "python": platform.python_version()},
-            "node": {
-                "name": uname.nodename,
-                "kernel": uname.release,
-                "arch": uname.machine,
-                **self._config.node,
-            },
-            "targets": targets,
-            "probes": self._probes.taken,
-            "options": {
-                "duration": self._config.duration,
-                "sessions": self._config.sessions,
-                "input": self._config.keep_input,
-            },
-            "events": events.header_entries(),
-            "enums": events.enums(),
-        }
 
     def _put(self, lane: str, arrived: list[Event]) -> None:
         self._sessions.see(arrived)
@@ -222,7 +198,7 @@ class Agent:
     def _tick(self) -> None:
         self._spool.check()
         self._spool.acknowledge(self._control.acknowledged)
-        self._close_terminals()
+        self._lanes[BYTES].take(self._terminals.close())
         now = monotonic()
         own = self._targets.look(now, self._config.follow)
         if self._targets.open:
@@ -238,38 +214,6 @@ class Agent:
             own.append(loss.gap(now, 0, "GAP_PROBE_MISSED", count=missed - self._missed))
             self._missed = missed
         self._lanes[PROCESS].take(own)
-
-    def _close_terminals(self) -> None:
-        """Ends terminals whose end the kernel could not tell of, or will not see.
-
-        The latter are those of ended sessions whose owner has closed its end without reading to the end.
-        """
-        if not self._sessions.open:
-            self._lingering_since.clear()
-            return
-        lingering = {s.number: s for s in self._sessions.lingering()}
-        now = time.monotonic()
-        terminals = self._scope.terminals()
-        known = {terminal.number for terminal in terminals}
-        for session in lingering.values():
-            for number in session.terminals - known:
-                if now - self._lingering_since.setdefault(number, now) >= LOST_CLOSE_SECONDS:
-                    session.terminals.discard(number)
-        for terminal in terminals:
-            if not terminal.closed:
-                if terminal.session not in lingering:
-                    continue
-                waits = now - self._lingering_since.setdefault(terminal.number, now) < OWNERLESS_SECONDS
-                if holds_master(terminal.owner, terminal.index) if terminal.owner else waits:
-                    continue
-            if not self._scope.forget(terminal):
-                continue
-            # What the owner has read is in the ring by now, since it has closed its end, and is older.
-            close = [
-                _TYPES["tty_close"], monotonic(), None, terminal.target, terminal.session, 0,
-                terminal.out_bytes, terminal.in_bytes, terminal.number,
-            ]  # fmt: skip
-            self._lanes[BYTES].take([close])
 
     def _over(self, elapsed: float) -> str | None:
         """Why the recording is over, or None."""
@@ -317,8 +261,8 @@ class Agent:
         self._spool.close(self._hear)
         self._control.announce_end(self._spool.size)
 
-    def _hear(self) -> None:
-        self._control.wait(0)
+    def _hear(self, seconds: float = 0) -> None:
+        self._control.wait(seconds)
         self._spool.acknowledge(self._control.acknowledged)
 
     def _linger(self) -> None:
@@ -330,8 +274,6 @@ class Agent:
                 break
             if limit is not None and self._control.idle_seconds >= limit:
                 break
-            with contextlib.suppress(InterruptedError):
-                self._control.wait(TICK_SECONDS)
-            self._spool.acknowledge(self._control.acknowledged)
+            self._hear(TICK_SECONDS)
         if self._config.own_spool:
             shutil.rmtree(self._folder, ignore_errors=True)

@@ -103,17 +103,21 @@ def _remove(folder: Path) -> None:
 
 @contextmanager
 def container(
-    command: Sequence[str] = ("/bin/sleep", "1000000"), beside: Container | None = None, own_pids: bool = True
+    command: Sequence[str] = ("/bin/sleep", "1000000"),
+    beside: Container | None = None,
+    own_pids: bool = True,
+    name: str = "",
 ) -> Iterator[Container]:
     """A container that runs `command`; gone afterwards. Needs root, runc, bash-static, busybox-static.
 
     Its cgroup is `beside` that of another, as in a pod. Without `own_pids` it shares the machine's process IDs.
+    `name` is its ID.
     """
     remove_leftovers()
     folder = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-", dir=RUNS))
     bundle, state = folder / "bundle", folder / "state"
     bundle.mkdir()
-    name = uuid.uuid4().hex * 2
+    name = name or uuid.uuid4().hex * 2
     cgroup = f"{Path(beside.cgroup).parent if beside else '/' + folder.name}/{name}"
     try:
         _root_filesystem(bundle / "rootfs")

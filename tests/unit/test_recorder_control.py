@@ -11,7 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from recorder import config, control
+from recorder.config import BadConfig
 from recorder.control import Control
+from recorder.log.errors import OtherProtocol
 
 LINES = st.lists(
     st.sampled_from(
@@ -131,14 +133,14 @@ def test_a_target_is_a_target(text: str) -> None:
 @pytest.mark.parametrize(
     ("changes", "error"),
     [
-        ({"protocol": 1}, config.OtherProtocol),
-        ({"protocol": config.PROTOCOL + 1}, config.OtherProtocol),
-        ({"protocol": "x"}, config.BadConfig),
-        ({"spool_bytes": config.MIN_SPOOL_BYTES - 1}, config.BadConfig),
-        ({"spool_bytes": float("inf")}, config.BadConfig),
-        ({"sessions": float("inf")}, config.BadConfig),
-        ({"linger_seconds": "x"}, config.BadConfig),
-        ({"gone_seconds": []}, config.BadConfig),
+        ({"protocol": 1}, OtherProtocol),
+        ({"protocol": config.PROTOCOL + 1}, OtherProtocol),
+        ({"protocol": "x"}, BadConfig),
+        ({"spool_bytes": config.MIN_SPOOL_BYTES - 1}, BadConfig),
+        ({"spool_bytes": float("inf")}, BadConfig),
+        ({"sessions": float("inf")}, BadConfig),
+        ({"linger_seconds": "x"}, BadConfig),
+        ({"gone_seconds": []}, BadConfig),
     ],
 )
 def test_what_makes_no_sense_is_refused(changes: dict[str, object], error: type[Exception]) -> None:

@@ -104,9 +104,9 @@ def test_what_is_kept_and_the_gaps_are_everything_once(
         {stream: end for stream, end in made.offsets.items() if end or stream in covered(log)[1]},
     )
     own = [event for event in log if not (NAMES[event[0]] == "gap" and event[-1] == FULL)]
-    kept = {id(event) for event in own}
-    assert [event for event in everything if id(event) in kept] == own  # unchanged, in their order, none twice
-    assert all(id(event) in kept for event in everything if NAMES[event[0]] in ALWAYS)
+    own_ids = {id(event) for event in own}
+    assert [event for event in everything if id(event) in own_ids] == own  # unchanged, in their order, none twice
+    assert all(id(event) in own_ids for event in everything if NAMES[event[0]] in ALWAYS)
     for event in log:
         if NAMES[event[0]] == "gap" and event[-1] == FULL:
             assert event[2] is None

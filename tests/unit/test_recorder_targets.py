@@ -73,7 +73,7 @@ class Node:
 
 def said(told: list[Event]) -> list[Any]:
     """(number, reason of the end or container ID and pod of the start) of each event."""
-    found = []
+    found: list[Any] = []
     for event in told:
         assert event[2] is None
         if NAMES[event[0]] == "target_end":
@@ -212,7 +212,12 @@ def test_a_container_that_goes_away_while_it_is_looked_at_is_not_found(
 ) -> None:
     path = node.make(B)
     node.first({"container_id": A})
-    monkeypatch.setattr(Cgroups, "_by_container", lambda self, wanted: shutil.rmtree(path, ignore_errors=True) or path)
+
+    def gone(self: Cgroups, wanted: str) -> Path:
+        shutil.rmtree(path)
+        return path
+
+    monkeypatch.setattr(Cgroups, "_by_container", gone)
     assert node.add(container_id=B) == [(2, B, None, None), (2, "TARGET_NOT_FOUND")]
 
 
