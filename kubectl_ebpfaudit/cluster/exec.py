@@ -29,6 +29,9 @@ _DEAD_SECONDS = 12.0
 """Heard nothing for so long, not even an answer to a ping: the connection is dead."""
 
 
+_OPCODE = 4  # of the header that websocket's frame_buffer keeps
+
+
 class Dropped(AuditError):
     """The connection is gone, and the command may still run."""
 
@@ -50,6 +53,8 @@ class ExecStream:
                 self._connect(api, path)
             except websocket.WebSocketBadStatusException as again:
                 raise of_response(again.status_code, again.resp_body or b"") from again
+        self._socket.settimeout(_DEAD_SECONDS)  # also in the middle of a frame
+        self._broken = ""
         self._heard = self._pinged = time.monotonic()
 
     def _connect(self, api: Api, path: str) -> None:
@@ -77,8 +82,8 @@ class ExecStream:
         Raises Dropped if the other side is dead.
         """
         raw = self._socket.sock
-        if raw is None:
-            raise Dropped("the connection is closed")
+        if self._broken or raw is None:
+            raise Dropped(self._broken or "the connection is closed")
         if isinstance(raw, ssl.SSLSocket) and raw.pending():
             return True
         deadline = time.monotonic() + seconds
@@ -107,11 +112,17 @@ class ExecStream:
                 raise Dropped(str(error)) from error
 
     def receive(self) -> tuple[int, bytes]:
-        """(channel, data) of the next frame; channel -1 if it carries none. Raises Dropped at the end."""
+        """(channel, data) of the next frame; channel -1 if it carries none. Raises Dropped at the end.
+
+        Of a frame that the connection broke in, what has come.
+        """
         try:
             opcode, frame = self._socket.recv_data_frame(True)
         except (websocket.WebSocketException, OSError) as error:
-            raise Dropped(str(error)) from error
+            self._broken = str(error) or "the connection broke"
+            if begun := self._begun():
+                return begun[0], begun[1:]
+            raise Dropped(self._broken) from error
         self._heard = time.monotonic()
         if opcode == websocket.ABNF.OPCODE_CLOSE:
             raise Dropped("the other side closed the connection")
@@ -119,6 +130,13 @@ class ExecStream:
         if opcode not in (websocket.ABNF.OPCODE_BINARY, websocket.ABNF.OPCODE_TEXT) or not data:
             return -1, b""
         return data[0], data[1:]
+
+    def _begun(self) -> bytes:
+        """What has come of a frame that is not whole: a connection that always breaks early gets on all the same."""
+        frame = self._socket.frame_buffer
+        if frame.length is None or frame.header[_OPCODE] != websocket.ABNF.OPCODE_BINARY:
+            return b""
+        return b"".join(frame.recv_buffer)
 
     def send(self, data: bytes) -> None:
         """Writes to the command's stdin. Raises Dropped."""
