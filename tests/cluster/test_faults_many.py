@@ -111,7 +111,7 @@ def test_recorders_of_two_nodes_begin_and_end_together(
     for name in two_nodes:
         node.wait_ready(f"on-{name}", namespace=namespace)
     with client.start("record", "-l", "app=spread", "-n", namespace, "-w", f"{folder}/") as run:
-        run.expect("^Recording .* on node1, node2")
+        run.expect(r"^Recording .* on node\d, node\d;")
         with (
             Busy(node, namespace, "on-node1", folder=tmp_path) as here,
             Busy(node, namespace, "on-node2", folder=tmp_path) as there,
