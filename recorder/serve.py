@@ -5,6 +5,7 @@ import select
 import socket
 import sys
 import time
+from io import FileIO
 from pathlib import Path
 
 from recorder import control
@@ -86,21 +87,23 @@ class _Log:
 
     def __init__(self, spool: Path, offset: int) -> None:
         self._spool, self.offset = spool, offset
-        self._fd = -1
+        self._file: FileIO | None = None
         self._start = 0
 
     def read(self) -> bytes:
         """What follows; b"" if nothing is there yet."""
-        if self._fd < 0 and not self._open():
+        file = self._file or self._open()
+        if file is None:
             return b""
-        data = os.read(self._fd, _PIECE)
+        data: bytes = file.read(_PIECE)
         if not data and self.offset != self._start and max(segments(self._spool), default=0) > self._start:
-            self._close()  # it was the end of this segment
+            file.close()  # it was the end of this segment
+            self._file = None
             return self.read()
         self.offset += len(data)
         return data
 
-    def _open(self) -> bool:
+    def _open(self) -> FileIO | None:
         while starts := segments(self._spool):
             before = [start for start in starts if start <= self.offset]
             if not before:
@@ -109,12 +112,12 @@ class _Log:
                 )
             self._start = before[-1]
             try:
-                self._fd = os.open(segment(self._spool, self._start), os.O_RDONLY)
+                self._file = FileIO(segment(self._spool, self._start))
             except FileNotFoundError:  # removed since it was listed: the next list shows what is left
                 continue
-            os.lseek(self._fd, self.offset - self._start, os.SEEK_SET)
-            return True
-        return False
+            self._file.seek(self.offset - self._start)
+            return self._file
+        return None
 
     def waiting(self) -> int:
         """Bytes of the log that follow `offset`."""
@@ -123,10 +126,6 @@ class _Log:
             return max(0, starts[-1] + segment(self._spool, starts[-1]).stat().st_size - self.offset) if starts else 0
         except FileNotFoundError:  # the recorder is over and has taken its spool away
             return 0
-
-    def _close(self) -> None:
-        os.close(self._fd)
-        self._fd = -1
 
 
 class _Report:
