@@ -97,8 +97,7 @@ class _Log:
             return b""
         data: bytes = file.read(_PIECE)
         if not data and self.offset != self._start and max(segments(self._spool), default=0) > self._start:
-            file.close()  # it was the end of this segment
-            self._file = None
+            self.close()  # it was the end of this segment
             return self.read()
         self.offset += len(data)
         return data
@@ -118,6 +117,12 @@ class _Log:
             self._file.seek(self.offset - self._start)
             return self._file
         return None
+
+    def close(self) -> None:
+        """Lets go of the file; `read` goes on where it was."""
+        if self._file:
+            self._file.close()
+        self._file = None
 
     def waiting(self) -> int:
         """Bytes of the log that follow `offset`."""

@@ -65,6 +65,7 @@ def test_any_offset_is_served_byte_for_byte_over_any_segments(
         assert received == whole[offset:]
         assert log.waiting() == 0
         assert b"".join(segment(folder, start).read_bytes() for start in segments(folder)) == whole
+        log.close()
 
 
 @settings(deadline=None)
@@ -95,6 +96,8 @@ def test_a_reader_gets_the_right_bytes_or_is_told_that_they_are_gone(
         assert got_fast == whole
         assert set(refused) == {(True, True)}
         held.close()
+        for log in (fast, slow):
+            log.close()
 
 
 def test_a_segment_that_goes_away_between_the_list_and_the_opening_is_no_fault(
