@@ -110,8 +110,10 @@ def test_a_segment_that_goes_away_between_the_list_and_the_opening_is_no_fault(
     answers = iter([listed])
     segment(tmp_path, 0).unlink()
     monkeypatch.setattr(serve, "segments", lambda folder: next(answers, listed[1:]))
+    log = serve._Log(tmp_path, 0)
     with pytest.raises(Fetched):
-        serve._Log(tmp_path, 0).read()
+        log.read()
+    log.close()
     small._starts.popleft()
 
 
