@@ -46,8 +46,9 @@ class Place:
     pull_secret: str | None = None
     """Name of a secret of the namespace with the registry's credentials."""
     least_privilege: bool = False
-    memory: int = DEFAULT_MEMORY
     """Whether the recorder gets CAPABILITIES instead of `privileged`, which works wherever it can work at all."""
+    memory: int = DEFAULT_MEMORY
+    """Bytes that the recorder may use."""
 
 
 @dataclass(frozen=True)
