@@ -18,6 +18,8 @@ class Stream:
     def __init__(self) -> None:
         self._chain = Chain()
         self._buffer = bytearray()
+        # Kept, as it goes on within an object where it stopped: one comes in many pieces.
+        self._source, self._taken = codec.Objects(), 0
         self.events = self.last_time = 0
         """How many events came so far, and the time of the last (ns of CLOCK_MONOTONIC)."""
 
@@ -47,20 +49,21 @@ class Stream:
     def forget_pending(self) -> None:
         """What comes next begins with a new object."""
         self._buffer.clear()
+        self._source, self._taken = codec.Objects(), 0
 
     def feed(self, data: bytes) -> Iterator[tuple[bytes, Header | Block | End | None]]:
         """The objects that are whole with `data`. Raises BadLog if the bytes are no log."""
         self._buffer += data
         if len(self._buffer) > codec.MAX_OBJECT_BYTES:
             raise BadLog(f"an object of more than {codec.MAX_OBJECT_BYTES} bytes arrived")
-        source = codec.Objects()
-        source.feed(bytes(self._buffer))
         start = 0
         try:
-            for value in source:
-                raw = bytes(self._buffer[start : source.tell()])
+            self._source.feed(data)
+            for value in self._source:
+                end = self._source.tell() - self._taken
+                raw = bytes(self._buffer[start:end])
                 parsed = self._chain.take(value, raw)
-                start = source.tell()
+                start = end
                 if isinstance(parsed, Block):
                     self.events += parsed.events
                     self.last_time = max(self.last_time, parsed.last)
@@ -73,6 +76,7 @@ class Stream:
             raise BadLog(f"what arrived is no log: {error}") from error
         finally:
             del self._buffer[:start]
+            self._taken += start
 
 
 def resume(file: BinaryIO, see: Callable[[object], None]) -> tuple[Stream, int]:
