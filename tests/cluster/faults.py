@@ -14,7 +14,7 @@ from tests.cluster.node.requirements import APP_IMAGE
 from tests.support.proxy import Proxy
 
 EVERYTHING = [{"operator": "Exists"}]
-_COUNTS = r"\d[\d,]*(?= (?:sessions?|commands?|events?|bytes?|of) ?)"
+_COUNTS = r"\d[\d,]*(?= (?:commands?|events?|bytes?|of) ?)"
 
 
 def pod(
