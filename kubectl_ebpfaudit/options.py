@@ -78,7 +78,7 @@ RecorderNamespace = Annotated[
     str | None,
     typer.Option(
         "--recorder-namespace",
-        help="Where the recorder's pod runs; made if it is missing. [default: ebpfaudit]",
+        help="Namespace of the recorders' pods; record makes it if it is missing. [default: ebpfaudit]",
         show_default=False,
     ),
 ]

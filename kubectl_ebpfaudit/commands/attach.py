@@ -29,7 +29,7 @@ Write = Annotated[
         "-w",
         "--write",
         metavar="FILE",
-        help="The recording to go on with, or to begin; else the one of the store.",
+        help="The file or folder to go on with, or to begin; else that of the store.",
         show_default=False,
     ),
 ]
@@ -51,12 +51,14 @@ def attach(
     """Fetch the log of a recorder that runs, or that has ended and waits, and go on with it.
 
     It goes on with the recording that this machine has of it, at the byte where that stops: after a crash, a
-    reboot, or record --detach. Ctrl-C ends the recorder; the log is whole then.
+    reboot, or record --detach. Ctrl-C ends the recorder; the log is whole then. Of a recorder that has died, it
+    gives this machine's log an end that says so. Containers on nodes without a recorder are not followed.
 
     \b
     Examples:
       kubectl ebpfaudit attach
       kubectl ebpfaudit attach ebpfaudit-1a2b3c4d -w run/
+      kubectl ebpfaudit attach -w run/
     """
     connection = Connection(context, kubeconfig, as_user, tuple(as_group or ()), request_timeout, recorder_namespace)
     collect(connection, name, write, quiet, stop=False)

@@ -22,7 +22,9 @@ from replay.escape import printable
 def cleanup(
     everything: Annotated[
         bool,
-        typer.Option("--all", help="Also recorders that are at work, and the namespace if it was made by record."),
+        typer.Option(
+            "--all", help="Also recorders that are at work or have a log to give, and the namespace if record made it."
+        ),
     ] = False,
     older_than: Annotated[
         str | None,
@@ -39,11 +41,13 @@ def cleanup(
 ) -> None:
     """Remove the pods of recorders that have ended.
 
-    One that records, or whose log nobody has fetched yet, is left alone without --all. What is removed is printed.
+    One that records, or whose log nobody has fetched yet, is left alone; --all removes it, with its log. What is
+    removed is printed.
 
     \b
     Examples:
       kubectl ebpfaudit cleanup
+      kubectl ebpfaudit cleanup --all --dry-run
       kubectl ebpfaudit cleanup --all --older-than 1h
     """
     connection = Connection(context, kubeconfig, as_user, tuple(as_group or ()), request_timeout, recorder_namespace)

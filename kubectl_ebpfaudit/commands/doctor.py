@@ -54,7 +54,8 @@ def doctor(
     the one that record would end with.
 
     \b
-    Example:
+    Examples:
+      kubectl ebpfaudit doctor
       kubectl ebpfaudit doctor web-0 -n shop --deep
     """
     kind, name = pod_or_node(target) if target is not None else ("", "")

@@ -76,7 +76,7 @@ def record(
             "-w",
             "--write",
             metavar="FILE",
-            help="Write to FILE, or to a file for each node in the folder FILE/; not to the store.",
+            help="Write to FILE, or with a slash at its end to a file for each node in that folder; else to the store.",
             show_default=False,
         ),
     ] = None,
@@ -95,7 +95,8 @@ def record(
     ] = None,
     wait: Annotated[bool, typer.Option("--wait", help="Wait for what does not run yet, at most 5 minutes.")] = False,
     detach: Annotated[
-        bool, typer.Option("--detach", help="Leave the recorders running, and print their names; see attach.")
+        bool,
+        typer.Option("--detach", help="Leave the recorders running, and print their names; attach fetches their logs."),
     ] = False,
     no_input: Annotated[bool, typer.Option("--no-input", help="Do not keep what is typed.")] = False,
     quiet: Annotated[
@@ -128,7 +129,7 @@ def record(
         ),
     ] = None,
     least_privilege: Annotated[
-        bool, typer.Option("--least-privilege", help="A few capabilities instead of a privileged pod.")
+        bool, typer.Option("--least-privilege", help="Four capabilities instead of a privileged pod.")
     ] = False,
     client_timeout: Annotated[
         str,
@@ -160,14 +161,17 @@ def record(
     """Record every session that enters a container: what runs, what is printed, what is typed.
 
     Containers that restart, and pods that a workload adds, are followed. The recording ends with ctrl-C, after
-    --duration, after --sessions or when nothing is left to record. The path of its log is printed on stdout at the
-    end; of several nodes, of the folder that has a log of each.
+    --duration, after --sessions or when nothing is left to record; a second ctrl-C gives up what is still on the
+    way. The path of its log is printed on stdout at the end; of several nodes, of the folder that has a log of each.
+    Exit code 3 if something was lost.
 
     \b
     Examples:
       kubectl ebpfaudit record web-0 -n shop
       kubectl ebpfaudit record deploy/web -w run/
       kubectl ebpfaudit record -l app=web -A --detach
+      kubectl ebpfaudit record web-0 -o json | jq -r 'select(.type == "exec") | .argv | join(" ")'
+      kubectl ebpfaudit record --local --container 831bfb4b159c
     """
     if detach and (write is not None or force or quiet or output):
         raise WrongUsage("--detach keeps nothing here: -w, --force, -q and -o belong to attach")

@@ -42,7 +42,8 @@ def status(
     with attach; one that is `finished` has left nothing but its pod: remove it with cleanup.
 
     \b
-    Example:
+    Examples:
+      kubectl ebpfaudit status
       kubectl ebpfaudit status -o json | jq '.[] | select(.clients == 0).name'
     """
     connection = Connection(context, kubeconfig, as_user, tuple(as_group or ()), request_timeout, recorder_namespace)

@@ -28,9 +28,12 @@ def stop(
 ) -> None:
     """End a recorder that runs, fetch the rest of its log, and remove its pod.
 
+    The log goes on in the file that attach would take.
+
     \b
-    Example:
-      kubectl ebpfaudit stop ebpfaudit-1a2b3c4d
+    Examples:
+      kubectl ebpfaudit stop
+      kubectl ebpfaudit stop ebpfaudit-1a2b3c4d -w run/
     """
     connection = Connection(context, kubeconfig, as_user, tuple(as_group or ()), request_timeout, recorder_namespace)
     collect(connection, name, write, quiet, stop=True)

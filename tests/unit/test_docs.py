@@ -3,10 +3,13 @@
 import re
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from kubectl_ebpfaudit.app import VERBS, command_line
 from recorder.log import codec, format
 from recorder.log.objects import MAX_ABOUT_BYTES
 from recorder.log.writer import BLOCK_BYTES
@@ -14,12 +17,19 @@ from recorder.log.writer import BLOCK_BYTES
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 PAGES = sorted([*DOCS.rglob("*.md"), ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md"])
+OPTION = re.compile(r"^  (?:(-\w), )?(--[a-z-]+)", re.M)
+COMMAND = re.compile(r"kubectl ebpfaudit ([a-z]+)([^\n]*)")
 LINK = re.compile(r"\]\((?!https?:)([^)#\s]*)(?:#([^)\s]*))?\)")
 
 
 def generate(*arguments: str | Path) -> "subprocess.CompletedProcess[str]":
     command = [sys.executable, ROOT / "scripts/generate-docs", *arguments]
     return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+@cache
+def help_of(verb: str) -> str:
+    return CliRunner().invoke(command_line([verb, "version"]), [verb, "--help"]).stdout
 
 
 def anchors(page: Path) -> set[str]:
@@ -79,3 +89,28 @@ def test_every_link_leads_somewhere(page: Path) -> None:
 def test_the_index_names_every_page() -> None:
     named = {(DOCS / target).resolve() for target, _ in LINK.findall((DOCS / "README.md").read_text())}
     assert set(DOCS.rglob("*.md")) - named == {DOCS / "README.md"}
+
+
+def test_every_verb_has_an_example_and_a_place_in_the_readme() -> None:
+    readme = (ROOT / "README.md").read_text()
+    for verb in VERBS:
+        assert f"kubectl ebpfaudit {verb}" in help_of(verb).partition("Example")[2], verb
+        assert re.search(rf"^\| `{verb}\b", readme, re.M), verb
+
+
+@pytest.mark.parametrize("verb", ["record", "attach", "status", "stop", "cleanup"])
+def test_every_option_of_recording_is_in_the_page_on_clusters(verb: str) -> None:
+    page = (DOCS / "usage-cluster.md").read_text()
+    for names in OPTION.findall(help_of(verb)):
+        found = [name for name in names if name and re.search(rf"(?<![\w-]){name}(?![\w-])", page)]
+        assert found or "--help" in names, names
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_command_lines_of_the_docs_name_verbs_and_options_that_there_are(page: Path) -> None:
+    text = page.read_text().replace("\\\n", " ")
+    for verb, rest in COMMAND.findall(text):
+        assert verb in VERBS, verb
+        known = set(re.findall(r"(?<![\w-])--?[a-z][\w-]*", help_of(verb)))
+        ours = re.split(r"[|#`]| -- ", rest)[0]
+        assert set(re.findall(r"(?<=[\s\[])--?[a-zA-Z][\w-]*", ours)) <= known | {"-A"}, rest
