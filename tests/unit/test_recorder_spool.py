@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -74,11 +75,14 @@ def test_a_reader_gets_the_right_bytes_or_is_told_that_they_are_gone(
     tmp_path_factory: pytest.TempPathFactory, sizes: list[int], data: st.DataObject
 ) -> None:
     folder = tmp_path_factory.mktemp("spool")
-    with pytest.MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch, ExitStack() as closing:
         patch.setattr(spool, "_MIN_SEGMENT_BYTES", 300)
         held = Spool(folder, 600)
+        closing.callback(held.close)
         whole = b"".join(an_object(n, size) for n, size in enumerate(sizes))
         fast, slow = serve._Log(folder, 0), serve._Log(folder, 0)
+        for log in (fast, slow):
+            closing.callback(log.close)
         got_fast, got_slow = b"", b""
         told, refused = False, [(True, True)]
         for number, size in enumerate(sizes):
@@ -95,9 +99,6 @@ def test_a_reader_gets_the_right_bytes_or_is_told_that_they_are_gone(
             assert whole.startswith(got_slow)
         assert got_fast == whole
         assert set(refused) == {(True, True)}
-        held.close()
-        for log in (fast, slow):
-            log.close()
 
 
 def test_a_segment_that_goes_away_between_the_list_and_the_opening_is_no_fault(
