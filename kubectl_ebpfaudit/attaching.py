@@ -49,20 +49,23 @@ def attach_to(
     recording = known[0].recording
     found = _files_of(recording, write)
     files = _new_files(recording, write, found, len(known))
-    live.expect(len(known))
-    parts = []
+    wanted = []
     for recorder in known:
+        if any(_is_whole(path) for path in found if len(known) == 1 or _node_of(path) == recorder.node):
+            if left := PodCarrier(api, recorder.pod, exists=True).close(whole=True):
+                live.warn(f"warning: {left}")
+        else:
+            wanted.append(recorder)
+    if not wanted:
+        raise Whole(f"{printable(str(files.path))} has all of that recording; its recorder was removed")
+    live.expect(len(wanted))
+    parts = []
+    for recorder in wanted:
         view = live.view(recorder.node)
         file = _file_of(found, recorder.node, view, len(known)) or files.open(recorder.node)
         closing.callback(file.close)
         carrier = PodCarrier(api, recorder.pod, exists=True, offset=file.size)
-        if file.stream.end:
-            if left := carrier.close(whole=True):
-                live.warn(f"warning: {left}")
-            continue
         parts.append(Part(recorder.node, carrier, file, view))
-    if not parts:
-        raise Whole(f"{printable(str(files.path))} has all of that recording; its recorder was removed")
     closing.callback(files.tidy)
     changes = None
     if known[0].selection:
@@ -102,6 +105,14 @@ def _logs(path: Path) -> list[Path]:
 
 def _is_empty(path: Path) -> bool:
     return path.is_file() and not path.stat().st_size
+
+
+def _is_whole(path: Path) -> bool:
+    """Whether nothing more is to come; all of it is read, since the recorder's copy is given up for it."""
+    if _is_empty(path) or read_ends(path)[1] is None:
+        return False
+    with contextlib.closing(LogFile.resume(path, lambda _: None)) as file:
+        return file.stream.end is not None
 
 
 def _node_of(path: Path) -> str:

@@ -34,6 +34,9 @@ def conclude(parts: list[Part], live: Live, path: Path, as_json: bool = False) -
             emit(f"{printable(str(path))}\n" if sys.stdout.isatty() else os.fsencode(path) + b"\n")
     finally:  # that nobody reads the path must not hide it
         wrong = [error for part in parts if (error := _wrong(part))]
+        for part in parts:  # a privileged pod that stays is told whatever else went wrong
+            if part.left and part.left not in map(str, wrong):
+                live.warn(f"warning: {part.left}")
         for error in wrong[:-1]:
             live.warn(f"error: {printable(str(error))}")
         if wrong:

@@ -10,9 +10,13 @@ from kubectl_ebpfaudit.output import LogFile, NoFile
 from recorder.log.closing import close_log
 from recorder.log.errors import AuditError, BadLog
 from recorder.log.format import End
+from replay.escape import printable
 
 STOP_SECONDS = 30.0
 """How long the end record may take once the recorder was asked to end, from the last bytes of the log."""
+
+LIVE_SECONDS = 120.0
+"""How long a recorder that runs may take until its log begins: it compiles its probes, on a node that may be busy."""
 
 _ACKNOWLEDGE_SECONDS, _ACKNOWLEDGE_BYTES = 1.0, 16 << 20
 _PULSE_SECONDS = 1.0
@@ -62,6 +66,7 @@ class Following:
         self._carrier, self._file, self._view, self._words = carrier, file, view, words
         self._stream = file.stream
         self._deadline = float("inf")
+        self._live_by = time.monotonic() + LIVE_SECONDS
         self._acknowledged = file.size
         self._acknowledged_at = time.monotonic()
 
@@ -84,8 +89,14 @@ class Following:
                     self._take(data)
                 except BadLog as error:
                     if self._stream.header is None:
-                        raise
+                        who = printable(self._carrier.name) or "here"
+                        raise BadLog(f"the recorder {who} sends no log: {error}; is its image a recorder's?") from error
                     return Outcome(cut=str(error))
+            elif self._stream.header is None and time.monotonic() > self._live_by:
+                why = f": {self._carrier.trouble}" if self._carrier.trouble else ""
+                raise AuditError(
+                    f"the recorder was not live within {LIVE_SECONDS:.0f} s{why}: is its image a recorder's?"
+                )
             elif time.monotonic() > self._deadline:
                 why = f": {self._carrier.trouble}" if self._carrier.trouble else ""
                 return Outcome(cut=f"the recorder did not end within {STOP_SECONDS:.0f} s{why}")

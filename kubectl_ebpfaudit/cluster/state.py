@@ -1,6 +1,5 @@
 """Follows the recorder's pod through the API: until it runs, until it has ended, until it is gone."""
 
-import contextlib
 import time
 from collections.abc import Callable, Iterator
 
@@ -34,7 +33,7 @@ _NO_START = frozenset(
         "CrashLoopBackOff",
     ]
 )
-_SLOW_SECONDS = 2.0
+_SLOW_SECONDS = 3.0
 _NO_PROGRAM = ("StartError", "ContainerCannotRun")
 _NO_CAPABILITIES = "unable to apply caps"  # runc, where the node itself lacks one
 
@@ -81,12 +80,14 @@ class PodWatch:
 
         Raises NoImage, PodDidNotStart, or the error that the recorder ended with.
         """
-        if self._runs_within(min(_SLOW_SECONDS, seconds)):
-            return
-        if slow:
-            slow(self._what_it_does())
-        if not self._runs_within(seconds - _SLOW_SECONDS):
-            raise self._too_slow("run", seconds)
+        deadline = time.monotonic() + seconds
+        while (left := deadline - time.monotonic()) > 0:
+            if self._runs_within(min(_SLOW_SECONDS, left) if slow else left):
+                return
+            if slow and (text := self._what_it_does()):
+                slow(text)
+                slow = None
+        raise self._too_slow("run", seconds)
 
     def _runs_within(self, seconds: float) -> bool:
         for state in self._until_started(seconds):
@@ -97,13 +98,16 @@ class PodWatch:
         return False
 
     def _what_it_does(self) -> str:
-        """What a pod is busy with that does not run yet. Only its events tell, which not everybody may see."""
-        selector = f"involvedObject.name={self.name},reason=Pulling"
-        with contextlib.suppress(ApiError, Unreachable):
-            path = f"/api/v1/namespaces/{self.namespace}/events"
-            if self._api.get(path, fieldSelector=selector, limit="1").get("items"):
-                return f"Pulling image {self._image()} on node {self._node()} …"
-        return f"Waiting for node {self._node()} to start image {self._image()} …"
+        """What takes a pod so long that does not run yet, "" if that is nothing to speak of."""
+        path, selector = (
+            f"/api/v1/namespaces/{self.namespace}/events",
+            f"involvedObject.name={self.name},reason=Pulling",
+        )
+        try:
+            pulls = bool(self._api.get(path, fieldSelector=selector, limit="1").get("items"))
+        except (ApiError, Unreachable):  # only events tell, which not everybody may see
+            return f"Waiting for node {self._node()} to start image {self._image()} …"
+        return f"Pulling image {self._image()} on node {self._node()} …" if pulls else ""
 
     def wait_ended(self, seconds: float) -> None:
         """Returns when the container has ended with exit code 0. Raises as `wait_running` does."""

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kubectl_ebpfaudit import recording
 from kubectl_ebpfaudit.carrier import STOP
 from kubectl_ebpfaudit.interrupt import Interrupted, Signals
 from kubectl_ebpfaudit.live import Live
@@ -117,6 +118,14 @@ def test_bytes_that_are_no_log_are_refused(tmp_path: Path) -> None:
     with pytest.raises(BadLog):
         _make(carrier, tmp_path / "x")
     assert not list(tmp_path.iterdir())
+    assert carrier.closed == [False]
+
+
+def test_recorder_that_never_begins_is_not_waited_for_in_vain(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recording, "LIVE_SECONDS", 0.0)
+    carrier = FakeCarrier([None, None])
+    with pytest.raises(AuditError, match=r"was not live within 0 s: is its image a recorder's\?"):
+        _make(carrier, tmp_path / "x")
     assert carrier.closed == [False]
 
 
