@@ -3,75 +3,28 @@
 import json
 import os
 import re
-import select
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import pytest
 
 from recorder.log.reader import Log, open_log
+from tests.cluster.commands import CLIENT, ROOT, Running
 from tests.cluster.conftest import Victim
 from tests.cluster.node import Node
 from tests.cluster.node.requirements import APP_IMAGE
 from tests.support.terminal import Terminal
 
-ROOT = Path(__file__).parents[2]
-CLIENT = [sys.executable, "-m", "kubectl_ebpfaudit"]
-_SECONDS = 60.0
 
-
-class Record:
-    """`record` at work, as a user runs it; ended in any case when the `with` is left."""
+class Record(Running):
+    """`record` at work."""
 
     def __init__(self, node: Node, *arguments: str, user: str = "admin") -> None:
-        command = node.command([*CLIENT, "record", *arguments], user=user)
-        self.said = b""
-        self.started = time.monotonic()
-        self.program = subprocess.Popen(
-            command.argv,
-            env=command.env,
-            cwd=ROOT,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            start_new_session=True,
-        )
-
-    def expect(self, pattern: bytes) -> None:
-        """Reads stderr until `pattern` comes."""
-        assert self.program.stderr
-        deadline = time.monotonic() + _SECONDS
-        while not re.search(pattern, self.said, re.M):
-            ready, _, _ = select.select([self.program.stderr], [], [], deadline - time.monotonic())
-            data = os.read(self.program.stderr.fileno(), 1 << 16) if ready else b""
-            assert data, f"no {pattern!r} in {self.said.decode()}"
-            self.said += data
-
-    def wait(self) -> int:
-        if self.program.returncode is None:
-            self.printed, rest = self.program.communicate(timeout=_SECONDS)
-            self.said += rest
-        return self.program.returncode
-
-    def __enter__(self) -> "Record":
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self.program.returncode is None:
-            self.program.terminate()
-        try:
-            self.wait()
-        except subprocess.TimeoutExpired:
-            self.program.kill()
-            self.program.wait()
+        super().__init__(node, "record", *arguments, user=user)
 
 
 def _run(node: Node, *arguments: str, user: str = "admin") -> tuple[int, str]:

@@ -82,6 +82,10 @@ class Node:
         """The names of the nodes, oldest first."""
         return [machine.name for machine in self._machines]
 
+    def load_image(self, archive: Path) -> None:
+        """Puts the images of a docker archive on node1."""
+        self._machines[0].load_image(archive)
+
     def restart(self, program: str, *, kill: bool = False, on: str = "node1") -> None:
         """Restarts kube-apiserver, or the kubelet or containerd of a node, as a service manager would.
 
