@@ -3,6 +3,7 @@
 import contextlib
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from kubectl_ebpfaudit import store
 from kubectl_ebpfaudit.connection import Connection
@@ -13,8 +14,11 @@ from kubectl_ebpfaudit.output import LogFile
 from kubectl_ebpfaudit.run import Part, Run
 from recorder.log.errors import AuditError, BadLog, CannotWrite, NewerLog
 from recorder.log.format import SUFFIX
-from recorder.log.reader import read_ends
+from recorder.log.reader import open_log, read_ends
 from replay.escape import printable
+
+if TYPE_CHECKING:
+    from kubectl_ebpfaudit.cluster.recorders import Recorder
 
 
 class Whole(AuditError):
@@ -51,7 +55,7 @@ def attach_to(
     files = _new_files(recording, write, found, len(known))
     wanted = []
     for recorder in known:
-        if any(_is_whole(path) for path in found if len(known) == 1 or _node_of(path) == recorder.node):
+        if any(_is_whole(path) for path in found if _recorder_of(path) == recorder.name):
             if left := PodCarrier(api, recorder.pod, exists=True).close(whole=True):
                 live.warn(f"warning: {left}")
         else:
@@ -62,25 +66,29 @@ def attach_to(
     parts = []
     for recorder in wanted:
         view = live.view(recorder.node)
-        file = _file_of(found, recorder.node, view, len(known)) or files.open(recorder.node)
+        file = _file_of(found, recorder, view, len(known)) or files.open(recorder.node)
         closing.callback(file.close)
         carrier = PodCarrier(api, recorder.pod, exists=True, offset=file.size)
         parts.append(Part(recorder.node, carrier, file, view))
     closing.callback(files.tidy)
     changes = None
-    if known[0].selection:
-        selection = Selection.from_dict(_json(known[0].selection))
+    try:
+        selection = Selection.from_dict(_json(known[0].selection)) if known[0].selection else None
+    except (AuditError, ValueError) as error:  # anybody may have changed it: the log is fetched all the same
+        live.warn(f"warning: new containers are not followed: {printable(ascii(str(error)))}")
+        selection = None
+    if selection:
         follower = Follower(api, selection)
         closing.callback(follower.close)
         # A container on a node without a recorder stays unseen: the run that could make one has ended.
-        changes = told(follower, {recorder.node for recorder in known})
+        changes = told(follower, {recorder.node for recorder in wanted})
     return Run(parts, live, signals, changes=changes), files.path
 
 
 def _json(text: str) -> object:
     try:
         return json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
 
 
@@ -100,7 +108,15 @@ def _recording_in(write: str) -> str | None:
 
 
 def _logs(path: Path) -> list[Path]:
-    return sorted(path.glob(f"*{SUFFIX}")) if path.is_dir() else [path] if path.is_file() else []
+    """The logs that a path stands for; of a file also those that its run has put beside it for further nodes."""
+    if path.is_dir():
+        return sorted(path.glob(f"*{SUFFIX}"))
+    if not path.is_file():
+        return []
+    beside = (
+        one for one in path.parent.iterdir() if one.name.startswith(f"{path.stem}.") and one.suffix == path.suffix
+    )
+    return [path, *sorted(one for one in beside if one != path and one.is_file())]
 
 
 def _is_empty(path: Path) -> bool:
@@ -109,18 +125,20 @@ def _is_empty(path: Path) -> bool:
 
 def _is_whole(path: Path) -> bool:
     """Whether nothing more is to come; all of it is read, since the recorder's copy is given up for it."""
-    if _is_empty(path) or read_ends(path)[1] is None:
+    try:
+        with open_log(path) as log:
+            return log.end is not None and log.damage is None
+    except (BadLog, NewerLog, OSError):
         return False
-    with contextlib.closing(LogFile.resume(path, lambda _: None)) as file:
-        return file.stream.end is not None
 
 
-def _node_of(path: Path) -> str:
-    """The name of the node that a log is of; of an empty one, that of its file."""
-    if _is_empty(path):
-        return path.stem
-    node = read_ends(path)[0].raw.get("node")
-    return str(node.get("name")) if isinstance(node, dict) else ""
+def _recorder_of(path: Path) -> str:
+    """The name of the recorder that has written a log; "" if nothing says."""
+    try:
+        node = read_ends(path)[0].raw.get("node")
+    except (BadLog, NewerLog, OSError):
+        return ""
+    return str(node.get("recorder", "")) if isinstance(node, dict) else ""
 
 
 def _recording_of(path: Path) -> str:
@@ -136,13 +154,14 @@ def _new_files(recording: str, write: str | None, found: list[Path], count: int)
     if write and not found and Path(write).is_file():
         raise CannotWrite(f"{printable(write)} is no log of that recording: name another file with -w")
     if write is None and found:
-        write = str(found[0]) if count == 1 else f"{found[0].parent}/"
+        write = f"{found[0].parent}/" if found[0].parent != store.directory() else None
     return Files(f"attached-{recording[:8]}", write, False, may_span=count > 1)
 
 
-def _file_of(found: list[Path], node: str, view: View, count: int) -> LogFile | None:
-    """The file that has the log of that node's recorder so far."""
+def _file_of(found: list[Path], recorder: "Recorder", view: View, count: int) -> LogFile | None:
+    """The file that has the log of that recorder so far, or was made for it."""
     for path in found:
-        if count == 1 or _node_of(path) == node:
+        made_for_it = _is_empty(path) and (count == 1 or path.stem == recorder.node)
+        if made_for_it or _recorder_of(path) == recorder.name:
             return LogFile.resume(path, lambda parsed: view.object(parsed, again=True))
     return None

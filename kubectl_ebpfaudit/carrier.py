@@ -47,6 +47,7 @@ class Order:
     linger_seconds: float | None = CLIENT_SECONDS
     gone_seconds: float | None = 0.0
     follow: bool = False
+    may_be_gone: bool = False
     spool_bytes: int = SPOOL_BYTES
 
     def config(self, sysfs: str, own_spool: bool = False) -> str:
@@ -66,6 +67,7 @@ class Order:
             "linger_seconds": self.linger_seconds,
             "gone_seconds": self.gone_seconds,
             "follow": self.follow,
+            "may_be_gone": self.may_be_gone,
             "spool_bytes": self.spool_bytes,
             "own_spool": own_spool,
             "node": self.node,

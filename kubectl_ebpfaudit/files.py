@@ -29,7 +29,8 @@ class Files:
         """The new file for the log of a node, or for another one of it. Raises CannotWrite."""
         again = self._used.count(node)
         self._used.append(node)
-        name = f"{_safe(node)}-{again + 1}" if again else _safe(node)
+        # No name of a node has an underscore.
+        name = f"{_safe(node)}_{again + 1}" if again else _safe(node)
         if self.is_folder:
             return LogFile(self._in_folder(name), self._force)
         if len(self._used) == 1:

@@ -44,7 +44,7 @@ class Live:
         self.events = events
         self.sessions = self.commands = self.ended = 0
         self.output_bytes = self.gaps = 0
-        self._lock = threading.RLock()
+        self.lock = threading.RLock()
         self._expected, self._what = expected, what
         self._views: list[View] = []
         self._headers: list[Header] = []
@@ -63,7 +63,7 @@ class Live:
 
     def began(self, header: Header) -> None:
         """A recorder is live."""
-        with self._lock:
+        with self.lock:
             self._headers.append(header)
             if len(self._headers) == self._expected:
                 self._started = time.monotonic()
@@ -86,7 +86,7 @@ class Live:
 
     def warn(self, line: str) -> None:
         """One line, also with `quiet`."""
-        with self._lock, contextlib.suppress(OSError):  # a terminal that was closed must not end the recording
+        with self.lock, contextlib.suppress(OSError):  # a terminal that was closed must not end the recording
             if self._status:
                 self._status.clear()
             print(line, file=self._out, flush=True)
@@ -94,13 +94,13 @@ class Live:
 
     def progress(self, text: str) -> None:
         """Something that takes its time: shown on a terminal only, until something else is."""
-        with self._lock:
+        with self.lock:
             if self._status:
                 self._status.show(text)
 
     def slow(self, text: str) -> None:
         """The same, of what takes long: without a terminal it is a line of its own."""
-        with self._lock:
+        with self.lock:
             if self._status:
                 self._status.show(text)
             else:
@@ -108,13 +108,13 @@ class Live:
 
     def pulse(self) -> None:
         """Shows anew how it goes."""
-        with self._lock:
+        with self.lock:
             if self._status and self.is_live:
                 self._status.show(self._how_it_goes())
 
     def close(self) -> None:
         """Takes away what says how it goes."""
-        with self._lock:
+        with self.lock:
             if self._status:
                 self._status.clear()
                 self._status = None
@@ -166,7 +166,8 @@ class View:
             if parsed.lane != PROCESS_LANE:
                 self._live.output_bytes += parsed.size
             if parsed.lane == PROCESS_LANE or self._live.events:
-                self._block(self._header, parsed, again)
+                with self._live.lock:  # what is counted is counted for all recorders
+                    self._block(self._header, parsed, again)
 
     def _block(self, header: Header, block: Block, again: bool) -> None:
         try:

@@ -20,29 +20,37 @@ class Mailbox(Generic[Message]):
         os.set_blocking(self.fd, False)
         os.set_blocking(self._write, False)
 
-    def put(self, message: Message) -> None:
-        """Adds a message; nothing once it is closed."""
+    def put(self, message: Message) -> bool:
+        """Adds a message; False once it is closed, and nobody will read it."""
         with self._lock:
             if not self._open:
-                return
+                return False
             self._messages.put(message)
             with contextlib.suppress(BlockingIOError):  # it is readable already
                 os.write(self._write, b"\0")
+            return True
 
     def take(self) -> list[Message]:
         """All that is in it."""
         with contextlib.suppress(BlockingIOError):
             os.read(self.fd, 1 << 16)
-        found = []
-        with contextlib.suppress(queue.Empty):
-            while True:
-                found.append(self._messages.get_nowait())
-        return found
+        return self._rest()
 
-    def close(self) -> None:
-        """Takes no more, and lets go of its descriptors, whose numbers may soon be those of others."""
+    def close(self) -> list[Message]:
+        """Takes no more, and lets go of its descriptors, whose numbers may soon be those of others.
+
+        Returns what nobody has read.
+        """
         with self._lock:
             if self._open:
                 self._open = False
                 os.close(self.fd)
                 os.close(self._write)
+        return self._rest()
+
+    def _rest(self) -> list[Message]:
+        found = []
+        with contextlib.suppress(queue.Empty):
+            while True:
+                found.append(self._messages.get_nowait())
+        return found

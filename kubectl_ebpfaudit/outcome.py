@@ -40,7 +40,7 @@ def conclude(parts: list[Part], live: Live, path: Path, as_json: bool = False) -
         for error in wrong[:-1]:
             live.warn(f"error: {printable(str(error))}")
         if wrong:
-            raise max(wrong, key=lambda error: error.exit_code == wrong[-1].exit_code)
+            raise wrong[-1]
 
 
 def summary(parts: list[Part], live: Live) -> str:

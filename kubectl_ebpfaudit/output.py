@@ -1,6 +1,7 @@
 """The file that a recording is written to. Only whole objects of the log get into it."""
 
 import contextlib
+import errno
 import fcntl
 import os
 import secrets
@@ -8,9 +9,11 @@ import stat
 from collections.abc import Callable
 from pathlib import Path
 
-from recorder.log.errors import CannotWrite
+from recorder.log.errors import BadLog, CannotWrite
 from recorder.log.stream import Stream, resume
 from replay.escape import printable
+
+_fdatasync = getattr(os, "fdatasync", os.fsync)  # macOS has no fdatasync
 
 
 class NoFile:
@@ -79,17 +82,29 @@ class LogFile:
         """
         self = cls.__new__(cls)
         self.path, self._made, self._replace = path, path, False
-        with path.open("rb") as file:
-            self.stream, self.size = resume(file, see)
+        self._fd = -1
         try:
             self._fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
+            # Before it is read: another program may just be writing its end.
             fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            with path.open("rb") as file:
+                self.stream, self.size = resume(file, see)
             os.ftruncate(self._fd, self.size)
         except BlockingIOError as error:
+            self._let_go()
             raise CannotWrite(f"{printable(str(path))} is being written to by another program") from error
         except OSError as error:
+            self._let_go()
             raise CannotWrite(f"{printable(str(path))} cannot be written: {error.strerror}") from error
+        except BadLog:
+            self._let_go()
+            raise
         return self
+
+    def _let_go(self) -> None:
+        if self._fd >= 0:
+            os.close(self._fd)
+        self._fd = -1
 
     def append(self, data: bytes) -> None:
         """Writes one whole object.
@@ -111,9 +126,14 @@ class LogFile:
         self.size += len(data)
 
     def sync(self) -> None:
-        """Returns when all that was written is on the disk, as far as that can be known."""
-        with contextlib.suppress(OSError):  # not every file system and device can
-            os.fdatasync(self._fd)
+        """Returns when all that was written is on the disk. Raises CannotWrite if it cannot get there."""
+        try:
+            _fdatasync(self._fd)
+        except OSError as error:
+            if error.errno not in (errno.EINVAL, errno.ENOTSUP, errno.EROFS):  # not every file and device can
+                raise CannotWrite(
+                    f"{printable(str(self.path))} cannot be written: {error.strerror}; what is in it may lack its end"
+                ) from error
 
     def close(self) -> None:
         """Closes the file, and removes it if nothing was written."""

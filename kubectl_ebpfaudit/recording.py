@@ -24,10 +24,14 @@ _PULSE_SECONDS = 1.0
 
 @dataclass(frozen=True)
 class Say:
-    """A line for the recorder, such as carrier.STOP; `ends`: the log is to end soon after it."""
+    """A line for the recorder, such as carrier.STOP; `ends`: the log is to end soon after it.
+
+    `about` is for who says it: it comes back if nobody was there to hear it.
+    """
 
     line: bytes
     ends: bool = False
+    about: object = None
 
 
 @dataclass(frozen=True)
@@ -101,6 +105,7 @@ class Following:
                 why = f": {self._carrier.trouble}" if self._carrier.trouble else ""
                 return Outcome(cut=f"the recorder did not end within {STOP_SECONDS:.0f} s{why}")
             self._acknowledge()
+        self._acknowledge(at_last=True)
         return Outcome(end=self._stream.end)
 
     def _hear(self, word: Word) -> Outcome | None:
@@ -122,11 +127,11 @@ class Following:
             self._file.append(raw)
             self._view.object(parsed)
 
-    def _acknowledge(self) -> None:
+    def _acknowledge(self, at_last: bool = False) -> None:
         """Tells the recorder what it may forget, now and then: what is on the disk here."""
         new = self._file.size - self._acknowledged if self._file.keeps else 0
         waited = time.monotonic() - self._acknowledged_at
-        if new >= _ACKNOWLEDGE_BYTES or (new and waited >= _ACKNOWLEDGE_SECONDS):
+        if new >= _ACKNOWLEDGE_BYTES or (new and (at_last or waited >= _ACKNOWLEDGE_SECONDS)):
             self._file.sync()
             self._carrier.acknowledge(self._file.size)
             self._acknowledged, self._acknowledged_at = self._file.size, time.monotonic()

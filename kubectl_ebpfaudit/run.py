@@ -35,14 +35,20 @@ class Part:
     error: BaseException | None = None
     left: str = ""
     done: bool = False
+    starting: bool = False
+    unheard: "list[Word]" = field(default_factory=list)
 
 
 @dataclass(frozen=True)
 class NewTarget:
-    """A container is to be recorded, too. `target` is for the recorder of that node."""
+    """A container is to be recorded, too. `target` is for the recorder of that node.
+
+    `is_over`: it has ended already, so that it is worth no recorder of its own.
+    """
 
     node: str
     target: dict[str, Any]
+    is_over: bool = False
 
 
 @dataclass(frozen=True)
@@ -83,6 +89,7 @@ class Run:
         self._inbox: Mailbox[Part | Change] = Mailbox()
         self._threads: list[threading.Thread] = []
         self._ending = False
+        self._takes_in = True
         self._signals_seen = 0
 
     def record(self, stop_at_once: bool = False) -> None:
@@ -138,16 +145,22 @@ class Run:
             if self._sessions is not None and self._live.ended >= self._sessions:
                 self._end()
             if self._detach and self._live.is_live:
-                self._detach = False
+                self._detach = self._takes_in = False
                 self._say(Leave())
             self._live.pulse()
 
     def _ended(self, part: Part) -> None:
         part.done = True
+        if part.outcome and part.outcome.end and part.outcome.end.reason == "duration":
+            self._takes_in = False  # the others end by themselves, too
         if part.error and not self._live.is_live:
             raise part.error
         if part.error and not all(other.done for other in self.parts):  # else it is the last word anyway
             self._live.warn(f"error: node {printable(part.node)}: {printable(str(part.error))}")
+        for word in part.unheard:
+            if isinstance(word, Say) and isinstance(word.about, NewTarget):
+                self._changed(word.about)
+        part.unheard.clear()
 
     def _heed_signals(self) -> None:
         if self._signals.count == self._signals_seen:
@@ -161,8 +174,11 @@ class Run:
 
     def _end(self) -> None:
         if not self._ending:
-            self._ending = True
+            self._ending, self._takes_in = True, False
             self._say(Say(STOP, ends=True))
+            for part in self.parts:
+                if part.starting:  # it has recorded nothing, and hears nothing yet
+                    part.left = part.carrier.close(whole=False)
 
     def _say(self, word: Word) -> None:
         for part in self.parts:
@@ -175,22 +191,25 @@ class Run:
         elif isinstance(change, Over):
             # Its recorder waits for the end of what may still run there, however long that takes.
             self._say(Say(GONE))
-        elif not self._ending:
+        elif self._takes_in:
             self._take_in(change)
 
     def _take_in(self, new: NewTarget) -> None:
         for part in self.parts:
-            if part.node == new.node and not part.done:
-                part.words.put(Say(target_line(new.target)))
+            if part.node == new.node and part.words.put(Say(target_line(new.target), about=new)):
                 return
+        if new.is_over:
+            self._live.warn(f"{_name(new)} has ended before it could be recorded")
+            return
         if self._make is None:
             self._live.note(f"{_name(new)} is not recorded: its node {printable(new.node)} has no recorder any more")
             return
         try:
             part = self._make(new.node, [new.target], self._live)
-        except AuditError as error:
+        except (AuditError, OSError) as error:
             self._live.warn(f"warning: node {printable(new.node)} is not recorded: {printable(str(error))}")
             return
+        part.starting = True
         self.parts.append(part)
         self._launch(_start_and_follow, part)
 
@@ -213,26 +232,40 @@ def _name(new: NewTarget) -> str:
 def _start_and_follow(part: Part, inbox: "Mailbox[Part | Change]") -> None:
     try:
         part.carrier.start(contextlib.nullcontext)
-    except AuditError as error:
-        part.error = error
-        part.left = part.carrier.close(whole=False)
-        part.file.close()
+    except BaseException as error:  # noqa: BLE001 - the main thread tells it
+        _close(part, error)
         inbox.put(part)
         return
+    part.starting = False
     _follow(part, inbox)
 
 
 def _follow(part: Part, inbox: "Mailbox[Part | Change]") -> None:
+    error: BaseException | None = None
     try:
         part.outcome = Following(part.carrier, part.file, part.view, part.words).follow()
-        if part.outcome.left:
+    except BaseException as caught:  # noqa: BLE001 - the main thread raises it
+        error = caught
+    _close(part, error)
+    inbox.put(part)
+
+
+def _close(part: Part, error: BaseException | None) -> None:
+    """Lets go of all that a part has, whatever goes wrong meanwhile."""
+    part.error, part.starting = error, False
+    # First: what is told from now on goes to another part.
+    part.unheard = part.words.close()
+    try:
+        outcome = part.outcome
+        if outcome and outcome.left:
             part.carrier.leave()
+        elif outcome and not outcome.end and part.carrier.away and part.carrier.name:
+            # It cannot be reached, and has what is not here yet.
+            part.carrier.leave()
+            name = printable(part.carrier.name)
+            part.left = f"recorder {name} was left with the rest: fetch that with kubectl ebpfaudit attach {name}"
         else:
-            part.left = part.carrier.close(whole=part.outcome.end is not None)
-    except BaseException as error:  # noqa: BLE001 - the main thread raises it
-        part.error = error
-        part.left = part.carrier.close(whole=False)
-    finally:
+            part.left = part.left or part.carrier.close(whole=bool(outcome and outcome.end))
         part.file.close()
-        part.words.close()
-        inbox.put(part)
+    except BaseException as caught:  # noqa: BLE001 - the main thread raises it
+        part.error = part.error or caught

@@ -65,7 +65,7 @@ class Agent:
         signal.signal(signal.SIGINT, self._on_term)
         cgroups = Cgroups(config.sysfs)
         # Before the work of loading.
-        privileges.check(pid for target in cgroups.present(config.targets, config.follow) for pid in target.pids())
+        privileges.check(pid for target in cgroups.present(config.targets, config.may_be_gone) for pid in target.pids())
         rings = (config.process_ring_bytes, config.byte_ring_bytes)
         self._probes = probes.load(config.keep_input, config.ways or probes.TTY_WAYS, rings)
         self._scope = Scope(self._probes)
@@ -91,10 +91,10 @@ class Agent:
         self._spool = Spool(spool, config.spool_bytes)
         self._shed = {lane: Shed(lane, self._spool.room) for lane in (PROCESS_LANE, BYTE_LANE)}
         self._started = time.monotonic()
-        self._ended_for = ""
+        self._ended_for, self._ended_at = "", 0.0
         now = monotonic()
         try:
-            entries, under_way = self._targets.first(config.targets, config.follow, now)
+            entries, under_way = self._targets.first(config.targets, config.may_be_gone, now)
         except Full as error:
             raise BadConfig("more containers, or at more depths of cgroups, than one recorder can watch") from error
         self._realtime_offset = time.time_ns() - monotonic()
@@ -257,7 +257,7 @@ class Agent:
         for lane, shed in self._shed.items():
             self._write(lane, shed.over(now))
         self._writer.end(reason, self._totals.counts)
-        self._ended_for = reason
+        self._ended_for, self._ended_at = reason, time.monotonic()
         self._spool.close(self._hear)
         self._control.announce_end(self._spool.size)
 
@@ -272,7 +272,8 @@ class Agent:
         while not (self._control.served and not self._control.clients):
             if self._terminations > before:
                 break
-            if limit is not None and self._control.idle_seconds >= limit:
+            idle = min(self._control.idle_seconds, time.monotonic() - self._ended_at)
+            if limit is not None and idle >= limit:
                 break
             self._hear(TICK_SECONDS)
         if self._config.own_spool:

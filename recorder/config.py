@@ -28,7 +28,7 @@ class Config:
 
     `idle_client_seconds`: so long it goes on without a client. `linger_seconds`: so long a log that has ended waits
     for one. `gone_seconds`: so long it waits for another target once the last has ended. `follow`: containers
-    that come up in the pods of the targets are targets, too. `spool_bytes`: of the log, what may wait for clients.
+    that come up in the pods of the targets are targets, too. `may_be_gone`: a target that is not there is no fault. `spool_bytes`: of the log, what may wait for clients.
     `own_spool`: the spool's folder is removed at the end.
     """
 
@@ -42,6 +42,7 @@ class Config:
     linger_seconds: float | None = 60.0
     gone_seconds: float | None = 0.0
     follow: bool = False
+    may_be_gone: bool = False
     spool_bytes: int = spool.LIMIT_BYTES
     own_spool: bool = False
     node: dict[str, Any] = field(default_factory=dict)
@@ -107,6 +108,7 @@ def parse(text: str) -> Config:
             linger_seconds=_seconds(raw.get("linger_seconds", 60.0)),
             gone_seconds=_seconds(raw.get("gone_seconds", 0.0)),
             follow=bool(raw.get("follow", False)),
+            may_be_gone=bool(raw.get("may_be_gone", raw.get("follow", False))),
             spool_bytes=int(raw.get("spool_bytes", spool.LIMIT_BYTES)),
             own_spool=bool(raw.get("own_spool", False)),
             node=dict(raw.get("node", {})),

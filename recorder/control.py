@@ -53,6 +53,7 @@ class Control:
         self._clients: dict[int, _Client] = {}
         self._status = status
         self._end: bytes | None = None
+        self._size = 0
         self._last_client = time.monotonic()
         self.stop_asked = self.gone_asked = self.served = False
         self.acknowledged = 0
@@ -82,7 +83,8 @@ class Control:
 
     def announce_end(self, size: int) -> None:
         """Tells those who are and will be connected that the log has ended with `size` bytes."""
-        self._end = f"end {size}\n".encode()
+        self._end, self._size = f"end {size}\n".encode(), size
+        self.served |= self.acknowledged >= size
         for client in list(self._clients.values()):
             _send(client, self._end)
 
@@ -125,6 +127,7 @@ class Control:
             self.gone_asked = True
         elif word == b"ack" and rest.isdigit():
             self.acknowledged = max(self.acknowledged, int(rest[:20]))
+            self.served |= self._end is not None and self.acknowledged >= self._size
         elif word == b"target":
             self.targets.append(rest.decode(errors="replace"))
         elif word == b"done":

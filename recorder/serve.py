@@ -152,7 +152,8 @@ class _Report:
 def serve(spool: Path, offset: int, report: bool = False) -> int:
     """Writes the log from `offset` on to stdout until it has ended, and hands on the lines of stdin.
 
-    With `report` it says on stderr how much waits.
+    With `report` the client is far away: it is told on stderr how much waits, and that the log has arrived is its
+    own to say (`ack`), since what was written here may still get lost on its way.
 
     The exit code: 0 if the log was served to its end, 1 if the recorder died or the client is gone.
     Raises NoRecorder or Fetched.
@@ -167,7 +168,10 @@ def serve(spool: Path, offset: int, report: bool = False) -> int:
         alive, end = recorder.alive, recorder.end  # before the log, which then has all that came before
         view = memoryview(log.read())
         if not view and end is not None and log.offset >= end:
-            recorder.done()
+            if not report:
+                recorder.done()
+            while report and recorder.client_there and recorder.alive:
+                recorder.look(_START_SECONDS)
             return 0
         if not view and not alive:
             if not segments(spool):

@@ -13,7 +13,7 @@ from kubectl_ebpfaudit.cluster.exec import STDERR, STDOUT, Dropped, ExecStream
 from kubectl_ebpfaudit.cluster.retry import Retry
 from kubectl_ebpfaudit.cluster.state import PodWatch, ended
 from kubectl_ebpfaudit.failures import of_recorder
-from recorder.log.errors import AuditError
+from recorder.log.errors import AuditError, Fetched, OtherProtocol
 from replay.escape import printable
 
 _STDERR_BYTES = 4096
@@ -59,8 +59,9 @@ class PodCarrier:
         self._created = True  # also an attempt without an answer may have made it
         try:
             self._pod.last = recorders.create(self._api, self._manifest)
-        except ApiError:
-            self._created = False
+        except ApiError as error:
+            # An answer of 5xx may come from who stands before a server that has made it.
+            self._created = not 400 <= error.status <= 499
             raise
 
     def start(self, interruptible: Interruptible, slow: Slow | None = None) -> None:
@@ -157,7 +158,8 @@ class PodCarrier:
             self._failure, self.is_dead = self._pod.recorder_error(), True
         elif self._retry.expired or self._refuses():
             text = self._stderr.decode(errors="replace")
-            self._failure = of_recorder(None, text, f"on node {printable(self.node)}")
+            code = Fetched.exit_code if b"fetched by" in self._stderr else OtherProtocol.exit_code
+            self._failure = of_recorder(code if self._refuses() else None, text, f"on node {printable(self.node)}")
 
     def _refuses(self) -> bool:
         """Whether the recorder has said that it will never serve this client."""

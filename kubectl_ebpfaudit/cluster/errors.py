@@ -97,7 +97,7 @@ def of_response(status: int, body: bytes) -> ApiError:
         return Forbidden("the API server does not accept the credentials of this context: log in again", 401)
     if status == 403:
         return Forbidden(_denied(message), status, kind, name)
-    if status == 404:
+    if status == 404 and "message" in answer:  # else it is a page of some proxy's, which knows nothing of the object
         return NotFound(printable(message), status, kind, name)
     return ApiError(f"the API server answered: {printable(message)}{_remedy(message)}", status, kind, name)
 

@@ -3,7 +3,7 @@
 import contextlib
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,10 +13,11 @@ from kubectl_ebpfaudit.cluster import changes, suitable
 from kubectl_ebpfaudit.cluster import pod as pods
 from kubectl_ebpfaudit.cluster.api import Api
 from kubectl_ebpfaudit.cluster.carrier import PodCarrier
-from kubectl_ebpfaudit.cluster.errors import Forbidden, NotFound, TargetFinished, TargetNotRunning
+from kubectl_ebpfaudit.cluster.errors import ApiError, Forbidden, NotFound, TargetFinished, TargetNotRunning
 from kubectl_ebpfaudit.cluster.follow import Follower
 from kubectl_ebpfaudit.cluster.selection import Selection
 from kubectl_ebpfaudit.cluster.targets import Container
+from recorder.log.errors import AuditError
 from replay.escape import printable
 
 GONE_SECONDS = 360.0
@@ -39,6 +40,7 @@ class Plan:
         self._api, self._selection, self._how = api, selection, how
         self._follower = Follower(api, selection)
         self._checked: set[str] = set()
+        self._started: float | None = None
 
     def first(self, wait: bool, slow: Slow) -> dict[str, list[dict[str, Any]]]:
         """The containers that run now, as targets by node; tells `slow` if it waits.
@@ -70,7 +72,7 @@ class Plan:
         with contextlib.suppress(Forbidden, NotFound):  # it is optional: the recorder finds out what matters
             node = self._api.get(f"/api/v1/nodes/{container.node}")
         if container.runtime_class:
-            with contextlib.suppress(Forbidden, NotFound):
+            with contextlib.suppress(ApiError):
                 path = f"/apis/node.k8s.io/v1/runtimeclasses/{container.runtime_class}"
                 runtime_class = self._api.get(path)
         metadata = {"namespace": container.target["namespace"], "name": container.target["pod"]}
@@ -79,42 +81,67 @@ class Plan:
 
     def carrier(self, node: str, targets: list[dict[str, Any]]) -> PodCarrier:
         """The recorder for a node, yet to be started."""
+        name = pods.new_name(self._how.order.recording)
         order = replace(
             self._how.order,
             targets=targets,
-            node={"name": node},
+            duration=self._time_left(),
+            node={"name": node, "recorder": name},
             follow=self._selection.container is None,
+            may_be_gone=True,
             gone_seconds=GONE_SECONDS,
         )
         notes = pods.Notes(json.dumps(self._selection.to_dict()), self._how.detached)
         place = replace(self._how.place, node=node)
-        return PodCarrier(self._api, pods.manifest(pods.new_name(order.recording), place, order, notes))
+        return PodCarrier(self._api, pods.manifest(name, place, order, notes))
+
+    def _time_left(self) -> float | None:
+        """The duration of a recorder that is started now: all of a run end at the same time."""
+        duration = self._how.order.duration
+        if duration is None:
+            return None
+        if self._started is None:
+            self._started = time.monotonic()
+        return max(1.0, duration - (time.monotonic() - self._started))
 
     def changes(self) -> Iterator[run.Change]:
         """What happens while it is recorded."""
-        return told(self._follower)
+        return told(self._follower, check=self._check)
 
     def close(self) -> None:
         """Ends `changes`."""
         self._follower.close()
 
 
-def told(follower: Follower, only: set[str] | None = None) -> Iterator[run.Change]:
-    """What a follower sees, for a run; with `only` of nothing but these nodes."""
+def told(
+    follower: Follower, only: set[str] | None = None, check: Callable[[Container], None] | None = None
+) -> Iterator[run.Change]:
+    """What a follower sees, for a run; with `only` of nothing but these nodes. `check` raises Unsuitable."""
     for change in follower.changes():
         if isinstance(change, changes.Started | changes.Missed):
-            # Of one that was missed the recorder may have seen something, and is told what it was.
-            if only is None or change.container.node in only:
-                yield run.NewTarget(change.container.node, change.container.target)
-            else:
-                name = printable(change.container.name)
-                yield run.News(f"{_now()}  {name} is not recorded: no recorder is on node {change.container.node}")
+            yield _told(change, only, check)
         elif isinstance(change, changes.Lost):
             yield run.News(f"{_now()}  new containers are not seen at present: {printable(str(change.error))}")
         elif isinstance(change, changes.Back):
             yield run.News(f"{_now()}  new containers are seen again")
         elif isinstance(change, changes.Over):
             yield run.Over()
+
+
+def _told(
+    change: changes.Started | changes.Missed, only: set[str] | None, check: Callable[[Container], None] | None
+) -> run.Change:
+    container = change.container
+    name, node = printable(container.name), printable(container.node)
+    if only is not None and container.node not in only:
+        return run.News(f"{_now()}  {name} is not recorded: no recorder is on node {node}")
+    try:
+        if check and isinstance(change, changes.Started):
+            check(container)
+    except AuditError as error:
+        return run.News(f"{_now()}  {name} is not recorded: {printable(str(error))}")
+    # Of one that was missed the recorder on its node may have seen something, and is told what it was.
+    return run.NewTarget(container.node, container.target, is_over=isinstance(change, changes.Missed))
 
 
 def _now() -> str:

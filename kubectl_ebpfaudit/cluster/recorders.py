@@ -202,11 +202,20 @@ def ask(api: Api, pod: Object) -> Recorder:
     try:
         answer = run(api, metadata["namespace"], metadata["name"], command)
         says = json.loads(answer)
-        return Recorder(pod, says if isinstance(says, dict) else {})
+        return Recorder(pod, _plain(says) if isinstance(says, dict) else {})
     except (Unreachable, ApiError, Dropped) as error:
         return Recorder(pod, {}, printable(str(error)))
-    except ValueError:
+    except (ValueError, RecursionError):
         return Recorder(pod, {}, "what it says cannot be read: it may be of another version")
+
+
+def _plain(says: dict[str, Any]) -> dict[str, Any]:
+    """What of it this version can show: numbers, and words without anything odd."""
+    return {
+        key: value
+        for key, value in says.items()
+        if value is None or isinstance(value, int | float) or (isinstance(value, str) and value.isascii())
+    }
 
 
 def run(api: Api, namespace: str, pod: str, command: list[str]) -> bytes:

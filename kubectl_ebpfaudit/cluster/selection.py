@@ -89,7 +89,7 @@ class Selection:
             if not all(isinstance(text, str | None) for text in (namespace, selector, container)):
                 raise TypeError("not a text")
             return parse(words, namespace, selector, not namespace, container)
-        except (KeyError, TypeError, WrongUsage) as error:
+        except (KeyError, TypeError, ValueError, WrongUsage) as error:
             raise AuditError(
                 f"what was to be recorded cannot be read: {printable(str(error))}; name it again"
             ) from error

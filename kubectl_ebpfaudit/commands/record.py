@@ -25,10 +25,11 @@ from kubectl_ebpfaudit.options import (
 )
 from kubectl_ebpfaudit.outcome import conclude
 from kubectl_ebpfaudit.output import LogFile, NoFile
-from kubectl_ebpfaudit.printing import emit
+from kubectl_ebpfaudit.printing import emit, say
 from kubectl_ebpfaudit.quantity import parse_bytes
 from kubectl_ebpfaudit.run import Part, Run
 from kubectl_ebpfaudit.source import Limits, PodOptions, Source, What, choose
+from recorder.log.errors import CannotWrite
 from recorder.log.events import Event
 from recorder.log.format import Header
 from replay.errors import WrongUsage
@@ -205,7 +206,8 @@ def record(
 
         parts: list[Part] = []
         try:
-            parts += [part(node, carrier) for node, carrier in carriers]
+            for node, carrier in carriers:
+                parts.append(part(node, carrier))
             run = Run(
                 parts,
                 live,
@@ -222,9 +224,9 @@ def record(
                 begun.file.close()
             files.tidy()
     if detach:
-        _detached(run.parts, source)
-    else:
-        conclude(run.parts, live, files.path, as_json=output is not None)
+        _detached([part for part in run.parts if part.outcome and part.outcome.left], source)
+    if rest := [part for part in run.parts if not (detach and part.outcome and part.outcome.left)]:
+        conclude(rest, live, files.path, as_json=output is not None)
 
 
 def _events(output: RecordOutput | None) -> Callable[[Header, Event | None], None] | None:
@@ -232,12 +234,26 @@ def _events(output: RecordOutput | None) -> Callable[[Header, Event | None], Non
         return None
     from replay.export import EventLines
 
-    lines = EventLines()
-    return lambda header, event: emit(lines.line(header, event) if event else lines.header(header))
+    lines, broken = EventLines(), False
+
+    def write(header: Header, event: Event | None) -> None:
+        nonlocal broken
+        if broken:
+            return
+        try:
+            emit(lines.line(header, event) if event else lines.header(header))
+        except (typer.Exit, CannotWrite) as error:  # the log is written all the same
+            broken = True
+            why = str(error) if isinstance(error, CannotWrite) else "nobody reads standard output any more"
+            say(f"warning: {printable(why)}; the recording goes on")
+
+    return write
 
 
 def _detached(parts: list[Part], source: Source) -> None:
     names = [part.carrier.name for part in parts]
+    if not names:
+        return
     what = f" of {source.what}" if source.what else ""
     run = printable(names[0].rpartition("-")[0])
     typer.echo(f"Recording goes on without this program{what}; fetch it with kubectl ebpfaudit attach {run}", err=True)
