@@ -1,6 +1,7 @@
 """Finds recorders that run and the files of this machine that their logs go on in."""
 
 import contextlib
+import glob
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -113,9 +114,7 @@ def _logs(path: Path) -> list[Path]:
         return sorted(path.glob(f"*{SUFFIX}"))
     if not path.is_file():
         return []
-    beside = (
-        one for one in path.parent.iterdir() if one.name.startswith(f"{path.stem}.") and one.suffix == path.suffix
-    )
+    beside = path.parent.glob(f"{glob.escape(path.stem)}.*{path.suffix}")
     return [path, *sorted(one for one in beside if one != path and one.is_file())]
 
 

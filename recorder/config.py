@@ -28,8 +28,8 @@ class Config:
 
     `idle_client_seconds`: so long it goes on without a client. `linger_seconds`: so long a log that has ended waits
     for one. `gone_seconds`: so long it waits for another target once the last has ended. `follow`: containers
-    that come up in the pods of the targets are targets, too. `may_be_gone`: a target that is not there is no fault. `spool_bytes`: of the log, what may wait for clients.
-    `own_spool`: the spool's folder is removed at the end.
+    that come up in the pods of the targets are targets, too. `may_be_gone`: a target that is not there is no fault.
+    `spool_bytes`: of the log, what may wait for clients. `own_spool`: the spool's folder is removed at the end.
     """
 
     recording: str

@@ -168,10 +168,7 @@ def serve(spool: Path, offset: int, report: bool = False) -> int:
         alive, end = recorder.alive, recorder.end  # before the log, which then has all that came before
         view = memoryview(log.read())
         if not view and end is not None and log.offset >= end:
-            if not report:
-                recorder.done()
-            while report and recorder.client_there and recorder.alive:
-                recorder.look(_START_SECONDS)
+            _part_from(recorder, report)
             return 0
         if not view and not alive:
             if not segments(spool):
@@ -185,6 +182,15 @@ def serve(spool: Path, offset: int, report: bool = False) -> int:
                 recorder.look(_START_SECONDS, stdout)
         recorder.look(0 if waiting else _LOOK_SECONDS)
     return 1
+
+
+def _part_from(recorder: _Recorder, is_far: bool) -> None:
+    """Says that the log was served; or, if the client is far away, waits until that has said so, or is gone."""
+    if not is_far:
+        recorder.done()
+        return
+    while recorder.client_there and recorder.alive:
+        recorder.look(_START_SECONDS)
 
 
 def status(spool: Path) -> int:
