@@ -62,15 +62,16 @@ def attach_to(
         else:
             wanted.append(recorder)
     if not wanted:
-        raise Whole(f"{printable(str(files.path))} has all of that recording; its recorder was removed")
+        raise Whole(f"{printable(str(_path_of(found, files, write)))} has all of that recording; its recorder was removed")
     live.expect(len(wanted))
-    parts = []
+    parts, logs = [], []
     for recorder in wanted:
         view = live.view(recorder.node)
         file = _file_of(found, recorder, view, len(known)) or files.open(recorder.node)
         closing.callback(file.close)
         carrier = PodCarrier(api, recorder.pod, exists=True, offset=file.size)
         parts.append(Part(recorder.node, carrier, file, view))
+        logs.append(file.path)
     closing.callback(files.tidy)
     changes = None
     try:
@@ -83,7 +84,14 @@ def attach_to(
         closing.callback(follower.close)
         # A container on a node without a recorder stays unseen: the run that could make one has ended.
         changes = told(follower, {recorder.node for recorder in wanted})
-    return Run(parts, live, signals, changes=changes), files.path
+    return Run(parts, live, signals, changes=changes), _path_of(logs, files, write)
+
+
+def _path_of(logs: list[Path], files: Files, write: str | None) -> Path:
+    """What the user is told: the file of the recording, or the folder of its files."""
+    if write is not None or files.is_folder:
+        return files.path
+    return logs[0] if len(logs) == 1 else logs[0].parent
 
 
 def _json(text: str) -> object:

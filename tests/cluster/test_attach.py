@@ -64,25 +64,26 @@ def _session(node: Node, victim: Victim, word: str) -> bytes:
 def test_client_killed_in_a_flood_goes_on_where_its_file_stops(node: Node, victim: Victim, tmp_path: Path) -> None:
     path = tmp_path / "flood.ebpfaudit"
     arguments = ("record", victim.pod, "-n", victim.namespace, "-w", str(path))
-    with shell(node, victim.namespace, victim.pod) as terminal, Running(node, *arguments) as record:
+    with Running(node, *arguments) as record:
         record.expect(_LIVE)
-        before = len(terminal.output)
-        terminal.send(f"base64 /dev/urandom | head -c {_FLOOD}; exit\r".encode())
-        terminal.expect(re.compile(rb"[\w+/]{70}\r\n"))
-        until(lambda: path.stat().st_size > 1_000_000, _SECONDS, lambda: "nothing is recorded")
-        assert record.signal(signal.SIGKILL) == -signal.SIGKILL
-        # As if the machine had gone down in the middle of a write.
-        with path.open("rb+") as file:
-            file.truncate(path.stat().st_size - 7)
-        with Running(node, "attach", "-w", str(path)) as attached:
-            attached.expect(_LIVE)
-            assert terminal.wait(_SECONDS) == 0
-            attached.expect(b"session 1  ended, exit code 0")
-            assert attached.signal(signal.SIGINT) == 0
+        with shell(node, victim.namespace, victim.pod) as terminal:
+            terminal.send(f"base64 /dev/urandom | head -c {_FLOOD}; exit\r".encode())
+            terminal.expect(re.compile(rb"[\w+/]{70}\r\n"))
+            until(lambda: path.stat().st_size > 1_000_000, _SECONDS, lambda: "nothing is recorded")
+            assert record.signal(signal.SIGKILL) == -signal.SIGKILL
+            # As if the machine had gone down in the middle of a write.
+            with path.open("rb+") as file:
+                file.truncate(path.stat().st_size - 7)
+            with Running(node, "attach", "-w", str(path)) as attached:
+                attached.expect(_LIVE)
+                assert terminal.wait(_SECONDS) == 0
+                attached.expect(b"session 1  ended, exit code 0")
+                assert attached.signal(signal.SIGINT) == 0
     assert attached.printed.decode() == f"{path}\n"
     [session] = shown(node, path)["sessions"]
-    assert session["under_way"]
-    assert exported(node, path) == terminal.output[before:]
+    assert not session["under_way"]
+    assert len(terminal.output) > _FLOOD
+    assert exported(node, path) == terminal.output
 
 
 def test_recording_without_a_client_is_taken_up_by_any_and_stopped(
