@@ -62,7 +62,9 @@ def attach_to(
         else:
             wanted.append(recorder)
     if not wanted:
-        raise Whole(f"{printable(str(_path_of(found, files, write)))} has all of that recording; its recorder was removed")
+        raise Whole(
+            f"{printable(str(_path_of(found, files, write)))} has all of that recording; its recorder was removed"
+        )
     live.expect(len(wanted))
     parts, logs = [], []
     for recorder in wanted:
