@@ -48,6 +48,7 @@ def test_an_empty_file_is_for_the_only_recorder_or_that_of_its_node(tmp_path: Pa
     found = attaching._files_of(RECORDING, str(empty))
     assert _found(found, _recorder("a", "node1"), 2) is None
     assert _found(found, _recorder("a", "node2"), 2) == empty
+    empty.touch()  # it was closed, and nothing had come
     assert _found(found, _recorder("a", "node1"), 1) == empty
 
 
