@@ -61,6 +61,7 @@ class Outcome:
     cut: str = ""
     details: str = field(default="", repr=False)
     left: bool = False
+    given_up: bool = False
 
 
 class Following:
@@ -110,7 +111,7 @@ class Following:
 
     def _hear(self, word: Word) -> Outcome | None:
         if isinstance(word, GiveUp):
-            return Outcome(cut=word.why)
+            return Outcome(cut=word.why, given_up=True)
         if isinstance(word, Leave):
             return Outcome(left=True)
         self._carrier.tell(word.line)

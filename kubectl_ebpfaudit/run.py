@@ -259,7 +259,7 @@ def _close(part: Part, error: BaseException | None) -> None:
         outcome = part.outcome
         if outcome and outcome.left:
             part.carrier.leave()
-        elif outcome and not outcome.end and part.carrier.away and part.carrier.name:
+        elif outcome and not (outcome.end or outcome.given_up) and part.carrier.away and part.carrier.name:
             # It cannot be reached, and has what is not here yet.
             part.carrier.leave()
             name = printable(part.carrier.name)
