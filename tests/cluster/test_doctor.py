@@ -165,7 +165,9 @@ def test_node_that_cannot_be_recorded_on_is_refused(
 def test_all_nodes_are_one_line(node: Node) -> None:
     ran = run(node, "doctor", "-o", "json")
     assert ran.code == 0
-    assert ran.checks()["nodes"]["detail"] == "1 node, all of which can be recorded on"
+    count = len(node.nodes)
+    words = f"{count} node{'s' if count > 1 else ''}, all of which can be recorded on"
+    assert ran.checks()["nodes"]["detail"] == words
 
 
 @pytest.mark.parametrize(

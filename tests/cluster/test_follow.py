@@ -334,7 +334,7 @@ def test_what_cannot_be_recorded_now_says_why(node: Node, api: Api, namespace: s
     node.kubectl("-n", namespace, "wait", "--for=jsonpath={.status.conditions}", "pod/nowhere", "--timeout=60s")
     for word, kind, says in (
         ("image", TargetNotRunning, r"pod \S+/image is not running \(Pending: (ErrImagePull|ImagePullBackOff): "),
-        ("nowhere", TargetNotRunning, r"is not running \(Pending: Unschedulable: 0/1 nodes"),
+        ("nowhere", TargetNotRunning, r"is not running \(Pending: Unschedulable: 0/\d nodes"),
         ("deploy/empty", TargetNotRunning, r"deployment/empty in namespace \S+ has no pod \(0 wanted\): scale it up"),
         ("missing", NotFound, r"there is no pod missing in namespace test-\d+: see kubectl get pods -A"),
         (

@@ -161,7 +161,10 @@ def _workload(kind: str, name: str, **spec: Any) -> dict[str, Any]:
 
 def test_whatever_kubectl_names_is_recorded_also_by_several_at_once(node: Node, namespace: str, tmp_path: Path) -> None:
     node.apply(_workload("StatefulSet", "db", serviceName="db"), namespace=namespace)
-    node.apply(_workload("DaemonSet", "agent"), namespace=namespace)
+    agent = _workload("DaemonSet", "agent")
+    # A DaemonSet would go to a cordoned node as well.
+    agent["spec"]["template"]["spec"]["nodeSelector"] = {"kubernetes.io/hostname": node.nodes[0]}
+    node.apply(agent, namespace=namespace)
     node.apply(_workload("ReplicaSet", "rs"), namespace=namespace)
     node.apply(_job("once", WAITS), namespace=namespace)
     for name in ("one", "two"):
