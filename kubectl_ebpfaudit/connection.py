@@ -1,5 +1,6 @@
 """The options that say which cluster, and as whom: those of kubectl of the same names."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -8,7 +9,7 @@ from kubectl_ebpfaudit.names import check_name
 from replay.errors import WrongUsage
 
 if TYPE_CHECKING:
-    from kubectl_ebpfaudit.cluster.api import Api
+    from kubectl_ebpfaudit.cluster.api import Access, Api
 
 DEFAULT_TIMEOUT = "30s"
 
@@ -20,7 +21,7 @@ class Connection:
     context: str | None = None
     kubeconfig: str | None = None
     as_user: str | None = None
-    as_group: tuple[str, ...] = ()
+    as_group: Sequence[str] | None = None
     request_timeout: str | None = None
     recorder_namespace: str | None = None
 
@@ -38,15 +39,23 @@ class Connection:
 
     def api(self) -> "Api":
         """A connection to the cluster; nothing is sent yet. Raises WrongUsage or NoContext."""
+        access = self.access()
+
+        from kubectl_ebpfaudit.cluster.api import connect
+
+        return connect(access)
+
+    def access(self) -> "Access":
+        """Which cluster, and as whom. Raises WrongUsage."""
         if self.as_group and not self.as_user:
             raise WrongUsage("--as-group needs --as")
         if self.recorder_namespace is not None:
             check_name("namespace", self.recorder_namespace)
         timeout = seconds("--request-timeout", self.request_timeout or DEFAULT_TIMEOUT)
 
-        from kubectl_ebpfaudit.cluster.api import Access, connect  # half a second that not every verb needs
+        from kubectl_ebpfaudit.cluster.api import Access  # half a second that not every verb needs
 
-        return connect(Access(self.kubeconfig, self.context, self.as_user, list(self.as_group), timeout))
+        return Access(self.kubeconfig, self.context, self.as_user, list(self.as_group or ()), timeout)
 
     @property
     def namespace_of_recorders(self) -> str:

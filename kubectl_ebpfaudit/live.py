@@ -16,6 +16,7 @@ from recorder.log.events import Event, decode_block
 from recorder.log.format import PROCESS_LANE, Block, Header
 from recorder.log.objects import parse_about
 from replay.escape import printable, shell_line
+from replay.words import count
 
 _MAX_COMMAND = 1000
 """Characters of one command line; `show` has them all."""
@@ -123,12 +124,12 @@ class Live:
         seconds = int(time.monotonic() - self._started)
         parts = [
             f"{seconds // 60:02}:{seconds % 60:02}",
-            f"{_count(self.sessions, 'session')}, {self.sessions - self.ended} open",
-            _count(self.commands, "command"),
+            f"{count(self.sessions, 'session')}, {self.sessions - self.ended} open",
+            count(self.commands, "command"),
             f"{size(self.output_bytes)} of output",
         ]
         if self.gaps:
-            parts.append(f"LOSS in {_count(self.gaps, 'place')}")
+            parts.append(f"LOSS in {count(self.gaps, 'place')}")
         if (behind := sum(view.behind for view in self._views)) >= _WORTH_TELLING:
             parts.append(f"{size(behind)} behind")
         for view in self._views:
@@ -291,16 +292,12 @@ def _number(fields: dict[str, Any], name: str, default: int = 0) -> int:
     return value if isinstance(value, int) else default
 
 
-def _count(number: int, what: str) -> str:
-    return f"{number:,} {what}" + ("" if number == 1 else "s")
-
-
 def _what(headers: list[Header], what: str) -> str:
     """What is recorded, and where."""
     targets = [target for header in headers for target in header.targets]
     names = ", ".join(printable(target.name) or f"target {target.number}" for target in targets)
     if len(targets) > _MAX_NAMES or not targets:
-        names = f"{_count(len(targets), 'container')}{f' of {what}' if what else ''}"
+        names = f"{count(len(targets), 'container')}{f' of {what}' if what else ''}"
     nodes = [header.raw.get("node") for header in headers]
     on = [node["name"] for node in nodes if isinstance(node, dict) and isinstance(node.get("name"), str)]
     where = ", ".join(map(printable, on)) if len(on) <= _MAX_NAMES else f"{len(on)} nodes"

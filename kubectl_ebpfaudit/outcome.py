@@ -11,6 +11,7 @@ from kubectl_ebpfaudit.run import Part
 from recorder.log.errors import AuditError
 from recorder.log.format import RECORDER_DIED, End
 from replay.escape import printable
+from replay.words import count
 
 _EARLY = {
     "terminated": "somebody else has ended the recorder, such as who deletes its pod or drains its node",
@@ -47,13 +48,13 @@ def summary(parts: list[Part], live: Live) -> str:
     """One line: what was recorded, and what was lost."""
     ends = [part.outcome.end for part in parts if part.outcome and part.outcome.end]
     if len(ends) < len(parts) or any(end.reason == RECORDER_DIED for end in ends):
-        counts = f"{_count(live.sessions, 'session')}, {_count(live.commands, 'command')}"
+        counts = f"{count(live.sessions, 'session')}, {count(live.commands, 'command')}"
         return f"Recorded {counts}; the log {'has no end' if len(ends) < len(parts) else 'ends too early'}"
     totals = {key: sum(end.totals.get(key, 0) for end in ends) for key in _TOTALS}
-    counts = f"{_count(totals['sessions'], 'session')}, {_count(totals['execs'], 'command')}"
+    counts = f"{count(totals['sessions'], 'session')}, {count(totals['execs'], 'command')}"
     out, typed = totals["output_bytes"], totals["input_bytes"]
     missing = _missing(totals["lost_events"], totals["lost_bytes"]) if any(e.lost for e in ends) else "nothing was lost"
-    return f"Recorded {counts}, {_count(out, 'byte')} of output, {typed:,} of input; {missing}"
+    return f"Recorded {counts}, {count(out, 'byte')} of output, {typed:,} of input; {missing}"
 
 
 _TOTALS = ("sessions", "execs", "output_bytes", "input_bytes", "lost_events", "lost_bytes")
@@ -84,12 +85,8 @@ def _lost(end: End) -> str:
 
 
 def _missing(events: int, lost_bytes: int) -> str:
-    return f"lost {_count(events, 'event')} and {_count(lost_bytes, 'byte')}"
+    return f"lost {count(events, 'event')} and {count(lost_bytes, 'byte')}"
 
 
 def _lost_of(parts: list[Part]) -> bool:
     return any(not part.outcome or not part.outcome.end or part.outcome.end.lost for part in parts)
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number:,} {what}" + ("" if number == 1 else "s")

@@ -193,4 +193,4 @@ class PodCarrier:
         if not self._created or (self._found and not whole and not self.is_dead):
             return ""
         self._created = False
-        return recorders.delete(self._pod, self._api, _GONE_SECONDS)
+        return self._pod.remove(_GONE_SECONDS)

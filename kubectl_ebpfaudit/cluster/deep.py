@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from kubectl_ebpfaudit import __version__
 from kubectl_ebpfaudit.carrier import SPOOL_BYTES, Order
 from kubectl_ebpfaudit.cluster import pod as pods
+from kubectl_ebpfaudit.cluster import recorders
 from kubectl_ebpfaudit.cluster.api import Api, Object
 from kubectl_ebpfaudit.cluster.checks import Check, doubtful, failed, passed, skipped
-from kubectl_ebpfaudit.cluster.errors import ApiError, NotFound, PodDidNotStart
+from kubectl_ebpfaudit.cluster.errors import ApiError, PodDidNotStart
 from kubectl_ebpfaudit.cluster.state import PodWatch
 from kubectl_ebpfaudit.interrupt import Interrupted, Signals
 from recorder.log.errors import AuditError, CannotWrite, KernelRefused, NoBtf, NoSuchTarget, NotRoot
@@ -75,18 +76,7 @@ def _create(api: Api, place: pods.Place, name: str) -> Object:
     manifest["metadata"]["labels"] = {**pods.LABELS, "ebpfaudit/doctor": "deep"}
     [container] = manifest["spec"]["containers"]
     container["args"] = ["doctor", "--spool", pods.SPOOL, "--sysfs", pods.HOST_SYS]
-    path = f"/api/v1/namespaces/{place.namespace}/pods"
-    try:
-        return api.create(path, manifest)
-    except NotFound as error:
-        if error.kind != "namespaces":
-            raise
-    try:
-        api.create("/api/v1/namespaces", pods.namespace(place.namespace))
-    except ApiError as error:
-        if error.status != 409:  # somebody else has just made it
-            raise
-    return api.create(path, manifest)
+    return recorders.create(api, manifest)
 
 
 def _parse(text: str) -> Object:

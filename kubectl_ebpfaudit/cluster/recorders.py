@@ -17,7 +17,6 @@ from replay.errors import WrongUsage
 from replay.escape import printable
 
 _ASK_SECONDS = 10.0
-_GONE_SECONDS = 30.0
 _MAX_ANSWER = 1 << 16
 _MANAGED = "app.kubernetes.io/managed-by"
 
@@ -46,7 +45,7 @@ class Recorder:
     @property
     def recording(self) -> str:
         """UUID of the recording."""
-        return str((self.pod["metadata"].get("labels") or {}).get(pods.RECORDING, ""))
+        return _recording(self.pod)
 
     @property
     def detached(self) -> bool:
@@ -87,6 +86,11 @@ class Recorder:
         return str((self.pod["metadata"].get("annotations") or {}).get(name, ""))
 
 
+def _recording(pod: Object) -> str:
+    """UUID of the recording that a pod makes; "" if it does not tell."""
+    return str((pod["metadata"].get("labels") or {}).get(pods.RECORDING, ""))
+
+
 def create(api: Api, manifest: Object) -> Object:
     """Makes the pod, and its namespace if that is missing. Raises what Api.create does."""
     name = manifest["metadata"]["namespace"]
@@ -119,21 +123,6 @@ def _await_gone(api: Api, name: str) -> None:
                 return
 
 
-def delete(watch: PodWatch, api: Api, seconds: float = _GONE_SECONDS) -> str:
-    """Deletes a pod and waits until it is gone: "", or what could not be done, and how to do it by hand."""
-    try:
-        api.delete(watch.path, {"gracePeriodSeconds": 0})
-        if not watch.refresh() or watch.wait_gone(seconds):
-            return ""
-        reason = f"it is still there after {seconds:.0f} s"
-    except NotFound:
-        return ""
-    except AuditError as error:
-        reason = str(error)
-    name = printable(watch.namespace)
-    return f"pod {name}/{watch.name} could not be deleted: {reason}; run kubectl -n {name} delete pod {watch.name}"
-
-
 def watch(api: Api, pod: Object) -> PodWatch:
     """The pod, to be followed until it is gone."""
     return PodWatch(api, str(pod["metadata"]["namespace"]), str(pod["metadata"]["name"]), pod)
@@ -158,11 +147,9 @@ def remove_namespace(api: Api, name: str, pretended: Container[str] = (), dry_ru
     return True
 
 
-def find(api: Api, namespace: str, recording: str = "") -> list[Object]:
-    """The recorders' pods in a namespace, oldest first; of one recording if its UUID is given."""
+def find(api: Api, namespace: str) -> list[Object]:
+    """The recorders' pods in a namespace, oldest first."""
     selector = ",".join(f"{key}={value}" for key, value in pods.LABELS.items())
-    if recording:
-        selector += f",{pods.RECORDING}={recording}"
     items = api.get(f"/api/v1/namespaces/{namespace}/pods", labelSelector=selector).get("items") or []
     return sorted(items, key=lambda pod: (pod["metadata"].get("creationTimestamp", ""), pod["metadata"]["name"]))
 
@@ -181,15 +168,14 @@ def named(api: Api, namespace: str, name: str | None) -> list[Object]:
         return chosen
     if not known:
         raise NoRecorder(f"there is no recorder {where}")
-    runs = {(pod["metadata"].get("labels") or {}).get(pods.RECORDING) for pod in known}
-    if len(runs) > 1:
+    if len({_recording(pod) for pod in known}) > 1:
         names = ", ".join(printable(pod["metadata"]["name"]) for pod in known[:5])
         raise WrongUsage(f"there are several recorders: name one of {names}{' …' if len(known) > 5 else ''}")
     return known
 
 
 def _aliases(pod: Object) -> list[str]:
-    recording = str((pod["metadata"].get("labels") or {}).get(pods.RECORDING, ""))
+    recording = _recording(pod)
     return [recording, pods.run_name(recording)] if recording else []
 
 

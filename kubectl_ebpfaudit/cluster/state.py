@@ -34,6 +34,7 @@ _NO_START = frozenset(
     ]
 )
 _SLOW_SECONDS = 3.0
+_GONE_SECONDS = 30.0
 _NO_PROGRAM = ("StartError", "ContainerCannotRun")
 _NO_CAPABILITIES = "unable to apply caps"  # runc, where the node itself lacks one
 
@@ -135,7 +136,7 @@ class PodWatch:
             f"look at node {self._node()} and its kubelet"
         )
 
-    def remove(self, seconds: float) -> str:
+    def remove(self, seconds: float = _GONE_SECONDS) -> str:
         """Deletes the pod and waits until it is gone: "", or one line that says how to do it by hand."""
         try:
             self._api.delete(self.path, {"gracePeriodSeconds": 0})

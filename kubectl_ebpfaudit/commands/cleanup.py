@@ -50,7 +50,7 @@ def cleanup(
       kubectl ebpfaudit cleanup --all --dry-run
       kubectl ebpfaudit cleanup --all --older-than 1h
     """
-    connection = Connection(context, kubeconfig, as_user, tuple(as_group or ()), request_timeout, recorder_namespace)
+    connection = Connection(context, kubeconfig, as_user, as_group, request_timeout, recorder_namespace)
     age = seconds("--older-than", older_than) if older_than is not None else 0.0
     api = connection.api()
 
@@ -65,7 +65,7 @@ def cleanup(
             kept += 1
             note(f"{name} is left alone: {_why(recorder.state, recorder.age < age)}")
             continue
-        problem = "" if dry_run else recorders.delete(recorders.watch(api, pod), api)
+        problem = "" if dry_run else recorders.watch(api, pod).remove()
         if problem:
             left.append(problem)
             continue

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from kubectl_ebpfaudit.connection import seconds
+from kubectl_ebpfaudit.connection import Connection
 from kubectl_ebpfaudit.names import check_name, check_pull_policy, pod_or_node
 from kubectl_ebpfaudit.options import (
     AsGroup,
@@ -61,21 +61,18 @@ def doctor(
     kind, name = pod_or_node(target) if target is not None else ("", "")
     if deep and not name:
         raise WrongUsage("--deep needs a node: name one as node/NAME, or a pod that runs on it")
-    for given in (namespace, recorder_namespace):
-        if given is not None:
-            check_name("namespace", given)
+    if namespace is not None:
+        check_name("namespace", namespace)
     check_pull_policy(image_pull_policy)
-    if as_group and not as_user:
-        raise WrongUsage("--as-group needs --as")
-    timeout = seconds("--request-timeout", request_timeout or "30s")
+    connection = Connection(context, kubeconfig, as_user, as_group, request_timeout, recorder_namespace)
+    access = connection.access()
 
     from kubectl_ebpfaudit.cluster import checks, pod
-    from kubectl_ebpfaudit.cluster.api import Access
     from kubectl_ebpfaudit.cluster.doctor import Request, examine
 
     request = Request(
-        Access(kubeconfig, context, as_user, as_group or [], timeout),
-        recorder_namespace or pod.DEFAULT_NAMESPACE,
+        access,
+        connection.namespace_of_recorders,
         image or pod.DEFAULT_IMAGE,
         image_pull_policy or "IfNotPresent",
         namespace,

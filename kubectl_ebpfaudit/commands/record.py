@@ -179,7 +179,7 @@ def record(
     what = What(tuple(target or ()), namespace, selector, all_namespaces, container)
     memory = parse_bytes("--memory-limit", memory_limit) if memory_limit is not None else None
     how = PodOptions(image, image_pull_policy, image_pull_secret, least_privilege, memory, wait, detach)
-    connection = Connection(context, kubeconfig, as_user, tuple(as_group or ()), request_timeout, recorder_namespace)
+    connection = Connection(context, kubeconfig, as_user, as_group, request_timeout, recorder_namespace)
     limits = Limits(
         seconds("--duration", duration),
         sessions,

@@ -46,7 +46,7 @@ def status(
       kubectl ebpfaudit status
       kubectl ebpfaudit status -o json | jq '.[] | select(.clients == 0).name'
     """
-    connection = Connection(context, kubeconfig, as_user, tuple(as_group or ()), request_timeout, recorder_namespace)
+    connection = Connection(context, kubeconfig, as_user, as_group, request_timeout, recorder_namespace)
     api = connection.api()
 
     from kubectl_ebpfaudit.cluster import recorders

@@ -35,5 +35,5 @@ def stop(
       kubectl ebpfaudit stop
       kubectl ebpfaudit stop ebpfaudit-1a2b3c4d -w run/
     """
-    connection = Connection(context, kubeconfig, as_user, tuple(as_group or ()), request_timeout, recorder_namespace)
+    connection = Connection(context, kubeconfig, as_user, as_group, request_timeout, recorder_namespace)
     collect(connection, name, write, quiet, stop=True)
