@@ -98,13 +98,11 @@ class Following:
                         raise BadLog(f"the recorder {who} sends no log: {error}; is its image a recorder's?") from error
                     return Outcome(cut=str(error))
             elif self._stream.header is None and time.monotonic() > self._live_by:
-                why = f": {self._carrier.trouble}" if self._carrier.trouble else ""
                 raise AuditError(
-                    f"the recorder was not live within {LIVE_SECONDS:.0f} s{why}: is its image a recorder's?"
+                    f"the recorder was not live within {LIVE_SECONDS:.0f} s{self._why()}: is its image a recorder's?"
                 )
             elif time.monotonic() > self._deadline:
-                why = f": {self._carrier.trouble}" if self._carrier.trouble else ""
-                return Outcome(cut=f"the recorder did not end within {STOP_SECONDS:.0f} s{why}")
+                return Outcome(cut=f"the recorder did not end within {STOP_SECONDS:.0f} s{self._why()}")
             self._acknowledge()
         self._acknowledge(at_last=True)
         return Outcome(end=self._stream.end)
@@ -118,6 +116,9 @@ class Following:
         if word.ends:
             self._deadline = time.monotonic() + STOP_SECONDS
         return None
+
+    def _why(self) -> str:
+        return f": {self._carrier.trouble}" if self._carrier.trouble else ""
 
     def _push_deadline(self) -> None:
         if self._deadline != float("inf"):

@@ -18,8 +18,10 @@ from kubectl_ebpfaudit.output import LogFile, NoFile
 from kubectl_ebpfaudit.recording import Following, GiveUp, Leave, Outcome, Say, Word
 from recorder.log.errors import AuditError
 from replay.escape import printable
+from replay.open_files import make_room
 
 _PULSE_MS = 500
+_FILES_OF_A_PART = 8  # its log, its lock, its connections, its mailbox
 
 
 @dataclass
@@ -97,6 +99,7 @@ class Run:
 
         Raises AuditError if the recording did not begin; nothing is left of any recorder then, or it is told.
         """
+        make_room(_FILES_OF_A_PART * len(self.parts))
         try:
             for part in self.parts:
                 part.carrier.create(self._signals.interruptible)
@@ -211,7 +214,8 @@ class Run:
             return
         part.starting = True
         self.parts.append(part)
-        self._launch(_start_and_follow, part)
+        make_room(_FILES_OF_A_PART * len(self.parts))
+        self._launch(_follow, part)
 
     def _abort(self) -> None:
         """Ends all that was begun."""
@@ -229,22 +233,14 @@ def _name(new: NewTarget) -> str:
     return printable("/".join(str(new.target.get(key, "")) for key in ("namespace", "pod", "container")))
 
 
-def _start_and_follow(part: Part, inbox: "Mailbox[Part | Change]") -> None:
-    try:
-        part.carrier.start(contextlib.nullcontext)
-    except BaseException as error:  # noqa: BLE001 - the main thread tells it
-        _close(part, error)
-        inbox.put(part)
-        return
-    part.starting = False
-    _follow(part, inbox)
-
-
 def _follow(part: Part, inbox: "Mailbox[Part | Change]") -> None:
     error: BaseException | None = None
     try:
+        if part.starting:
+            part.carrier.start(contextlib.nullcontext)
+            part.starting = False
         part.outcome = Following(part.carrier, part.file, part.view, part.words).follow()
-    except BaseException as caught:  # noqa: BLE001 - the main thread raises it
+    except BaseException as caught:  # noqa: BLE001 - the main thread tells or raises it
         error = caught
     _close(part, error)
     inbox.put(part)

@@ -2,7 +2,6 @@
 
 import contextlib
 import heapq
-import resource
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,8 +18,7 @@ from replay.errors import NoSuchRecording
 from replay.escape import printable, text
 from replay.fields import node_name, number
 from replay.model import SESSION_UNDER_WAY
-
-_OTHER_FILES = 64
+from replay.open_files import make_room
 
 
 def logs_in(folder: Path) -> list[Path]:
@@ -164,7 +162,7 @@ def opened(path: Path) -> Iterator[Recording]:
             return
         parts, broken = [], []
         logs = _logs(path)
-        _make_room(len(logs))
+        make_room(len(logs))
         for log in logs:
             try:
                 parts.append(_part(log, files))
@@ -174,15 +172,6 @@ def opened(path: Path) -> Iterator[Recording]:
             first = broken[0].problem
             raise type(first)(f"{printable(str(path))}: none of its logs can be read: {first}")
         yield Recording(path, parts, broken, is_folder=True)
-
-
-def _make_room(files: int) -> None:
-    """Raises the limit on open files, as far as it may be raised: many systems begin with 1024, some with 256."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = files + _OTHER_FILES
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        allowed = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (max(allowed, soft), hard))
 
 
 def _logs(folder: Path) -> list[Path]:
