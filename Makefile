@@ -7,7 +7,7 @@ BIN := .venv/bin
 UV := 0.13.9
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo image testnode check format test test-unit test-kernel test-guest test-cluster bench lock dist clean
+.PHONY: help install demo image testnode check format test test-unit test-kernel test-guest test-cluster site bench lock dist clean
 
 help: ## list the targets
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -48,6 +48,9 @@ test-guest: ## the tests with other kernels, in QEMU
 
 test-cluster: ## the tests with a real Kubernetes on this machine
 	@scripts/run-tests cluster
+
+site: install ## build the documentation site into build/site; a link that leads nowhere is an error
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
 
 bench: install ## measure what recording and reading cost
 	$(BIN)/python -m tests.bench
