@@ -1,6 +1,7 @@
 """What every test gets: the table of tests left out, a marker by folder, hypothesis without deadlines."""
 
 import os
+import signal
 from pathlib import Path
 
 import hypothesis
@@ -13,6 +14,9 @@ pytest_plugins = ("pytester", "tests.left_out", "tests.reliability")
 hypothesis.settings.register_profile("here", deadline=None)
 hypothesis.settings.register_profile("ci", deadline=None, derandomize=True)
 hypothesis.settings.load_profile("ci" if os.environ.get("CI") == "true" else "here")
+
+# A shell without job control starts jobs in the background with SIGINT ignored, and so would be all that tests start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 _HERE = Path(__file__).parent
 _MARKED_FOLDERS = ("kernel", "guest", "cluster")
