@@ -7,7 +7,7 @@ BIN := .venv/bin
 UV := 0.13.9
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo image testnode check format test test-unit test-kernel test-guest test-cluster site bench lock dist clean
+.PHONY: help install demo image testnode check format test test-unit test-kernel test-guest test-cluster site bench lock krew dist clean
 
 help: ## list the targets
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -61,6 +61,13 @@ lock: ## pin what pyproject.toml asks for in requirements/dev.txt (UPGRADE=1: ta
 	build/lock/bin/uv pip compile --quiet pyproject.toml --group dev --universal --python-version 3.10 \
 		--generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' \
 		$(if $(UPGRADE),--upgrade) --output-file requirements/dev.txt
+	build/lock/bin/uv pip compile --quiet pyproject.toml requirements/archive.in --python-version 3.10 \
+		--python-platform x86_64-manylinux_2_28 --generate-hashes --no-emit-index-url --no-emit-find-links \
+		--custom-compile-command 'make lock' $(if $(UPGRADE),--upgrade) --output-file requirements/archive.txt
+
+krew: install ## build what krew installs into build/krew, and krew-manifest.yaml
+	@scripts/apt-install binutils-x86-64-linux-gnu binutils-aarch64-linux-gnu
+	@$(BIN)/python scripts/build-krew
 
 dist: install ## build sdist and wheel into dist/
 	$(BIN)/python -m build --no-isolation

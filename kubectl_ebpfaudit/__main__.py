@@ -1,6 +1,8 @@
 """`kubectl-ebpfaudit`, and `python -m kubectl_ebpfaudit`."""
 
 import signal
+import sys
+from pathlib import Path
 
 __all__ = ["main"]
 
@@ -10,7 +12,11 @@ def main() -> None:
     before = signal.getsignal(signal.SIGINT)
     if before is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
-    from kubectl_ebpfaudit import app
+    try:
+        from kubectl_ebpfaudit import app
+    except ImportError as error:
+        where = Path(__file__).parents[1]
+        sys.exit(f"error: this copy of kubectl-ebpfaudit is damaged ({error}): remove {where}, or install it again")
 
     signal.signal(signal.SIGINT, before)
     app.main()

@@ -1,8 +1,10 @@
 """What a node needs of this machine, and what is built for it."""
 
 import os
+import platform
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 APP_IMAGE = "docker.io/ebpfaudit/app:test"
@@ -54,6 +56,20 @@ def recorder_image() -> tuple[Path, str]:
     """The recorder's image: the archive and the image's name."""
     path = _BUILD / "recorder.tar"
     return path, _build("scripts/build-image", str(path))
+
+
+def krew() -> Path:
+    """The folder with the real krew and validate-krew-manifest."""
+    path = _BUILD / "krew-client"
+    _build("scripts/build-krew-client", str(path))
+    return path
+
+
+def krew_archive() -> Path:
+    """The folder with the archive for this machine, as `make krew` builds it, and a manifest that names it alone."""
+    arch = {"x86_64": "amd64", "aarch64": "arm64"}[platform.machine()]
+    _build(sys.executable, "scripts/build-krew", f"linux_{arch}")
+    return _BUILD / "krew"
 
 
 def app_image() -> Path:
