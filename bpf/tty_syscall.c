@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 OR Apache-2.0 */
 /*
  * The last way, for kernels without fexit and kprobes: the system calls by which a session's owner
- * reads and writes its end of the terminal, when they return. It slows every system call of the
- * node a little, so it is taken only where nothing better works. Failed execs come from here, too.
+ * reads and writes its end of the terminal, when they return. sys_exit.c calls this.
  */
 
 #define PTMX_DEVICE ((5 << 20) | 2) /* MKDEV(TTYAUX_MAJOR, 2): both /dev/ptmx and /dev/pts/ptmx */
@@ -12,12 +11,6 @@
 #define EIO 5
 
 enum tty_call { CALL_READ, CALL_WRITE, CALL_RESIZE };
-
-struct exec_failed_buffer {
-	struct exec_failed_event e;
-	u8 filename[4096];
-};
-BPF_PERCPU_ARRAY(exec_failed_scratch, struct exec_failed_buffer, 1);
 
 /*
  * The tty that a file descriptor of the current process stands for, and its device number; else NULL.
@@ -76,88 +69,42 @@ static __always_inline void tty_call(u64 fd, char *buffer, long result, enum tty
 	}
 }
 
-static __always_inline void exec_failed(char *filename, long result)
+/* What a system call that has returned `result` did to a terminal. */
+static __always_inline void tty_at_sys_exit(void *regs, SYSCALL_NR_TYPE nr, long result)
 {
-	u32 pid = current_tgid();
-	struct process *p = processes.lookup(&pid);
-	struct exec_failed_buffer *b;
-	struct target_state *state;
-	int zero = 0;
-	u64 n = 0;
-	long size;
-
-	if (!p || !p->session)
-		return;
-	b = exec_failed_scratch.lookup(&zero);
-	if (!b)
-		return;
-	state = begin_process_event(&b->e.h, EVENT_EXEC_FAILED, p->target, p->session, pid);
-	if (!state)
-		return;
-	size = read_user_str(b->filename, sizeof(b->filename), filename);
-	if (size > 0)
-		n = size - 1;
-	asm volatile("%0 &= 4095" : "+r"(n));
-	b->e.error = -result;
-	b->e.filename_size = n;
-	put_process_event(state, b, sizeof(b->e) + n);
-}
-
-/* sys_exit(regs, result), include/trace/events/syscalls.h */
-int raw_sys_exit(u64 *ctx)
-{
-	int zero = 0;
-	struct numbers *n = numbers.lookup(&zero);
-
-	/* Most of the time nobody is in a target: then this is all that a system call costs. */
-	if (!n || n->next_session <= 1)
-		return 0;
-
-	void *regs = (void *)ctx[0];
-	long result = ctx[1];
 	u64 arg0 = 0, arg1 = 0;
-	SYSCALL_NR_TYPE nr = -1;
 	struct process *p;
 	u32 pid, device;
 
-	READ(nr, regs, SYSCALL_NR);
 	switch (nr) {
 	case SYS_READ:
 	case SYS_WRITE:
 		if (result <= 0 && (result != -EIO || nr != SYS_READ))
-			return 0;
+			return;
 		break;
 	case SYS_IOCTL:
 		if (result)
-			return 0;
+			return;
 		break;
 	case SYS_OPEN:
 	case SYS_OPENAT:
-	case SYS_EXECVE:
-	case SYS_EXECVEAT:
 		break;
 	default:
-		return 0;
+		return;
 	}
 	pid = current_tgid();
 	p = processes.lookup(&pid);
 	if (nr == SYS_OPEN || nr == SYS_OPENAT) {
 		if (p && result >= 0 && tty_of_fd(result, &device) && device == PTMX_DEVICE)
 			p->owns_pty = 1;
-		return 0;
+		return;
 	}
 	/* What programs do at their own end of a terminal comes out at its owner's. */
 	if (p && !p->owns_pty && (nr == SYS_READ || nr == SYS_WRITE))
-		return 0;
+		return;
 	READ(arg0, regs, SYSCALL_ARG0);
 	READ(arg1, regs, SYSCALL_ARG1);
-	if (nr == SYS_EXECVE || nr == SYS_EXECVEAT) {
-		if (result < 0)
-			exec_failed((char *)(nr == SYS_EXECVE ? arg0 : arg1), result);
-		return 0;
-	}
 	if (nr == SYS_IOCTL && (u32)arg1 != TTY_IOCTL_SET_WINSIZE)
-		return 0;
+		return;
 	tty_call(arg0, (char *)arg1, result, nr == SYS_IOCTL ? CALL_RESIZE : nr == SYS_READ ? CALL_READ : CALL_WRITE);
-	return 0;
 }

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from recorder import bpf, config, events, loss, privileges, probes
+from recorder import bpf, config, events, loader, loss, privileges
 from recorder.cgroups import Cgroups
 from recorder.config import BadConfig, Config
 from recorder.control import Control
@@ -67,7 +67,7 @@ class Agent:
         # Before the work of loading.
         privileges.check(pid for target in cgroups.present(config.targets, config.may_be_gone) for pid in target.pids())
         rings = (config.process_ring_bytes, config.byte_ring_bytes)
-        self._probes = probes.load(config.keep_input, config.ways or probes.TTY_WAYS, rings)
+        self._probes = loader.load(config.keep_input, config.probes, rings)
         self._scope = Scope(self._probes)
         self._targets = Targets(self._scope, cgroups)
         self._rings = (

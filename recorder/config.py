@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from recorder import probes, spool
+from recorder import ladder, loader, spool
 from recorder.log import __version__
 from recorder.log.errors import AuditError, OtherProtocol
 
@@ -30,6 +30,7 @@ class Config:
     for one. `gone_seconds`: so long it waits for another target once the last has ended. `follow`: containers
     that come up in the pods of the targets are targets, too. `may_be_gone`: a target that is not there is no fault.
     `spool_bytes`: of the log, what may wait for clients. `own_spool`: the spool's folder is removed at the end.
+    `probes`: the ways that a kind of probe may take, by its name (recorder/ladder.py); the others may take any.
     """
 
     recording: str
@@ -46,9 +47,9 @@ class Config:
     spool_bytes: int = spool.LIMIT_BYTES
     own_spool: bool = False
     node: dict[str, Any] = field(default_factory=dict)
-    ways: tuple[str, ...] = ()
-    process_ring_bytes: int = probes.PROCESS_RING_BYTES
-    byte_ring_bytes: int = probes.BYTE_RING_BYTES
+    probes: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    process_ring_bytes: int = loader.PROCESS_RING_BYTES
+    byte_ring_bytes: int = loader.BYTE_RING_BYTES
 
 
 def _seconds(value: Any) -> float | None:
@@ -62,10 +63,8 @@ def _target(value: Any) -> dict[str, Any]:
     return target
 
 
-def _way(value: Any) -> str:
-    if value not in probes.TTY_WAYS:
-        raise ValueError(f"the ways to watch terminals are {', '.join(probes.TTY_WAYS)}, not {value!r}")
-    return str(value)
+def _probes(value: Any) -> dict[str, tuple[str, ...]]:
+    return {kind: ladder.checked(kind, [str(way) for way in ways]) for kind, ways in dict(value).items()}
 
 
 def _ring(value: Any) -> int:
@@ -112,9 +111,9 @@ def parse(text: str) -> Config:
             spool_bytes=int(raw.get("spool_bytes", spool.LIMIT_BYTES)),
             own_spool=bool(raw.get("own_spool", False)),
             node=dict(raw.get("node", {})),
-            ways=tuple(map(_way, raw.get("tty_ways", ()))),
-            process_ring_bytes=_ring(raw.get("process_ring_bytes", probes.PROCESS_RING_BYTES)),
-            byte_ring_bytes=_ring(raw.get("byte_ring_bytes", probes.BYTE_RING_BYTES)),
+            probes=_probes(raw.get("probes", {})),
+            process_ring_bytes=_ring(raw.get("process_ring_bytes", loader.PROCESS_RING_BYTES)),
+            byte_ring_bytes=_ring(raw.get("byte_ring_bytes", loader.BYTE_RING_BYTES)),
         )
     except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         raise BadConfig(f"the recorder cannot read its configuration: {error!r}") from error

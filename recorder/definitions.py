@@ -36,6 +36,8 @@ _MACHINES: dict[str, dict[str, int | str]] = {
         "SYSCALL_NR": "pt_regs.orig_ax",
         "SYSCALL_ARG0": "pt_regs.di",
         "SYSCALL_ARG1": "pt_regs.si",
+        "FEXIT_EXECVE": "kretfunc____x64_sys_execve",
+        "FEXIT_EXECVEAT": "kretfunc____x64_sys_execveat",
     },
     "aarch64": {
         "ARG0": 0,
@@ -52,6 +54,8 @@ _MACHINES: dict[str, dict[str, int | str]] = {
         "SYSCALL_NR": "pt_regs.syscallno",
         "SYSCALL_ARG0": "pt_regs.orig_x0",
         "SYSCALL_ARG1": 8,
+        "FEXIT_EXECVE": "kretfunc____arm64_sys_execve",
+        "FEXIT_EXECVEAT": "kretfunc____arm64_sys_execveat",
     },
 }
 

@@ -10,9 +10,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from recorder import probes
+from recorder import loader
 from recorder.btf import Btf
 from recorder.cgroups import Cgroups
+from recorder.ladder import Refusal
+from recorder.loader import NoProbes
 from recorder.log import __version__
 from recorder.log.errors import AuditError
 
@@ -62,24 +64,23 @@ def _lockdown(sysfs: Path) -> str:
 
 
 def _probes() -> dict[str, Any]:
-    """The best way that can be loaded and attached, and why those before it cannot."""
-    refused: list[dict[str, str]] = []
-    for way in probes.TTY_WAYS:
-        try:
-            found = probes.load(ways=(way,))
-        except AuditError as error:
-            refused.append(_refusal(probes.TTY_NAMES[way], error))
-            continue
-        for fd in (*found.links, *found.programs, *found.maps.values()):
-            os.close(fd)
-        return {"taken": found.taken, "refused": refused}
-    return {"taken": {}, "refused": refused}
+    """The best way of each kind that can be loaded and attached, and why those before it cannot."""
+    try:
+        found = loader.load()
+    except NoProbes as error:
+        return {"taken": {}, "refused": _refused(error.refused, error.details)}
+    except AuditError as error:
+        return {"taken": {}, "refused": [{"kind": "", "way": "all", "reason": str(error)[:_MAX_REASON]}]}
+    found.close()
+    return {"taken": found.taken, "refused": _refused(found.refused)}
 
 
-def _refusal(way: str, error: AuditError) -> dict[str, str]:
-    """Why one way cannot be taken: what was said of it in an error that speaks of all, and what the verifier said."""
-    said = str(error).partition(f"{way}: ")[2].rpartition("); ")[0] or str(error)
-    return {"way": way, "reason": f"{said}\n{error.details}"[:_MAX_REASON].strip()}
+def _refused(refused: list[Refusal], details: str = "") -> list[dict[str, str]]:
+    """Ways that cannot be taken. What the verifier said is with the last one."""
+    told = [{"kind": r.kind, "way": r.says, "reason": r.reason[:_MAX_REASON]} for r in refused]
+    if told and details:
+        told[-1]["reason"] = f"{told[-1]['reason']}\n{details}"[:_MAX_REASON].strip()
+    return told
 
 
 def _free(spool: Path) -> int | None:

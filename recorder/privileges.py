@@ -17,6 +17,13 @@ def few() -> bool:
     return not int(line.split()[1], 16) >> _SYS_ADMIN & 1
 
 
+def refused(why: str) -> str:
+    """The message of an error: the kernel does not take programs that recording cannot do without."""
+    if few():
+        return f"the kernel refuses the probes to a recorder with few privileges ({why}): {REMEDY}"
+    return f"the kernel refuses the probes ({why}); -v shows what its verifier said"
+
+
 def check(pids: Iterable[int]) -> None:
     """Raises KernelRefused if, with few capabilities, the kernel does not let this process look at those processes.
 

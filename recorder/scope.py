@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from recorder import bpf, events
 from recorder.cgroups import Target
 from recorder.events import Event
-from recorder.probes import Probes
+from recorder.loader import Probes
 from recorder.processes import Process, read, trees
 
 # Values of the maps in bpf/common.c; tests/kernel/test_layout.py holds them against the compiler.

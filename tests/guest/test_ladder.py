@@ -34,6 +34,6 @@ def _assert_records(guest: Guest, way: str, **env: str) -> None:
         ],
         timeout=400,
         cwd=ROOT,
-        env={"EBPFAUDIT_TTY_WAYS": way, "EBPFAUDIT_EXPECTED_WAY": f"{way} pty_write", **env},
+        env={"EBPFAUDIT_PROBES": f"tty={way},exec_failed={way}", **env},
     )
     assert done.returncode == 0, done.output.decode()

@@ -6,6 +6,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+from recorder import ladder
 from tests.support.recorder import recorder_argv
 
 
@@ -25,10 +26,12 @@ def test_node_that_can_record_says_which_probes_it_takes(node: None, tmp_path: P
     assert answer["lockdown"] in ("", "none", "integrity")
     taken = answer["probes"]["taken"]
     assert taken["exec"] == "raw tracepoint sched_process_exec"
-    names = ["fexit pty_write", "kprobe pty_write", "raw tracepoint sys_exit"]
     # Those before the one that it takes are refused, each with a reason.
-    assert [r["way"] for r in answer["probes"]["refused"]] == names[: names.index(taken["tty"])]
-    assert all(r["reason"] for r in answer["probes"]["refused"])
+    for kind in ladder.KINDS:
+        refused = [r for r in answer["probes"]["refused"] if r["kind"] == kind.name]
+        says = [way.says for way in kind.ways]
+        assert [r["way"] for r in refused] == says[: says.index(taken[kind.name])]
+        assert all(r["reason"] for r in refused)
     assert answer["spool_bytes"] > 0
     assert answer["memory_bytes"] > 0
 

@@ -299,7 +299,7 @@ def test_without_btf_the_kernel_option_is_named(victim: Container, tmp_path: Pat
 def test_a_way_that_the_kernel_does_not_offer_is_refused_and_one_that_it_offers_works(
     victim: Container, tmp_path: Path, way: str
 ) -> None:
-    config = {"targets": [{"container_id": victim.id}], "tty_ways": [way], "duration": 0, "linger_seconds": 0}
+    config = {"targets": [{"container_id": victim.id}], "probes": {"tty": [way]}, "duration": 0, "linger_seconds": 0}
     code, said = refused(tmp_path, **config)
     if code == 0:
         with open_log(segment(tmp_path, 0)) as log:
@@ -307,7 +307,7 @@ def test_a_way_that_the_kernel_does_not_offer_is_refused_and_one_that_it_offers_
         return
     assert code == 13, said
     assert_one_line(said)
-    assert f"{way} pty_write: " in said
+    assert f"tty: {way} pty_write: " in said
 
 
 def test_a_configuration_that_cannot_be_read_is_one_line(node: None, tmp_path: Path) -> None:

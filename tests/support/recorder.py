@@ -17,8 +17,8 @@ from recorder.log.format import Block, End, Header
 from recorder.log.stream import Stream
 
 ROOT = Path(__file__).parents[2]
-WAYS = os.environ.get("EBPFAUDIT_TTY_WAYS", "")
-"""Ways to watch terminals, comma-separated, that tests are to use; empty: whichever the kernel takes."""
+PROBES = dict(pair.split("=") for pair in os.environ.get("EBPFAUDIT_PROBES", "").split(",") if pair)
+"""Ways that kinds of probes are to take in tests, as "tty=kprobe,exec_failed=fexit"; else what the kernel takes."""
 CAPABILITIES = os.environ.get("EBPFAUDIT_CAPABILITIES", "")
 """Capabilities that tests are to leave the recorder, as "BPF,PERFMON"; empty: all that root has."""
 
@@ -50,8 +50,8 @@ class Recording:
         self.events: list[Event] = []
         self._stream = Stream()
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed in close()
-        ways = {"tty_ways": WAYS.split(",")} if WAYS else {}
-        text = json.dumps({"recording": "test", **ways, **config})
+        forced = {kind: [way] for kind, way in PROBES.items()}
+        text = json.dumps({"recording": "test", "probes": forced, **config})
         started = time.monotonic()
         self.agent = subprocess.Popen(
             recorder_argv("agent", "--spool", str(spool), "--config", text), stderr=self._errors

@@ -20,8 +20,8 @@ from hypothesis import strategies as st
 from recorder import cgroups, config, control, events, processes, scope
 from recorder.config import BadConfig
 from recorder.events import Event
+from recorder.loader import Probes
 from recorder.log.errors import NoSuchTarget
-from recorder.probes import Probes
 from recorder.processes import Process
 from recorder.ring import Ring
 from recorder.sessions import Sessions
@@ -380,10 +380,10 @@ def test_a_process_that_ends_meanwhile_leaves_nothing_in_the_map(scoped: Any) ->
 
 def test_a_configuration_is_read() -> None:
     text = '{"recording": "r", "targets": [{"pid": 7}], "duration": 3, "sessions": 2, "input": false, '
-    text += '"tty_ways": ["kprobe"]}'
+    text += '"probes": {"tty": ["kprobe"]}}'
     read = config.parse(text)
     assert (read.recording, read.duration, read.sessions, read.keep_input) == ("r", 3.0, 2, False)
-    assert (read.targets, read.ways, read.idle_client_seconds) == (({"pid": 7},), ("kprobe",), 60.0)
+    assert (read.targets, read.probes, read.idle_client_seconds) == (({"pid": 7},), {"tty": ("kprobe",)}, 60.0)
 
 
 @pytest.mark.parametrize(
@@ -398,7 +398,9 @@ def test_a_configuration_is_read() -> None:
         {"duration": "soon"},
         {"sessions": "two"},
         {"idle_client_seconds": "x"},
-        {"tty_ways": ["magic"]},
+        {"probes": {"tty": ["magic"]}},
+        {"probes": {"magic": ["fexit"]}},
+        {"probes": {"exec": ["none"]}},
         {"process_ring_bytes": 5000},
         {"byte_ring_bytes": 0},
     ],

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: GPL-2.0 OR Apache-2.0 */
+/* A program that a process of a session could not run, whichever way that is seen. */
+
+struct exec_failed_buffer {
+	struct exec_failed_event e;
+	u8 filename[4096];
+};
+/* One for each of the two calls: a fexit program of the one may be preempted by that of the other. */
+BPF_PERCPU_ARRAY(exec_failed_scratch, struct exec_failed_buffer, 2);
+
+/* execve, or execveat if `at`, has returned `result`; `filename` is in the memory of the current process. */
+static __always_inline void exec_returned(char *filename, bool at, long result)
+{
+	u32 pid = current_tgid();
+	struct process *p = processes.lookup(&pid);
+	struct exec_failed_buffer *b;
+	struct target_state *state;
+	int which = at;
+	u64 n = 0;
+	long size;
+
+	if (result >= 0 || !p || !p->session)
+		return;
+	b = exec_failed_scratch.lookup(&which);
+	if (!b)
+		return;
+	state = begin_process_event(&b->e.h, EVENT_EXEC_FAILED, p->target, p->session, pid);
+	if (!state)
+		return;
+	size = read_user_str(b->filename, sizeof(b->filename), filename);
+	if (size > 0)
+		n = size - 1;
+	asm volatile("%0 &= 4095" : "+r"(n));
+	b->e.error = -result;
+	b->e.filename_size = n;
+	put_process_event(state, b, sizeof(b->e) + n);
+}
+
+/* The address of the filename, from the registers of a call of execve, or of execveat if `at`. */
+static __always_inline char *exec_filename(void *regs, bool at)
+{
+	u64 filename = 0;
+
+	if (at)
+		READ(filename, regs, SYSCALL_ARG1);
+	else
+		READ(filename, regs, SYSCALL_ARG0);
+	return (char *)filename;
+}
+
+/* sys_exit.c calls this. */
+static __always_inline void exec_failed_at_sys_exit(void *regs, SYSCALL_NR_TYPE nr, long result)
+{
+	bool at = nr == SYS_EXECVEAT;
+
+	if (result < 0 && (at || nr == SYS_EXECVE))
+		exec_returned(exec_filename(regs, at), at, result);
+}

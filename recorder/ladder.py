@@ -1,0 +1,262 @@
+"""What is watched, and the ways to watch each: a ladder, the best way first. Knows nothing of bcc.
+
+Each kind climbs for itself. A way that the kernel does not offer, or whose programs its verifier refuses, costs that
+kind a rung, and nothing else.
+"""
+
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from recorder.btf import Btf
+
+FEXIT, KPROBE, KRETPROBE, RAW_TRACEPOINT = "fexit", "kprobe", "kretprobe", "raw tracepoint"
+_SYSCALL_FUNCTION = {"x86_64": "__x64_sys_", "aarch64": "__arm64_sys_"}.get(os.uname().machine, "sys_")
+
+NONE = "none"
+"""What is written for a kind that is not watched."""
+
+
+@dataclass(frozen=True)
+class Hook:
+    """Where a program is attached: `how` and `where` in the kernel; `program` is its function in the C."""
+
+    how: str
+    where: str
+    program: str
+
+
+@dataclass(frozen=True)
+class Way:
+    """One way to watch something. `says` names it in a log's header; `sources` are the files of bpf/ that it needs.
+
+    `define` is a macro that tells C which several kinds share that this kind takes part.
+    """
+
+    name: str
+    says: str
+    sources: tuple[str, ...]
+    hooks: tuple[Hook, ...]
+    define: str = ""
+
+    def missing(self, btf: Btf) -> str:
+        """What of it this kernel obviously lacks, "" if nothing: a quick look that spares a compilation."""
+        fexits = [hook.where for hook in self.hooks if hook.how == FEXIT]
+        if absent := [function for function in fexits if not btf.has_function(function)]:
+            return f"the kernel's type information has no function {absent[0]}"
+        if fexits and not btf.allows_tracing():
+            return "the kernel takes no programs of type tracing"
+        if any(hook.how == KPROBE for hook in self.hooks) and not _KPROBES.exists():
+            return "the kernel has no kprobes"
+        return ""
+
+
+_KPROBES = Path("/sys/bus/event_source/devices/kprobe")  # the PMU by which they are made
+
+
+@dataclass(frozen=True)
+class Kind:
+    """Something that is watched, by the first of its `ways` that works. `maps` are handed to the recorder.
+
+    Without any that works nothing is recorded if it is `required`; else it is not watched.
+    """
+
+    name: str
+    ways: tuple[Way, ...]
+    required: bool = True
+    maps: tuple[str, ...] = ()
+
+    def way(self, name: str) -> Way | None:
+        """The way of that name, if it has one."""
+        return next((way for way in self.ways if way.name == name), None)
+
+
+def _at_tracepoint(kind: str, tracepoint: str, *programs: str) -> Kind:
+    """A kind with one way, which every kernel has that has ring buffers, and which costs nobody else anything."""
+    hooks = tuple(Hook(RAW_TRACEPOINT, tracepoint, program) for program in programs)
+    return Kind(kind, (Way("tracepoint", f"raw tracepoint {tracepoint}", (), hooks),))
+
+
+SYS_EXIT = "raw tracepoint sys_exit"
+"""The last rung of what happens in system calls: it makes each one on the node slower."""
+
+_SYS_EXIT_HOOKS = (Hook(RAW_TRACEPOINT, "sys_exit", "raw_sys_exit"),)
+_PTY_FUNCTIONS = ("pty_write", "pty_close", "pty_resize", "tty_do_resize")
+_EXECS = ("execve", "execveat")
+
+# Programs on one tracepoint run in the order in which they were attached.
+EXEC = _at_tracepoint("exec", "sched_process_exec", "raw_exec_session", "raw_exec", "raw_exec_argv")
+FORK = _at_tracepoint("fork", "sched_process_fork", "raw_fork")
+EXIT = _at_tracepoint("exit", "sched_process_exit", "raw_exit")
+
+EXEC_FAILED = Kind(
+    "exec_failed",
+    (
+        Way(
+            "fexit",
+            "fexit sys_execve",
+            ("exec_failed.c", "exec_failed_fexit.c"),
+            tuple(Hook(FEXIT, _SYSCALL_FUNCTION + name, f"kretfunc__{_SYSCALL_FUNCTION}{name}") for name in _EXECS),
+        ),
+        Way(
+            "kprobe",
+            "kprobe sys_execve",
+            ("exec_failed.c", "exec_failed_kprobe.c"),
+            tuple(
+                Hook(how, _SYSCALL_FUNCTION + name, f"{how}_{name}") for name in _EXECS for how in (KRETPROBE, KPROBE)
+            ),
+        ),
+        Way("syscall", SYS_EXIT, ("exec_failed.c", "sys_exit.c"), _SYS_EXIT_HOOKS, "EXEC_FAILED_AT_SYS_EXIT"),
+    ),
+    required=False,
+)
+
+TTY = Kind(
+    "tty",
+    (
+        Way(
+            "fexit",
+            "fexit pty_write",
+            ("tty_bytes.c", "tty_pty_write.c", "tty_fexit.c"),
+            tuple(Hook(FEXIT, name, f"kretfunc__{name}") for name in _PTY_FUNCTIONS),
+        ),
+        Way(
+            "kprobe",
+            "kprobe pty_write",
+            ("tty_bytes.c", "tty_pty_write.c", "tty_kprobe.c"),
+            (
+                Hook(KRETPROBE, "pty_write", "kretprobe_pty_write"),
+                *(Hook(KPROBE, name, f"kprobe_{name}") for name in _PTY_FUNCTIONS),
+            ),
+        ),
+        Way("syscall", SYS_EXIT, ("tty_bytes.c", "tty_syscall.c", "sys_exit.c"), _SYS_EXIT_HOOKS, "TTY_AT_SYS_EXIT"),
+    ),
+)
+
+KINDS = (EXEC, FORK, EXIT, EXEC_FAILED, TTY)
+"""All kinds, in the order in which a log's header names them."""
+
+SOURCES = (
+    "common.c",
+    "process.c",
+    "tty.c",
+    "session.c",
+    "exec.c",
+    "exec_failed.c",
+    "exec_failed_fexit.c",
+    "exec_failed_kprobe.c",
+    "tty_bytes.c",
+    "tty_pty_write.c",
+    "tty_fexit.c",
+    "tty_kprobe.c",
+    "tty_syscall.c",
+    "sys_exit.c",
+)
+"""The files of bpf/ in the order in which they are compiled, as one text."""
+
+_ALWAYS = frozenset(("common.c", "process.c", "tty.c", "session.c", "exec.c"))
+
+
+def checked(kind: str, ways: Sequence[str]) -> tuple[str, ...]:
+    """The names of these ways of a kind. Raises ValueError, which says what there is, if one does not exist."""
+    known = {each.name: each for each in KINDS}
+    if kind not in known:
+        raise ValueError(f"there is no probe {kind!r}: there are {', '.join(known)}")
+    names = [way.name for way in known[kind].ways] + ([] if known[kind].required else [NONE])
+    if wrong := next((way for way in ways if way not in names), None):
+        raise ValueError(f"the probe {kind} cannot be {wrong!r}: it can be {', '.join(names)}")
+    return tuple(ways)
+
+
+Choice = Mapping[str, Way | None]
+"""A way for each kind that is watched, by name; None for one that is not."""
+
+
+def sources(choice: Choice) -> list[str]:
+    """The files that a choice needs, in order."""
+    wanted = _ALWAYS.union(*(way.sources for way in choice.values() if way))
+    return [name for name in SOURCES if name in wanted]
+
+
+def says(choice: Choice) -> dict[str, str]:
+    """What a log's header says of a choice."""
+    return {kind: way.says if way else NONE for kind, way in choice.items()}
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """A way of a kind that cannot be taken here, and why."""
+
+    kind: str
+    way: str
+    says: str
+    reason: str
+
+
+class Refused(Exception):
+    """What the kernel says to one hook of a choice."""
+
+    def __init__(self, hook: Hook, reason: str) -> None:
+        super().__init__(reason)
+        self.hook = hook
+
+
+class NoWay(Exception):
+    """A kind that is required has no rung left."""
+
+    def __init__(self, kind: str, refused: list[Refusal]) -> None:
+        super().__init__(kind)
+        self.kind = kind
+        self.refused = refused
+
+
+_T = TypeVar("_T")
+
+
+def climb(
+    btf: Btf,
+    wanted: Mapping[str, Sequence[str]],
+    attempt: Callable[[Choice], _T],
+    kinds: Iterable[Kind] | None = None,
+) -> tuple[Choice, _T, list[Refusal]]:
+    """The best choice that `attempt` takes, with what it gave, and what was refused on the way there.
+
+    `wanted` names the ways that a kind may take, NONE among them; all, if it does not name the kind. `attempt` raises
+    Refused. Raises NoWay, also of a kind that could be spared if `wanted` names it.
+    """
+    kinds = tuple(kinds or KINDS)
+    left = {kind.name: _allowed(kind, wanted.get(kind.name)) for kind in kinds}
+    refused: list[Refusal] = []
+
+    def drop(kind: Kind, reason: str) -> None:
+        way = left[kind.name].pop(0)
+        assert way
+        refused.append(Refusal(kind.name, way.name, way.says, reason))
+
+    while True:
+        choice: dict[str, Way | None] = {}
+        for kind in kinds:
+            rungs = left[kind.name]
+            while rungs and (way := rungs[0]) and (missing := way.missing(btf)):
+                drop(kind, missing)
+            if not rungs and (kind.required or kind.name in wanted):
+                raise NoWay(kind.name, refused)
+            choice[kind.name] = rungs[0] if rungs else None
+        try:
+            return choice, attempt(choice), refused
+        except Refused as error:
+            drop(_blamed(kinds, choice, error.hook), str(error))
+
+
+def _allowed(kind: Kind, names: Sequence[str] | None) -> list[Way | None]:
+    if names is None:
+        return list(kind.ways)
+    return [kind.way(name) for name in names]
+
+
+def _blamed(kinds: Iterable[Kind], choice: Choice, hook: Hook) -> Kind:
+    """The kind that a refused hook costs a rung: of several that share it one that can be spared."""
+    users = [kind for kind in kinds if (way := choice[kind.name]) and hook in way.hooks]
+    return next((kind for kind in users if not kind.required), users[0])

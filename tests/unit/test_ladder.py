@@ -1,0 +1,142 @@
+"""Which way is taken of each kind of probe, and what a refusal costs."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from recorder import ladder
+from recorder.btf import Btf
+from recorder.ladder import FEXIT, RAW_TRACEPOINT, Choice, Hook, Kind, NoWay, Refusal, Refused, Way
+
+
+def names(choice: Choice) -> dict[str, str | None]:
+    return {kind: way.name if way else None for kind, way in choice.items()}
+
+
+class Kernel(Btf):
+    """A kernel with these functions in its BTF, which refuses these programs."""
+
+    def __init__(self, functions: str = "", tracing: bool = True, refuses: str = "") -> None:
+        self.functions, self.tracing, self.refuses = functions.split(), tracing, refuses.split()
+        self.tried: list[dict[str, str | None]] = []
+
+    def has_function(self, name: str) -> bool:
+        return name in self.functions
+
+    def allows_tracing(self) -> bool:
+        return self.tracing
+
+    def attempt(self, choice: Choice) -> str:
+        self.tried.append(names(choice))
+        for way in choice.values():
+            for hook in way.hooks if way else ():
+                if hook.program in self.refuses:
+                    raise Refused(hook, f"{hook.program} is refused")
+        return "attached"
+
+
+SHARED = Hook(RAW_TRACEPOINT, "sys_exit", "shared")
+ONE = Kind(
+    "one",
+    (
+        Way("fexit", "fexit f", (), (Hook(FEXIT, "f", "one_fexit"),)),
+        Way("syscall", "sys_exit", (), (SHARED,)),
+    ),
+)
+TWO = Kind(
+    "two",
+    (
+        Way("fexit", "fexit g", (), (Hook(FEXIT, "g", "two_fexit"),)),
+        Way("syscall", "sys_exit", (), (SHARED,)),
+    ),
+    required=False,
+)
+
+
+def climbed(kernel: Kernel, **wanted: list[str]) -> tuple[dict[str, str | None], list[Refusal]]:
+    choice, gave, refused = ladder.climb(kernel, wanted, kernel.attempt, (ONE, TWO))
+    assert gave == "attached"
+    return names(choice), refused
+
+
+def test_the_best_way_that_is_offered_is_taken_of_each_kind() -> None:
+    assert climbed(Kernel("f g")) == ({"one": "fexit", "two": "fexit"}, [])
+    choice, refused = climbed(Kernel("g"))
+    assert choice == {"one": "syscall", "two": "fexit"}
+    assert [(r.kind, r.way) for r in refused] == [("one", "fexit")]
+    assert "no function f" in refused[0].reason
+
+
+def test_a_kernel_that_takes_no_programs_of_type_tracing_has_no_fexit() -> None:
+    kernel = Kernel("f g", tracing=False)
+    assert climbed(kernel)[0] == {"one": "syscall", "two": "syscall"}
+    assert len(kernel.tried) == 1
+
+
+def test_a_program_that_is_refused_costs_a_rung_of_its_kind_only() -> None:
+    kernel = Kernel("f g", refuses="one_fexit")
+    choice, refused = climbed(kernel)
+    assert choice == {"one": "syscall", "two": "fexit"}
+    assert refused == [Refusal("one", "fexit", "fexit f", "one_fexit is refused")]
+
+
+def test_a_shared_program_that_is_refused_costs_what_can_be_spared_before_what_cannot() -> None:
+    kernel = Kernel(refuses="shared")
+    with pytest.raises(NoWay) as caught:
+        climbed(kernel)
+    assert kernel.tried == [{"one": "syscall", "two": "syscall"}, {"one": "syscall", "two": None}]
+    assert caught.value.kind == "one"
+    assert [(r.kind, r.way) for r in caught.value.refused][-2:] == [("two", "syscall"), ("one", "syscall")]
+
+
+def test_what_can_be_spared_is_not_watched_when_every_way_is_refused() -> None:
+    assert climbed(Kernel("f g", refuses="two_fexit shared"))[0] == {"one": "fexit", "two": None}
+
+
+def test_a_way_that_is_wanted_is_taken_or_nothing_is() -> None:
+    assert climbed(Kernel("f g"), one=["syscall"])[0] == {"one": "syscall", "two": "fexit"}
+    assert climbed(Kernel("f g"), two=["none"])[0] == {"one": "fexit", "two": None}
+    for wanted in ({"one": ["fexit"]}, {"two": ["fexit"]}):
+        with pytest.raises(NoWay):
+            climbed(Kernel(), **wanted)
+
+
+def test_a_header_names_the_way_of_each_kind() -> None:
+    assert ladder.says({"one": ONE.ways[0], "two": None}) == {"one": "fexit f", "two": "none"}
+
+
+def every_choice() -> list[Choice]:
+    deepest = max(len(kind.ways) for kind in ladder.KINDS)
+    return [{kind.name: kind.ways[min(i, len(kind.ways) - 1)] for kind in ladder.KINDS} for i in range(deepest)]
+
+
+def test_every_file_of_every_way_is_compiled_in_its_place() -> None:
+    for choice in every_choice():
+        wanted = {name for way in choice.values() if way for name in way.sources}
+        assert wanted <= set(ladder.sources(choice))
+    assert ladder.sources({})[0] == "common.c"
+    assert ladder.sources(every_choice()[-1])[-1] == "sys_exit.c"
+
+
+def test_names_of_programs_are_no_others() -> None:
+    for choice in every_choice():
+        hooks = {hook for way in choice.values() if way for hook in way.hooks}
+        assert len({hook.program for hook in hooks}) == len(hooks)
+
+
+@pytest.mark.parametrize(
+    ("look", "says"),
+    [
+        (lambda: ladder.checked("nosuch", ["fexit"]), "there is no probe 'nosuch': there are exec, "),
+        (lambda: ladder.checked("tty", ["magic"]), "cannot be 'magic': it can be fexit, kprobe, syscall"),
+        (lambda: ladder.checked("tty", ["none"]), "cannot be 'none'"),
+    ],
+)
+def test_what_does_not_exist_is_refused_with_what_does(look: Callable[[], Any], says: str) -> None:
+    with pytest.raises(ValueError, match=says):
+        look()
+
+
+def test_a_kind_that_can_be_spared_may_be_none() -> None:
+    assert ladder.checked("exec_failed", ["kprobe", "none"]) == ("kprobe", "none")
