@@ -49,6 +49,7 @@ class Order:
     follow: bool = False
     may_be_gone: bool = False
     spool_bytes: int = SPOOL_BYTES
+    probes: dict[str, list[str]] = field(default_factory=dict)
 
     def config(self, sysfs: str, own_spool: bool = False) -> str:
         """The recorder's --config. `sysfs` is where it finds the node's /sys.
@@ -71,6 +72,7 @@ class Order:
             "spool_bytes": self.spool_bytes,
             "own_spool": own_spool,
             "node": self.node,
+            **({"probes": self.probes} if self.probes else {}),
         }
         return json.dumps(config)
 

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any, TextIO
 
+from kubectl_ebpfaudit import probes
 from kubectl_ebpfaudit.carrier import Carrier
 from kubectl_ebpfaudit.status_line import StatusLine, size
 from recorder.log.errors import BadLog
@@ -69,6 +70,8 @@ class Live:
             if len(self._headers) == self._expected:
                 self._started = time.monotonic()
                 self.note(f"Recording {_what(self._headers, self._what)}; stop with ctrl-C")
+                if cost := probes.cost(self._headers):
+                    self.note(cost)
 
     @property
     def several(self) -> bool:

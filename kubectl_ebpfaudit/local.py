@@ -1,6 +1,7 @@
 """The recorder on this host: the same program as in the pod, behind pipes instead of an exec websocket."""
 
 import contextlib
+import json
 import os
 import select
 import shutil
@@ -8,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from kubectl_ebpfaudit.carrier import Interruptible, Order, Slow, serve_arguments
 from kubectl_ebpfaudit.failures import of_recorder
@@ -34,13 +36,29 @@ def check_host() -> None:
         raise NoBcc(f"{PYTHON} is not there: install the packages python3 and python3-bpfcc")
 
 
+def _recorder() -> list[str]:
+    """The beginning of the command line of the recorder here."""
+    parent = Path(recorder_log.__file__).resolve().parents[2]
+    return [str(PYTHON), "-I", "-c", _MAIN.format(str(parent))]
+
+
+def ways() -> Any:
+    """What the recorder says of every way to watch something on this machine (recorder/doctor.py)."""
+    with tempfile.TemporaryDirectory(prefix="ebpfaudit-") as folder:
+        command = [*_recorder(), "doctor", "--every-way", "--spool", folder]
+        try:
+            done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=True)
+            return json.loads(done.stdout)["ways"]
+        except subprocess.CalledProcessError as error:
+            raise of_recorder(error.returncode, error.stderr.decode(errors="replace"), "on this machine") from error
+
+
 class LocalCarrier:
     """Runs `agent` and `serve` as children, in a session of their own: ctrl-C reaches only the client."""
 
     def __init__(self, order: Order, command: list[str] | None = None) -> None:
         self._order = order
-        parent = Path(recorder_log.__file__).resolve().parents[2]
-        self._command = command or [str(PYTHON), "-I", "-c", _MAIN.format(str(parent))]
+        self._command = command or _recorder()
         self._folder: Path | None = None
         self._agent: subprocess.Popen[bytes] | None = None
         self._server: subprocess.Popen[bytes] | None = None

@@ -3,7 +3,7 @@
 import os
 import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -20,13 +20,14 @@ _LOCAL_CLIENT_SECONDS = 5.0
 
 @dataclass(frozen=True)
 class Limits:
-    """When a recording ends by itself, and what it keeps. All but `sessions` and `input` are seconds or bytes."""
+    """When a recording ends by itself, what it keeps, and how. Numbers but `sessions` are seconds or bytes."""
 
     duration: float
     sessions: int | None
     input: bool
     client_timeout: float
     spool_size: int
+    probes: dict[str, list[str]] = field(default_factory=dict)
 
     def order(self, recording: str, detached: bool = False) -> Order:
         """What a recorder is asked to do, its targets apart."""
@@ -39,6 +40,7 @@ class Limits:
             client_seconds=None if detached else self.client_timeout,
             linger_seconds=_DETACHED_LINGER_SECONDS if detached else _LINGER_SECONDS,
             spool_bytes=self.spool_size,
+            probes=self.probes,
         )
 
 
@@ -66,6 +68,10 @@ class Source:
     def changes(self) -> Iterator[run.Change] | None:
         """What happens meanwhile; None if nothing can."""
         return None
+
+    def ways(self, slow: Slow) -> list[tuple[str, Any]]:
+        """(node, what its recorder says of the ways to watch things there) of each that something runs on now."""
+        raise NotImplementedError
 
     def close(self) -> None:
         """Ends `changes`."""
@@ -99,10 +105,14 @@ class LocalSource(Source):
             client_seconds=_LOCAL_CLIENT_SECONDS,
             linger_seconds=_LOCAL_CLIENT_SECONDS,
             spool_bytes=limits.spool_size,
+            probes=limits.probes,
         )
 
     def carriers(self, slow: Slow) -> list[tuple[str, Carrier]]:
         return [(self._node, local.LocalCarrier(self._order))]
+
+    def ways(self, slow: Slow) -> list[tuple[str, Any]]:
+        return [(self._node, local.ways())]
 
 
 @dataclass(frozen=True)
@@ -185,6 +195,9 @@ class ClusterSource(Source):
 
     def carrier(self, node: str, targets: list[dict[str, Any]]) -> Carrier:
         return self._plan.carrier(node, targets)
+
+    def ways(self, slow: Slow) -> list[tuple[str, Any]]:
+        return self._plan.ways(self._wait, slow)
 
     def changes(self) -> Iterator[run.Change] | None:
         return self._plan.changes()

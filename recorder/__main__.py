@@ -30,7 +30,7 @@ def _status(arguments: argparse.Namespace) -> int:
 def _doctor(arguments: argparse.Namespace) -> int:
     from recorder import doctor
 
-    return doctor.doctor(arguments.spool, arguments.sysfs)
+    return doctor.doctor(arguments.spool, arguments.sysfs, arguments.every_way)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -49,6 +49,7 @@ def main(argv: list[str] | None = None) -> int:
     status.set_defaults(run=_status)
     doctor = commands.add_parser("doctor", help="say as JSON whether recording works on this node")
     doctor.add_argument("--sysfs", type=Path, default=Path("/sys"), help="where the node's /sys is")
+    doctor.add_argument("--every-way", action="store_true", help="also try the ways that are not the best")
     doctor.set_defaults(run=_doctor)
     for command in (agent, serve, status, doctor):
         command.add_argument("--spool", required=True, type=Path, help="folder of the log and the control socket")

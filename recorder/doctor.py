@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from recorder import loader
+from recorder import loader, ways
 from recorder.btf import Btf
 from recorder.cgroups import Cgroups
 from recorder.ladder import Refusal
@@ -24,8 +24,8 @@ VERSION = 1
 _MAX_REASON = 2000  # characters: the answer has to fit into the last part of a pod's log
 
 
-def doctor(spool: Path, sysfs: Path) -> int:
-    """Prints the answer and returns 0, whatever is wrong with the node."""
+def doctor(spool: Path, sysfs: Path, every_way: bool = False) -> int:
+    """Prints the answer and returns 0, whatever is wrong with the node. `every_way`: not only the best is tried."""
     uname = os.uname()
     answer = {
         "doctor": VERSION,
@@ -37,6 +37,7 @@ def doctor(spool: Path, sysfs: Path) -> int:
         "cgroup": _fault(lambda: Cgroups(sysfs)),
         "lockdown": _lockdown(sysfs),
         "probes": _probes(),
+        **({"ways": ways.every_way()} if every_way else {}),
         "spool_bytes": _free(spool),
         "memory_bytes": _memory(),
     }

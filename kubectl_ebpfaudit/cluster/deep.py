@@ -2,7 +2,7 @@
 
 import json
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from kubectl_ebpfaudit import __version__
 from kubectl_ebpfaudit.carrier import SPOOL_BYTES, Order
@@ -13,6 +13,7 @@ from kubectl_ebpfaudit.cluster.checks import Check, doubtful, failed, passed, sk
 from kubectl_ebpfaudit.cluster.errors import ApiError, PodDidNotStart
 from kubectl_ebpfaudit.cluster.state import PodWatch
 from kubectl_ebpfaudit.interrupt import Interrupted, Signals
+from kubectl_ebpfaudit.probes import COSTLY
 from recorder.log.errors import AuditError, CannotWrite, KernelRefused, NoBtf, NoSuchTarget, NotRoot
 from replay.escape import printable
 
@@ -21,7 +22,6 @@ _SECONDS = pods.START_SECONDS + 60.0
 _GONE_SECONDS = 20.0
 _MAX_ANSWER = 1 << 16
 _SPOOL_LEAST, _MEMORY_ENOUGH = 64 << 20, 256 << 20
-_COSTLY = "raw tracepoint sys_exit"
 
 
 def examine(api: Api, place: pods.Place) -> Iterator[Check]:
@@ -39,7 +39,18 @@ def examine(api: Api, place: pods.Place) -> Iterator[Check]:
     yield failed("recorder's pod", left) if left else passed("recorder's pod", "deleted")
 
 
-def _ask(api: Api, place: pods.Place, watch: PodWatch) -> tuple[Object | Check, str]:
+def ways(api: Api, place: pods.Place) -> object:
+    """What a recorder on the node says of every way to watch something there. Raises AuditError."""
+    watch = PodWatch(api, place.namespace, pods.new_name(str(uuid.uuid4())))
+    answer, left = _ask(api, place, watch, "--every-way")
+    if isinstance(answer, Check):
+        raise PodDidNotStart(f"node {printable(place.node)} cannot be asked: {answer.detail}")
+    if left:
+        raise PodDidNotStart(left)
+    return answer.get("ways")
+
+
+def _ask(api: Api, place: pods.Place, watch: PodWatch, *flags: str) -> tuple[Object | Check, str]:
     """(what the recorder says, or how it failed; what is left over, "" as a rule)."""
     answer: Object | Check
     created = False
@@ -50,7 +61,7 @@ def _ask(api: Api, place: pods.Place, watch: PodWatch) -> tuple[Object | Check, 
                 pass  # from here on a pod may be created, which must not be cut short
             created = True  # also an attempt without an answer may have made it
             try:
-                watch.last = _create(api, place, watch.name)
+                watch.last = _create(api, place, watch.name, flags)
             except ApiError:
                 created = False
                 raise
@@ -69,13 +80,13 @@ def _ask(api: Api, place: pods.Place, watch: PodWatch) -> tuple[Object | Check, 
     return answer, left
 
 
-def _create(api: Api, place: pods.Place, name: str) -> Object:
+def _create(api: Api, place: pods.Place, name: str, flags: Sequence[str]) -> Object:
     """The pod, in its namespace, which is made if it is missing."""
     manifest = pods.manifest(name, place, Order([{}], duration=_SECONDS))
     del manifest["metadata"]["annotations"]
     manifest["metadata"]["labels"] = {**pods.LABELS, "ebpfaudit/doctor": "deep"}
     [container] = manifest["spec"]["containers"]
-    container["args"] = ["doctor", "--spool", pods.SPOOL, "--sysfs", pods.HOST_SYS]
+    container["args"] = ["doctor", "--spool", pods.SPOOL, "--sysfs", pods.HOST_SYS, *flags]
     return recorders.create(api, manifest)
 
 
@@ -131,18 +142,27 @@ def _probes(found: object) -> Iterator[Check]:
     taken = found.get("taken") if isinstance(found.get("taken"), dict) else {}
     listed = found.get("refused")
     refused = [r for r in listed if isinstance(r, dict)] if isinstance(listed, list) else []
-    reasons = "; ".join(f"{r.get('way')}: {_first_line(r.get('reason'))}" for r in refused)
     if not taken:
+        reasons = _reasons(refused)
         remedy = "see docs/security.md for what kernels can be recorded on"
         yield failed("probes", f"the kernel refuses them ({reasons})", remedy, KernelRefused)
         return
     for kind, way in taken.items():
         name = f"probe {kind}"
-        if kind == "tty" and way == _COSTLY:
+        reasons = _reasons([r for r in refused if r.get("kind", kind) == kind])
+        if way == COSTLY:
             remedy = "a kernel that offers a better way makes recording cheaper (docs/architecture.md)"
             yield doubtful(name, f"{way}, which slows all system calls of the node a little ({reasons})", remedy)
+        elif way == "none":
+            yield doubtful(
+                name, f"none: recordings will lack it ({reasons})", "docs/architecture.md says what it needs"
+            )
         else:
             yield passed(name, way)
+
+
+def _reasons(refused: list[Object]) -> str:
+    return "; ".join(f"{r.get('way')}: {_first_line(r.get('reason'))}" for r in refused)
 
 
 def _first_line(reason: object) -> str:

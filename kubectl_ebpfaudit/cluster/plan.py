@@ -79,6 +79,13 @@ class Plan:
         pod = {"metadata": metadata, "spec": {"runtimeClassName": container.runtime_class}}
         suitable.check(pod, node, runtime_class)
 
+    def ways(self, wait: bool, slow: Slow) -> list[tuple[str, Any]]:
+        """What recorders on the nodes of what runs now say of the ways to watch things there. Raises AuditError."""
+        from kubectl_ebpfaudit.cluster import deep
+
+        places = [replace(self._how.place, node=node) for node in self.first(wait, slow)]
+        return [(place.node, deep.ways(self._api, place)) for place in places]
+
     def carrier(self, node: str, targets: list[dict[str, Any]]) -> PodCarrier:
         """The recorder for a node, yet to be started."""
         name = pods.new_name(self._how.order.recording)

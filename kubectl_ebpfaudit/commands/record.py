@@ -26,6 +26,7 @@ from kubectl_ebpfaudit.options import (
 from kubectl_ebpfaudit.outcome import conclude
 from kubectl_ebpfaudit.output import LogFile, NoFile
 from kubectl_ebpfaudit.printing import emit, say
+from kubectl_ebpfaudit.probes import LIST, parse, table
 from kubectl_ebpfaudit.quantity import parse_bytes
 from kubectl_ebpfaudit.run import Part, Run
 from kubectl_ebpfaudit.source import Limits, PodOptions, Source, What, choose
@@ -151,6 +152,15 @@ def record(
             show_default=False,
         ),
     ] = None,
+    probes: Annotated[
+        str | None,
+        typer.Option(
+            "--probes",
+            metavar="KIND=WAY,...|list",
+            help="Watch KIND in that WAY only, such as tty=kprobe,exec_failed=none; list: print the ways there are.",
+            show_default=False,
+        ),
+    ] = None,
     recorder_namespace: RecorderNamespace = None,
     context: ContextName = None,
     kubeconfig: Kubeconfig = None,
@@ -186,10 +196,14 @@ def record(
         not no_input,
         seconds("--client-timeout", client_timeout),
         parse_bytes("--spool-size", spool_size),
+        {} if probes == LIST else parse(probes),
     )
     with Signals() as signals:
         with signals.interruptible():
             source = choose(is_local, what, how, connection, limits, cgroup, pid)
+        if probes == LIST:
+            emit(table(source.ways(say)))
+            return
         live = Live(sys.stderr, quiet, what=source.what, events=_events(output))
         try:
             with signals.interruptible():

@@ -36,6 +36,16 @@ def test_node_that_can_record_says_which_probes_it_takes(node: None, tmp_path: P
     assert answer["memory_bytes"] > 0
 
 
+def test_every_way_is_tried_when_asked_for(node: None, tmp_path: Path) -> None:
+    answer = _doctor(tmp_path, "--every-way")
+    assert [(w["kind"], w["way"]) for w in answer["ways"]] == [(k.name, w.name) for k in ladder.KINDS for w in k.ways]
+    taken = {w["kind"]: w["says"] for w in answer["ways"] if w["state"] == "taken"}
+    assert taken == answer["probes"]["taken"]
+    refused = {(r["kind"], r["way"]) for r in answer["probes"]["refused"]}
+    assert refused <= {(w["kind"], w["says"]) for w in answer["ways"] if w["state"] == "refused"}
+    assert all(bool(w["reason"]) == (w["state"] == "refused") for w in answer["ways"])
+
+
 def test_what_is_missing_is_said_and_does_not_end_it(node: None, tmp_path: Path) -> None:
     answer = _doctor(tmp_path / "nowhere", "--sysfs", str(tmp_path))
     assert answer["cgroup"].startswith("no unified cgroup hierarchy below ")

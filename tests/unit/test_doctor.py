@@ -11,6 +11,7 @@ from kubectl_ebpfaudit.cluster import checks, deep, pod
 from kubectl_ebpfaudit.cluster.checks import FAILED, OK, SKIPPED, WARNING, Check
 from kubectl_ebpfaudit.cluster.errors import Forbidden, PodDidNotStart
 from kubectl_ebpfaudit.names import pod_or_node
+from kubectl_ebpfaudit.probes import COSTLY
 from replay.errors import WrongUsage
 
 PLACE = pod.Place("n1")
@@ -55,7 +56,7 @@ def test_good_node_is_fine() -> None:
             "(kprobe: EPERM)",
             13,
         ),
-        ({"probes": {"taken": {"tty": deep._COSTLY}}}, "probe tty", WARNING, "all system calls", 0),
+        ({"probes": {"taken": {"tty": COSTLY}}}, "probe tty", WARNING, "all system calls", 0),
         ({"spool_bytes": 1 << 20}, "space for the log", FAILED, "only 1 MiB are free", 9),
         ({"spool_bytes": 512 << 20}, "space for the log", WARNING, "512 MiB are free", 0),
         ({"memory_bytes": 100 << 20}, "memory", WARNING, "only 100 MiB", 0),

@@ -1,0 +1,58 @@
+"""Which ways to watch each kind of thing this node has: every one is tried, with maps that stay empty."""
+
+from recorder import ladder, loader
+from recorder.ladder import NONE, Kind, Refusal
+from recorder.loader import NoProbes
+from recorder.log.errors import AuditError
+
+TAKEN, POSSIBLE, REFUSED = "taken", "possible", "refused"
+"""Taken if nobody forces another; possible if it is forced; or not at all."""
+
+_MAX_REASON = 400  # characters: the answer of the recorder's doctor has to fit into the last part of a pod's log
+
+
+def every_way() -> list[dict[str, str]]:
+    """Each way of each kind, best first, with its state and why it is refused."""
+    found: dict[tuple[str, str], tuple[str, str]] = {}
+    while any(_left(kind, found) for kind in ladder.KINDS):
+        before = len(found)
+        _try(found)
+        if len(found) == before:  # nothing can be loaded at all, whatever else is tried
+            break
+    return [
+        {"kind": kind.name, "way": way.name, "says": way.says, "state": state, "reason": reason[:_MAX_REASON]}
+        for kind in ladder.KINDS
+        for way in kind.ways
+        for state, reason in [found.get((kind.name, way.name), (REFUSED, "could not be tried"))]
+    ]
+
+
+def _try(found: dict[tuple[str, str], tuple[str, str]]) -> None:
+    """Tries the best way that is left of each kind, with what is known to work of the others."""
+    wanted = {kind.name: _left(kind, found) or _fallback(kind, found) for kind in ladder.KINDS}
+    try:
+        loaded = loader.load(ways=wanted)
+    except NoProbes as error:
+        refused = error.refused
+    except AuditError as error:
+        refused = [Refusal(kind, way, "", str(error)) for kind, names in wanted.items() for way in names]
+    else:
+        loaded.close()
+        refused = loaded.refused
+        for kind in ladder.KINDS:
+            way = next((way.name for way in kind.ways if way.says == loaded.taken[kind.name]), NONE)
+            known = any(
+                (kind.name, each.name) in found and found[kind.name, each.name][0] == TAKEN for each in kind.ways
+            )
+            found.setdefault((kind.name, way), (POSSIBLE if known else TAKEN, ""))
+    for refusal in refused:
+        found.setdefault((refusal.kind, refusal.way), (REFUSED, refusal.reason))
+
+
+def _left(kind: Kind, found: dict[tuple[str, str], tuple[str, str]]) -> list[str]:
+    return [way.name for way in kind.ways if (kind.name, way.name) not in found]
+
+
+def _fallback(kind: Kind, found: dict[tuple[str, str], tuple[str, str]]) -> list[str]:
+    works = [way.name for way in kind.ways if found.get((kind.name, way.name), (REFUSED, ""))[0] != REFUSED]
+    return works[:1] or ([] if kind.required else [NONE])
