@@ -32,6 +32,8 @@ enum event_type {
 	EVENT_TARGET_END = 14, /* a target is gone */
 	EVENT_EXEC_ARGV = 15, /* more of the argv of the exec event before it */
 	EVENT_TARGET_START = 16, /* a target came under watch after the header was written, or more is known of one */
+	EVENT_EXEC_FILE = 24, /* the file that the exec event before it runs */
+	EVENT_EXEC_HASH = 25, /* what was in the file of an exec_file event that did not come with the container's image */
 };
 
 enum exec_flag {
@@ -39,6 +41,25 @@ enum exec_flag {
 	EXEC_ARGV_UNREADABLE = 2, /* the memory that holds argv could not be read */
 	EXEC_CWD_CUT = 4, /* the working directory is deeper than what was kept */
 	EXEC_UNDER_WAY = 8, /* was already running when recording started; taken from /proc */
+};
+
+enum file_flag {
+	FILE_MEMFD = 1, /* a file in memory that never had a place in any folder (memfd_create) */
+	FILE_DELETED = 2, /* was removed from its folder before it was run */
+	FILE_UPPER = 4, /* in the writable layer of the container's overlay: not, or not so, in its image */
+	FILE_TMPFS = 8, /* on a tmpfs that is not the container's root */
+	FILE_OTHER_MOUNT = 16, /* on another mount than the container's root */
+	FILE_PATH_CUT = 32, /* the file is deeper than the path that was kept */
+};
+
+enum hash_result {
+	HASH_TAKEN = 1, /* from the running image */
+	HASH_TAKEN_BY_PATH = 2, /* the process had ended: from the same file by its path, unchanged since the exec */
+	HASH_GONE = 3, /* not taken: the process had ended, or ran something else, and the file was not found by its path */
+	HASH_CHANGED = 4, /* not taken: the file was changed after the exec, or while it was read */
+	HASH_TOO_LARGE = 5, /* not taken: the file is larger than what is read */
+	HASH_TOO_MANY = 6, /* not taken: more, or more bytes, were to be read than the recorder has time for */
+	HASH_UNREADABLE = 7, /* not taken: the recorder could not read the file */
 };
 
 enum session_flag {
@@ -100,18 +121,42 @@ struct exec_event {
 	__u64 start_time; /* ns of CLOCK_MONOTONIC at which the process was created */
 	__u64 cgroup; /* ID of the cgroup that the process is in */
 	__u64 argv_total; /* true length of argv in bytes */
+	__u64 capabilities; /* effective capabilities: bit N is capability N of capabilities(7) */
 	__u32 ppid; /* process ID of the parent on the host */
 	__u32 ns_pid; /* process ID in the process's own PID namespace */
 	__u32 ns_ppid; /* process ID of the parent there; 0 if the parent is outside of it */
 	__u32 uid; /* real user ID, in the initial user namespace */
 	__u32 gid; /* real group ID, in the initial user namespace */
+	__u32 euid; /* effective user ID: another one than uid after a set-user-ID program was run */
+	__u32 egid; /* effective group ID */
+	__u32 no_new_privs; /* 1: no program that it runs can give it more privileges */
 	__u32 tty; /* number of the controlling terminal in the recording; 0 if none */
 	__u32 flags; /* enum exec_flag, or-ed */
 	TAIL(filename); /* path as given to execve, bytes */
 	TAIL(interpreter); /* path of the file that really runs, where it is another one, bytes */
 	TAIL(cwd); /* working directory as the process sees it, bytes */
 	TAIL(argv); /* arguments, each ended by a NUL, bytes */
+};
+
+struct exec_file_event {
+	struct event_header h;
+	__u64 start_time; /* ns of CLOCK_MONOTONIC at which the process was created */
+	__u64 inode; /* inode number of the file that runs: of a script, its interpreter's */
+	__u64 size; /* its size in bytes */
+	__u32 device; /* of its file system: major number << 20 | minor number */
+	__u32 mode; /* its type and permissions, st_mode of stat(2) */
+	__u32 flags; /* enum file_flag, or-ed */
+	TAIL(path); /* its path from the container's root, without symbolic links, also after a chroot; a memfd's name */
+	TAIL(filesystem); /* kind of file system, as in /proc/filesystems */
 	__u32 reserved; /* 0 */
+};
+
+struct exec_hash_event {
+	struct event_header h;
+	__u64 exec_time; /* time of the exec_file event that this is about */
+	__u64 size; /* bytes of the file */
+	__u32 result; /* enum hash_result */
+	TAIL(sha256); /* SHA-256 of the file, 32 bytes; empty if it was not taken */
 };
 
 struct exec_argv_event {

@@ -5,6 +5,7 @@
 #define PATH_BYTES 4096 /* PATH_MAX */
 #define MAX_PATH_DEPTH 48
 #define MAX_ARGV (1 << 20)
+#define PFA_NO_NEW_PRIVS 1 /* bit 0 of task_struct.atomic_flags, include/linux/sched.h */
 
 /* A scratch for each kind of event: a fexit program may be preempted by another kind of probe. */
 struct exec_buffer {
@@ -26,46 +27,58 @@ BPF_PERCPU_ARRAY(exec_scratch, struct exec_buffer, 1);
 BPF_PERCPU_ARRAY(argv_scratch, struct argv_buffer, 1);
 
 /*
- * Working directory as its path components from the innermost to the process's root, each ended
- * by a NUL, at `out`; their size in bytes into b->cwd_size. The recorder turns them round. bpf_d_path()
- * is not allowed in tracepoints, so this is what d_path() in fs/d_path.c does.
+ * Path of a dentry on a mount as its components from the innermost to the given root, or to the root of the
+ * mount namespace, each ended by a NUL, at `out`; their size in bytes into *size. The recorder turns them
+ * round. *top becomes the outermost mount that lies on another one: the container's root, since pivot_root(2)
+ * wants it so. False if the path is too deep. bpf_d_path() is not allowed in tracepoints, so this is what
+ * d_path() in fs/d_path.c does.
  */
-static __always_inline void read_cwd(void *task, struct exec_buffer *b, u8 *out)
+static __always_inline bool walk_up(void *mnt, void *dentry, void *root_mnt, void *root, u8 *out,
+				    volatile u64 *path_size, void **top)
 {
-	void *fs = NULL, *mnt = NULL, *dentry = NULL, *root_mnt = NULL, *root = NULL;
 	void *mount, *up = NULL, *mnt_root = NULL, *name = NULL;
 	long size;
 	u64 n;
 
-	b->cwd_size = 0;
-	READ(fs, task, OFF_task_struct_fs);
-	READ(mnt, fs, OFF_fs_struct_pwd + OFF_path_mnt);
-	READ(dentry, fs, OFF_fs_struct_pwd + OFF_path_dentry);
-	READ(root_mnt, fs, OFF_fs_struct_root + OFF_path_mnt);
-	READ(root, fs, OFF_fs_struct_root + OFF_path_dentry);
+	*path_size = 0;
 	for (int i = 0; i < MAX_PATH_DEPTH; i++) {
 		if (dentry == root && mnt == root_mnt)
-			return;
+			return true;
 		READ(mnt_root, mnt, OFF_vfsmount_mnt_root);
 		READ(up, dentry, OFF_dentry_d_parent);
 		if (dentry == mnt_root || dentry == up) {
 			mount = (char *)mnt - OFF_mount_mnt;
 			READ(up, mount, OFF_mount_mnt_parent);
 			if (up == mount)
-				return; /* the root of everything: outside the process's own root */
+				return true; /* the root of everything: outside the process's own root */
+			*top = mnt;
 			READ(dentry, mount, OFF_mount_mnt_mountpoint);
 			mnt = (char *)up + OFF_mount_mnt;
 			continue;
 		}
 		READ(name, dentry, OFF_dentry_d_name + OFF_qstr_name);
-		n = b->cwd_size & (PATH_BYTES - 1);
+		n = *path_size & (PATH_BYTES - 1);
 		size = read_kernel_str(out + n, 256, name);
 		if (size <= 0 || n + size >= PATH_BYTES)
-			break;
-		b->cwd_size = n + size;
+			return false;
+		*path_size = n + size;
 		dentry = up;
 	}
-	b->e.flags |= EXEC_CWD_CUT;
+	return false;
+}
+
+/* The working directory as the process sees it, as walk_up() leaves it. */
+static __always_inline void read_cwd(void *task, struct exec_buffer *b, u8 *out)
+{
+	void *fs = NULL, *mnt = NULL, *dentry = NULL, *root_mnt = NULL, *root = NULL, *top = NULL;
+
+	READ(fs, task, OFF_task_struct_fs);
+	READ(mnt, fs, OFF_fs_struct_pwd + OFF_path_mnt);
+	READ(dentry, fs, OFF_fs_struct_pwd + OFF_path_dentry);
+	READ(root_mnt, fs, OFF_fs_struct_root + OFF_path_mnt);
+	READ(root, fs, OFF_fs_struct_root + OFF_path_dentry);
+	if (!walk_up(mnt, dentry, root_mnt, root, out, &b->cwd_size, &top))
+		b->e.flags |= EXEC_CWD_CUT;
 }
 
 /*
@@ -82,7 +95,7 @@ int raw_exec(u64 *ctx)
 
 	void *task = (void *)bpf_get_current_task(), *bprm = (void *)ctx[2];
 	void *parent = NULL, *mm = NULL, *cred = NULL, *name = NULL, *interp = NULL;
-	u64 from = 0, end = 0, n, at = 0;
+	u64 from = 0, end = 0, n, at = 0, task_flags = 0;
 	struct target_state *state;
 	struct exec_buffer *b;
 	int zero = 0;
@@ -105,9 +118,14 @@ int raw_exec(u64 *ctx)
 	READ(cred, task, OFF_task_struct_cred);
 	READ(b->e.uid, cred, OFF_cred_uid);
 	READ(b->e.gid, cred, OFF_cred_gid);
+	READ(b->e.euid, cred, OFF_cred_euid);
+	READ(b->e.egid, cred, OFF_cred_egid);
+	/* Two u32, low half first, before Linux 6.3, and one u64 since: the same bytes on both machines. */
+	READ(b->e.capabilities, cred, OFF_cred_cap_effective);
+	READ(task_flags, task, OFF_task_struct_atomic_flags);
+	b->e.no_new_privs = task_flags & PFA_NO_NEW_PRIVS;
 	b->e.tty = known_terminal(task);
 	b->e.flags = 0;
-	b->e.reserved = 0;
 
 	READ(name, bprm, OFF_linux_binprm_filename);
 	READ(interp, bprm, OFF_linux_binprm_interp);

@@ -8,11 +8,12 @@ import time
 from pathlib import Path
 from typing import Any
 
-from recorder import bpf, config, events, loader, loss, privileges
+from recorder import bpf, config, events, loader, loss, paths, privileges
 from recorder.cgroups import Cgroups
 from recorder.config import BadConfig, Config
 from recorder.control import Control
 from recorder.events import Event
+from recorder.hashing import Hasher
 from recorder.header import header
 from recorder.log import __version__
 from recorder.log.errors import NotRoot
@@ -36,19 +37,11 @@ CLOCK_STEP_NS = 1_000_000
 
 _LAYOUTS = events.layouts()
 _TYPES = {layout.name: number for number, layout in _LAYOUTS.items()}
-_CWD = 1 + _LAYOUTS[_TYPES["exec"]].fields.index("cwd")
 
 
 def monotonic() -> int:
     """ns of CLOCK_MONOTONIC, the clock of the events."""
     return time.clock_gettime_ns(time.CLOCK_MONOTONIC)
-
-
-def _turn_cwd(arrived: list[Event]) -> None:
-    """The kernel gives a working directory from the inside out, bpf/exec.c."""
-    for event in arrived:
-        if event[0] == _TYPES["exec"]:
-            event[_CWD] = b"/" + b"/".join(event[_CWD].split(b"\0")[-2::-1])
 
 
 class Agent:
@@ -82,11 +75,13 @@ class Agent:
             loss.Lane(lambda target: self._scope.lost(target, BYTES)),
         )
         self._streams = loss.Streams()
+        self._realtime_offset = time.time_ns() - monotonic()
         self._sessions = Sessions()
         self._totals = Totals()
         self._missed = 0
         self._all_gone_since: float | None = None
         self._taken_until = 0
+        self._hasher = Hasher(self._targets.a_process, lambda time: time + self._realtime_offset)
         self._terminals = Terminals(self._scope, self._sessions)
         self._spool = Spool(spool, config.spool_bytes)
         self._shed = {lane: Shed(lane, self._spool.room) for lane in (PROCESS_LANE, BYTE_LANE)}
@@ -97,7 +92,6 @@ class Agent:
             entries, under_way = self._targets.first(config.targets, config.may_be_gone, now)
         except Full as error:
             raise BadConfig("more containers, or at more depths of cgroups, than one recorder can watch") from error
-        self._realtime_offset = time.time_ns() - monotonic()
         self._writer = LogWriter(
             self._spool.write, header(config, entries, self._probes.taken, now, now + self._realtime_offset)
         )
@@ -173,6 +167,9 @@ class Agent:
             for ring, lane in zip(self._rings, self._lanes, strict=True):
                 arrived: list[Event] = []
                 more |= ring.drain(self._decoders, arrived)
+                if lane is self._lanes[PROCESS]:
+                    paths.turn(arrived)
+                    self._hasher.see(arrived)
                 lane.take(arrived)
             self._release(until)
             if not more:
@@ -180,7 +177,6 @@ class Agent:
 
     def _release(self, until: int, final: bool = False) -> None:
         ready = self._lanes[PROCESS].release(until, final)
-        _turn_cwd(ready)
         self._put(PROCESS_LANE, ready)
         self._put(BYTE_LANE, self._streams.check(self._lanes[BYTES].release(until, final)))
         # By way of the lane, which may hold earlier events back.
@@ -213,7 +209,7 @@ class Agent:
         if missed > self._missed:
             own.append(loss.gap(now, 0, "GAP_PROBE_MISSED", count=missed - self._missed))
             self._missed = missed
-        self._lanes[PROCESS].take(own)
+        self._lanes[PROCESS].take(own + self._hasher.results())
 
     def _over(self, elapsed: float) -> str | None:
         """Why the recording is over, or None."""
@@ -248,6 +244,7 @@ class Agent:
         for link in self._probes.links:
             os.close(link)
         self._take()
+        self._lanes[PROCESS].take(self._hasher.close())
         self._release(monotonic(), final=True)
         now = monotonic()
         for target in range(1, min(len(self._targets) + 1, MAX_TARGETS)):

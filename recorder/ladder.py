@@ -87,7 +87,7 @@ _PTY_FUNCTIONS = ("pty_write", "pty_close", "pty_resize", "tty_do_resize")
 _EXECS = ("execve", "execveat")
 
 # Programs on one tracepoint run in the order in which they were attached.
-EXEC = _at_tracepoint("exec", "sched_process_exec", "raw_exec_session", "raw_exec", "raw_exec_argv")
+EXEC = _at_tracepoint("exec", "sched_process_exec", "raw_exec_session", "raw_exec", "raw_exec_argv", "raw_exec_file")
 FORK = _at_tracepoint("fork", "sched_process_fork", "raw_fork")
 EXIT = _at_tracepoint("exit", "sched_process_exit", "raw_exit")
 
@@ -144,6 +144,7 @@ SOURCES = (
     "tty.c",
     "session.c",
     "exec.c",
+    "exec_file.c",
     "exec_failed.c",
     "exec_failed_fexit.c",
     "exec_failed_kprobe.c",
@@ -156,7 +157,7 @@ SOURCES = (
 )
 """The files of bpf/ in the order in which they are compiled, as one text."""
 
-_ALWAYS = frozenset(("common.c", "process.c", "tty.c", "session.c", "exec.c"))
+_ALWAYS = frozenset(("common.c", "process.c", "tty.c", "session.c", "exec.c", "exec_file.c"))
 
 
 def checked(kind: str, ways: Sequence[str]) -> tuple[str, ...]:

@@ -22,6 +22,10 @@ class Process:
     ns_pids: tuple[int, ...]
     uid: int
     gid: int
+    euid: int
+    egid: int
+    capabilities: int
+    no_new_privs: int
     filename: bytes
     cwd: bytes
     argv: bytes
@@ -44,6 +48,21 @@ def _link(path: str) -> bytes:
         return b""
 
 
+def start_time(pid: int) -> int | None:
+    """When the process with that ID was created, ns of CLOCK_MONOTONIC to a clock tick; None if it is gone."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_bytes()
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    return _started(stat[stat.rindex(b")") + 2 :].split())
+
+
+def _started(fields: list[bytes]) -> int:
+    """From the fields of /proc/PID/stat after the program's name."""
+    suspended = time.clock_gettime_ns(time.CLOCK_BOOTTIME) - time.clock_gettime_ns(time.CLOCK_MONOTONIC)
+    return int(fields[19]) * _TICK_NS - suspended
+
+
 def read(pid: int) -> Process | None:
     """The process with that ID; None if it is gone."""
     base = Path(f"/proc/{pid}")
@@ -58,14 +77,17 @@ def read(pid: int) -> Process | None:
     if fields[0] in (b"Z", b"X"):
         return None
     lines = dict(line.split(":\t", 1) for line in status.splitlines() if ":\t" in line)
-    suspended = time.clock_gettime_ns(time.CLOCK_BOOTTIME) - time.clock_gettime_ns(time.CLOCK_MONOTONIC)
     return Process(
         pid=pid,
         ppid=int(fields[1]),
-        start_time=int(fields[19]) * _TICK_NS - suspended,
+        start_time=_started(fields),
         ns_pids=tuple(map(int, lines["NSpid"].split())),
         uid=int(lines["Uid"].split()[0]),
         gid=int(lines["Gid"].split()[0]),
+        euid=int(lines["Uid"].split()[1]),
+        egid=int(lines["Gid"].split()[1]),
+        capabilities=int(lines["CapEff"], 16),
+        no_new_privs=int(lines["NoNewPrivs"]),
         filename=_link(f"/proc/{pid}/exe"),
         cwd=_link(f"/proc/{pid}/cwd"),
         argv=argv,

@@ -212,6 +212,7 @@ def _exec(process: Process, target: int, session: int, now: int) -> Event:
         flags |= _FLAGS["exec_flag"]["EXEC_ARGV_CUT"]
     return [
         _TYPES["exec"], now, None, target, session, process.pid, process.start_time, 0, process.argv_total,
-        process.ppid, process.ns_pids[-1], 0, process.uid, process.gid, 0, flags,
+        process.capabilities, process.ppid, process.ns_pids[-1], 0, process.uid, process.gid, process.euid,
+        process.egid, process.no_new_privs, 0, flags,
         process.filename, b"", process.cwd, process.argv,
     ]  # fmt: skip

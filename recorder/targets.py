@@ -126,6 +126,11 @@ class Targets:
         del self._numbers[target.cgroup_id]
         self._ended[container_id(target.path.name) or target.name] = number
 
+    def a_process(self, number: int) -> int | None:
+        """The ID of a process of the target with that number, the first one; None if there is none."""
+        target = self._all[number - 1] if number <= len(self._all) else None
+        return min(target.pids(), default=None) if target else None
+
     def _target(self, number: int) -> Target:
         target = self._all[number - 1]
         assert target

@@ -6,7 +6,7 @@ from recorder.log.format import Header, Target
 from replay.clock import rfc3339
 from replay.escape import text
 from replay.fields import Enums
-from replay.model import Exec, FailedExec, Gap, Session, Timeline, Watched
+from replay.model import Exec, FailedExec, File, Gap, Rights, Session, Timeline, Watched
 from replay.values import argument_list, place, plain, strings
 from replay.values import target as describe
 
@@ -34,6 +34,31 @@ def _exec(ran: Exec, enums: Enums) -> dict[str, Any]:
         **(strings("interpreter", ran.interpreter) if ran.interpreter else {}),
         **({"argv_missing_bytes": ran.argv_missing} if ran.argv_missing else {}),
         **({"flags": enums.flags("exec_flag", ran.flags)} if ran.flags else {}),
+        **(_rights(ran.rights) if ran.rights else {}),
+        **({"file": _file(ran.file)} if ran.file else {}),
+    }
+
+
+def _rights(of: Rights) -> dict[str, Any]:
+    """The capabilities as /proc/PID/status has them, for `capsh --decode`."""
+    return {
+        "euid": of.euid,
+        "egid": of.egid,
+        "effective_capabilities": f"{of.capabilities:016x}",
+        "no_new_privs": of.no_new_privs,
+    }
+
+
+def _file(of: File) -> dict[str, Any]:
+    return {
+        **strings("path", of.path),
+        "filesystem": text(of.filesystem),
+        "device": f"{of.device >> 20}:{of.device & 0xFFFFF}",
+        "inode": of.inode,
+        "size_bytes": of.size,
+        "mode": f"{of.mode & 0o7777:04o}",
+        "flags": list(of.flags),
+        **({"sha256": of.sha256.hex() or None, "sha256_result": of.hash_result} if of.hash_result else {}),
     }
 
 

@@ -19,8 +19,13 @@ _ENUMS = {
     ("gap", "reason"): "gap_reason",
     ("gap", "direction"): "tty_direction",
     ("target_end", "reason"): "target_end_reason",
+    ("exec_hash", "result"): "hash_result",
 }
-_FLAGS = {("exec", "flags"): "exec_flag", ("session_start", "flags"): "session_flag"}
+_FLAGS = {
+    ("exec", "flags"): "exec_flag",
+    ("exec_file", "flags"): "file_flag",
+    ("session_start", "flags"): "session_flag",
+}
 
 
 def raw(log: Log, session: int, tty: int, direction: str, missing: Callable[[Piece], None]) -> Iterator[bytes]:
@@ -107,6 +112,8 @@ def _object(event: Event, session: int, enums: Enums) -> dict[str, Any]:
             shown[name] = enums.flags(_FLAGS[key], number(event, name))
         elif key == ("exec", "argv") and isinstance(value, bytes):
             shown |= argument_list(name, tuple(value.removesuffix(b"\0").split(b"\0")) if value else ())
+        elif key == ("exec_hash", "sha256") and isinstance(value, bytes):
+            shown[name] = value.hex() or None
         elif key == ("target_start", "about") and (told := load_about(data(event, name))):
             shown[name] = plain(told)
         elif isinstance(value, bytes):

@@ -32,6 +32,10 @@ class Exec:
     ended: int | None = None
     exit_code: int | None = None
     signal: int = 0
+    rights: "Rights | None" = None
+    """None in logs before 1.2."""
+    file: "File | None" = None
+    """None in logs before 1.2, and of what ran when recording started."""
 
     @property
     def argv(self) -> tuple[bytes, ...]:
@@ -43,6 +47,31 @@ class Exec:
     def argv_missing(self) -> int:
         """Bytes of argv that are not in the recording."""
         return max(self.argv_total - len(self.argv_bytes), 0)
+
+
+@dataclass(slots=True)
+class Rights:
+    """What a program may do; bit N of `capabilities` is capability N of capabilities(7)."""
+
+    euid: int
+    egid: int
+    capabilities: int
+    no_new_privs: bool
+
+
+@dataclass(slots=True)
+class File:
+    """The file that runs: `path` from the container's root, `flags` by name, `hash_result` how `sha256` came about."""
+
+    path: bytes
+    filesystem: bytes
+    device: int
+    inode: int
+    size: int
+    mode: int
+    flags: tuple[str, ...]
+    sha256: bytes = b""
+    hash_result: str = ""
 
 
 @dataclass(slots=True)

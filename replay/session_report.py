@@ -90,6 +90,14 @@ def command(ran: Exec) -> str:
     return f"{shell_line(shown)} … ({count(rest, 'byte')} more)"
 
 
+def _marks(ran: Exec) -> str:
+    """What is odd about the program, in words in brackets, which in a command are always within quotes."""
+    words = [printable(flag).replace("_", " ") for flag in ran.file.flags] if ran.file else []
+    if ran.rights and (ran.rights.euid, ran.rights.egid) != (ran.uid, ran.gid):
+        words.append(f"as {ran.rights.euid}:{ran.rights.egid}")
+    return f"  [{', '.join(words)}]" if words else ""
+
+
 def _size(terminal: Terminal) -> str:
     first, last = (f"{terminal.cols}x{terminal.rows}", f"{terminal.last_cols}x{terminal.last_rows}")
     return f"pts/{terminal.index}, {first}" + (f", {last} in the end" if last != first else "")
@@ -109,7 +117,7 @@ def _rows(session: Session, day: int) -> Iterator[tuple[int, tuple[str, ...]]]:
                 lasted,
                 _status(ran.exit_code, ran.signal),
                 str(ran.uid),
-                _INDENT * min(depth, _MAX_DEPTH) + command(ran),
+                _INDENT * min(depth, _MAX_DEPTH) + command(ran) + _marks(ran),
             ),
         )
     for failed in session.failed:

@@ -7,7 +7,7 @@ from typing import Any
 from recorder.log.errors import BadLog
 from recorder.log.events import Event
 from recorder.log.reader import Damage, Log
-from replay import stream
+from replay import exec_file, stream
 from replay.clock import Clock
 from replay.fields import Enums, data, number
 from replay.loss import DIRECTIONS, Ledger
@@ -68,6 +68,7 @@ class _Builder:
         self.last = self.events = 0
         self._processes: dict[int, _Process] = {}
         self._last_exec: dict[tuple[int, int], Exec] = {}
+        self._files = exec_file.Files(self.enums)
         self._terminals: dict[int, Terminal] = {}
         self._ledger = Ledger()
         self._memory = memory
@@ -77,6 +78,8 @@ class _Builder:
             "fork": self._fork,
             "exec": self._exec,
             "exec_argv": self._exec_argv,
+            "exec_file": self._exec_file,
+            "exec_hash": self._files.hash,
             "exec_failed": self._exec_failed,
             "exit": self._exit,
             "tty_open": self._tty_open,
@@ -152,6 +155,7 @@ class _Builder:
             gid=number(event, "gid"),
             tty=number(event, "tty"),
             flags=number(event, "flags"),
+            rights=exec_file.rights(event),
         )
         process = self._process(event.pid, number(event, "start_time"), ran.host_ppid)
         before = process.exec
@@ -180,6 +184,11 @@ class _Builder:
         if ran and number(event, "offset") == len(ran.argv_bytes) and len(ran.argv_bytes) < _MAX_ARGV:
             self._keep(len(more))
             ran.argv_bytes += more
+
+    def _exec_file(self, event: Event) -> None:
+        if ran := self._last_exec.get((event.session, event.pid)):
+            self._keep(len(data(event, "path")))
+            ran.file = self._files.file(event)
 
     def _exec_failed(self, event: Event) -> None:
         self._keep(len(data(event, "filename")))

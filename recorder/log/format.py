@@ -13,7 +13,7 @@ from typing import Any
 from recorder.log import codec
 
 FORMAT = "ebpfaudit-log"
-VERSION = (1, 1)
+VERSION = (1, 2)
 SUFFIX = ".ebpfaudit"
 
 PROCESS_LANE = "process"

@@ -15,6 +15,13 @@ RUNS = Path("/run")
 PREFIX = "ebpfaudit-run-"
 
 
+_SETS = ("bounding", "effective", "permitted")
+_CAPABILITIES = [
+    "CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_KILL", "CAP_SETGID", "CAP_SETUID", "CAP_SYS_ADMIN", "CAP_SYS_CHROOT",
+    "CAP_SYS_PTRACE", "CAP_FOWNER", "CAP_FSETID", "CAP_MKNOD", "CAP_SETPCAP",
+]  # fmt: skip
+
+
 @dataclass(frozen=True)
 class Container:
     """A running container. Its own init is `sleep`."""
@@ -66,7 +73,17 @@ def _root_filesystem(root: Path) -> None:
     (root / "etc/group").write_text("root:x:0:\n")
 
 
-def _spec(bundle: Path, command: Sequence[str], cgroup: str, own_pids: bool) -> None:
+def _overlay(folder: Path) -> None:
+    """Makes the root file system the lower layer of an overlay in its place."""
+    root, lower = folder / "bundle/rootfs", folder / "lower"
+    root.rename(lower)
+    for path in (root, folder / "upper", folder / "work"):
+        path.mkdir()
+    layers = f"lowerdir={lower},upperdir={folder / 'upper'},workdir={folder / 'work'}"
+    subprocess.run(["mount", "-t", "overlay", "overlay", "-o", layers, str(root)], check=True)
+
+
+def _spec(bundle: Path, command: Sequence[str], cgroup: str, own_pids: bool, privileged: bool) -> None:
     subprocess.run(["runc", "spec"], cwd=bundle, check=True)
     path = bundle / "config.json"
     spec = json.loads(path.read_text())
@@ -76,6 +93,9 @@ def _spec(bundle: Path, command: Sequence[str], cgroup: str, own_pids: bool) -> 
     spec["hostname"] = "victim"
     spec["linux"]["cgroupsPath"] = cgroup
     spec["linux"]["resources"] = {}
+    if privileged:
+        spec["process"].update(noNewPrivileges=False, capabilities=dict.fromkeys(_SETS, _CAPABILITIES))
+        spec["mounts"].append({"destination": "/mnt", "type": "tmpfs", "source": "tmpfs"})
     if not own_pids:
         spec["linux"]["namespaces"] = [n for n in spec["linux"]["namespaces"] if n["type"] != "pid"]
     path.write_text(json.dumps(spec))
@@ -93,6 +113,8 @@ def _remove(folder: Path) -> None:
     state = folder / "state"
     for container in state.glob("*"):
         subprocess.run(["runc", "--root", str(state), "delete", "-f", container.name], check=False)
+    if (root := folder / "bundle/rootfs").is_mount():
+        subprocess.run(["umount", str(root)], check=False)
     shutil.rmtree(folder, ignore_errors=True)
     for cgroup in Path("/sys/fs/cgroup").glob(f"*/{folder.name}"):
         with suppress(OSError):
@@ -107,11 +129,14 @@ def container(
     beside: Container | None = None,
     own_pids: bool = True,
     name: str = "",
+    overlay: bool = False,
+    privileged: bool = False,
 ) -> Iterator[Container]:
     """A container that runs `command`; gone afterwards. Needs root, runc, bash-static, busybox-static.
 
     Its cgroup is `beside` that of another, as in a pod. Without `own_pids` it shares the machine's process IDs.
-    `name` is its ID.
+    `name` is its ID. With `overlay` its root is one, as runtimes make it: an image below a writable layer.
+    With `privileged` root in it may do all that root may, and programs may give privileges; /mnt is a tmpfs.
     """
     remove_leftovers()
     folder = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-", dir=RUNS))
@@ -121,7 +146,9 @@ def container(
     cgroup = f"{Path(beside.cgroup).parent if beside else '/' + folder.name}/{name}"
     try:
         _root_filesystem(bundle / "rootfs")
-        _spec(bundle, command, cgroup, own_pids)
+        if overlay:
+            _overlay(folder)
+        _spec(bundle, command, cgroup, own_pids, privileged)
         with (folder / "output").open("wb") as output:
             subprocess.run(
                 ["runc", "--root", str(state), "run", "-d", "-b", str(bundle), name],

@@ -215,7 +215,7 @@ def test_list_of_no_recordings_prints_nothing(cli: Cli) -> None:
 
 
 def test_version_names_the_log_format(cli: Cli) -> None:
-    assert "log format 1.1" in cli("version").text
+    assert "log format 1.2" in cli("version").text
 
 
 @pytest.mark.parametrize("verb", ["record", "list", "show", "replay", "export", "verify", "version"])

@@ -217,7 +217,7 @@ def test_processes_of_cgroups_below_count_and_those_out_of_sight_do_not(sysfs: P
 
 
 def a_process(pid: int, ppid: int, start: int) -> Process:
-    return Process(pid, ppid, start, (pid, pid), 0, 0, b"/bin/x", b"/", b"x\0", 2)
+    return Process(pid, ppid, start, (pid, pid), 0, 0, 0, 0, 0, 0, b"/bin/x", b"/", b"x\0", 2)
 
 
 def test_trees_begin_with_the_oldest_root(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -344,7 +344,7 @@ def test_a_session_that_only_the_second_look_finds_has_a_number_of_its_own(scope
 
 def a_helper(pid: int, start: int, argv: bytes = b"runc\0init\0") -> Process:
     """One of runc's processes on its way into a container; its parent is not in there."""
-    return Process(pid, 5, start, (pid, pid), 0, 0, b"/runc" if argv else b"", b"/", argv, len(argv))
+    return Process(pid, 5, start, (pid, pid), 0, 0, 0, 0, 0, 0, b"/runc" if argv else b"", b"/", argv, len(argv))
 
 
 @pytest.mark.parametrize("argv", [b"runc\0init\0", b""])

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: GPL-2.0 OR Apache-2.0 */
+/* The file that runs: where it lies, and whether it can have come with the container's image. */
+
+#define OVERLAYFS_SUPER_MAGIC 0x794c7630 /* include/uapi/linux/magic.h */
+#define TMPFS_MAGIC 0x01021994
+#define MNT_INTERNAL 0x4000 /* include/linux/mount.h: a mount of the kernel's own, in no namespace */
+#define MAX_FILESYSTEM_NAME 32
+
+struct exec_file_buffer {
+	struct exec_file_event e;
+	u8 tail[PATH_BYTES + 256 + MAX_FILESYSTEM_NAME];
+	volatile u64 path_size; /* in memory as in struct exec_buffer */
+};
+BPF_PERCPU_ARRAY(exec_file_scratch, struct exec_file_buffer, 1);
+
+/*
+ * Whether the file of an overlay's inode lies in its writable layer. The one thing here that BTF does not tell
+ * where overlayfs is a module: in struct ovl_inode (fs/overlayfs/ovl_entry.h) __upperdentry follows vfs_inode,
+ * in every version since 4.8.
+ */
+static __always_inline bool in_upper_layer(void *inode)
+{
+	void *upper = NULL;
+
+	READ(upper, inode, SIZE_inode);
+	return upper;
+}
+
+/* What d_unlinked() in include/linux/dcache.h says. */
+static __always_inline bool is_deleted(void *dentry)
+{
+	void *parent = NULL, *hashed = NULL;
+
+	READ(parent, dentry, OFF_dentry_d_parent);
+	READ(hashed, dentry, OFF_dentry_d_hash + OFF_hlist_bl_node_pprev);
+	return !hashed && parent != dentry;
+}
+
+/* sched_process_exec(task, old_pid, bprm), after raw_exec. A program of its own for the verifier's sake. */
+int raw_exec_file(u64 *ctx)
+{
+	u32 pid = current_tgid();
+	struct process *p = processes.lookup(&pid);
+
+	if (!p || !p->session)
+		return 0;
+
+	void *task = (void *)bpf_get_current_task(), *mm = NULL, *file = NULL, *mnt = NULL, *dentry = NULL;
+	void *inode = NULL, *sb = NULL, *type = NULL, *name = NULL, *top = NULL;
+	struct target_state *state;
+	struct exec_file_buffer *b;
+	u64 magic = 0, size, at;
+	int zero = 0;
+	u32 mount_flags = 0, flags = 0;
+	u16 mode = 0;
+	long n;
+
+	b = exec_file_scratch.lookup(&zero);
+	if (!b)
+		return 0;
+	state = begin_process_event(&b->e.h, EVENT_EXEC_FILE, p->target, p->session, pid);
+	if (!state)
+		return 0;
+	READ(mm, task, OFF_task_struct_mm);
+	READ(file, mm, OFF_mm_struct_exe_file);
+	READ(mnt, file, OFF_file_f_path + OFF_path_mnt);
+	READ(dentry, file, OFF_file_f_path + OFF_path_dentry);
+	READ(inode, file, OFF_file_f_inode);
+	READ(mount_flags, mnt, OFF_vfsmount_mnt_flags);
+	READ(sb, dentry, OFF_dentry_d_sb);
+	READ(magic, sb, OFF_super_block_s_magic);
+	READ(type, sb, OFF_super_block_s_type);
+	READ(mode, inode, OFF_inode_i_mode);
+	b->e.start_time = start_time(task);
+	READ(b->e.inode, inode, OFF_inode_i_ino);
+	READ(b->e.size, inode, OFF_inode_i_size);
+	READ(b->e.device, sb, OFF_super_block_s_dev);
+	b->e.mode = mode;
+	b->e.reserved = 0;
+
+	if (mount_flags & MNT_INTERNAL) {
+		flags = FILE_MEMFD;
+		READ(name, dentry, OFF_dentry_d_name + OFF_qstr_name);
+		n = read_kernel_str(b->tail, 256, name);
+		b->path_size = n > 0 ? n : 0;
+	} else {
+		if (!walk_up(mnt, dentry, NULL, NULL, b->tail, &b->path_size, &top))
+			flags = FILE_PATH_CUT;
+		else if (top && mnt != top)
+			flags = magic == TMPFS_MAGIC ? FILE_OTHER_MOUNT | FILE_TMPFS : FILE_OTHER_MOUNT;
+		if (is_deleted(dentry))
+			flags |= FILE_DELETED;
+		if (magic == OVERLAYFS_SUPER_MAGIC && in_upper_layer(inode))
+			flags |= FILE_UPPER;
+	}
+	b->e.flags = flags;
+	at = b->path_size;
+	b->e.path_size = at;
+	asm volatile("%0 &= 4095" : "+r"(at));
+	READ(name, type, OFF_file_system_type_name);
+	n = read_kernel_str(b->tail + at, MAX_FILESYSTEM_NAME, name);
+	size = n > 0 ? n - 1 : 0;
+	asm volatile("%0 &= 31" : "+r"(size));
+	b->e.filesystem_size = size;
+	put_process_event(state, b, sizeof(b->e) + at + size);
+	return 0;
+}

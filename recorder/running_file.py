@@ -1,0 +1,61 @@
+"""The file that a process runs, opened so that it is surely that file."""
+
+import ctypes
+import os
+import struct
+from pathlib import Path
+
+from recorder.processes import start_time
+
+_SYS_OPENAT2 = 437  # on every machine, since Linux 5.6
+_NO_MAGICLINKS, _NO_SYMLINKS, _IN_ROOT = 0x02, 0x04, 0x10  # include/uapi/linux/openat2.h
+_HOW = struct.Struct("=QQQ")
+_START_SLACK_NS = 2_000_000_000 // os.sysconf("SC_CLK_TCK")
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def is_alive(pid: int, started: int) -> bool:
+    """Whether the process that was created at `started` (ns of CLOCK_MONOTONIC) still has that ID."""
+    found = start_time(pid)
+    return found is not None and abs(found - started) <= _START_SLACK_NS
+
+
+def of_process(pid: int, started: int) -> int | None:
+    """A descriptor (O_PATH) of what the process runs; None if the process is gone. Raises OSError.
+
+    O_PATH asks nothing of the file system, which may be one that never answers.
+    """
+    try:
+        fd = os.open(f"/proc/{pid}/exe", os.O_PATH | os.O_CLOEXEC)
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    if is_alive(pid, started):  # looked at afterwards: then it was that process before, too
+        return fd
+    os.close(fd)
+    return None
+
+
+def by_path(pid: int, path: bytes) -> int | None:
+    """A descriptor (O_PATH) of the file at `path` as the process with that ID sees it; None if there is none.
+
+    No symbolic link is followed, nor any way out of the container's root.
+    """
+    try:
+        root = os.open(f"/proc/{pid}/root", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        text = ctypes.create_string_buffer(path)
+        how = ctypes.create_string_buffer(
+            _HOW.pack(os.O_PATH | os.O_CLOEXEC, 0, _IN_ROOT | _NO_SYMLINKS | _NO_MAGICLINKS), _HOW.size
+        )
+        fd: int = _libc.syscall(_SYS_OPENAT2, root, text, how, _HOW.size)
+        return fd if fd >= 0 else None
+    finally:
+        os.close(root)
+
+
+def readable(fd: int) -> int:
+    """A descriptor to read what an O_PATH descriptor stands for. Raises OSError."""
+    return os.open(Path("/proc/self/fd", str(fd)), os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)

@@ -1,0 +1,55 @@
+"""Each way in and each trick: a row of docs/coverage.md, tried on this kernel."""
+
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from recorder.log.reader import open_log
+from replay.document import document
+from replay.timeline import build
+from tests.kernel.tricks import ROWS, Row
+from tests.support.container import container
+from tests.support.recorder import recording
+from tests.support.terminal import Terminal
+
+SOURCE = Path(__file__).with_name("tricks.c")
+
+
+@pytest.fixture(scope="module")
+def shown(node: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
+    """What `show -o json` says of one recording in which each row was a session, in order."""
+    if not shutil.which("gcc"):
+        pytest.skip("needs: gcc")
+    folder = tmp_path_factory.mktemp("coverage")
+    subprocess.run(["gcc", "-static", "-o", str(folder / "tricks"), str(SOURCE)], check=True)
+    with container(overlay=True, privileged=True) as victim:
+        shutil.copy(folder / "tricks", victim.root / "bin/tricks")
+        with recording({"container_id": victim.id}, sessions=len(ROWS)) as live:
+            for row in ROWS:
+                argv = victim.exec_argv(*(row.argv or ("/bin/bash", "-c", row.script)), tty=row.tty)
+                if row.tty:
+                    with Terminal(argv) as terminal:
+                        terminal.wait()
+                else:
+                    subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, check=False)
+            live.end()
+            (folder / "all.ebpfaudit").write_bytes(live.log)
+    with open_log(folder / "all.ebpfaudit") as log:
+        yield document(build(log))
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.what)
+def test_what_is_told_of(row: Row, shown: dict[str, Any]) -> None:
+    if row.probe and shown["recording"]["probes"].get(row.probe) == "none":
+        pytest.skip(f"needs: a kernel where probes can see {row.probe}")
+    number = 1 + ROWS.index(row)
+    (session,) = (one for one in shown["sessions"] if one["id"] == number)
+    row.check(session)
+
+
+def test_nothing_was_lost(shown: dict[str, Any]) -> None:
+    assert (shown["recording"]["lost_events"], shown["recording"]["lost_bytes"]) == (0, 0)

@@ -1,0 +1,146 @@
+"""The rows of docs/coverage.md: each way in and each trick, as data.
+
+An entry of ROWS is proven by tests/kernel/test_coverage.py: its script runs as a session of its own in a container, and
+`check` is given what `show -o json` says of that session. UNSEEN names what cannot be seen, and why.
+"""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+Session = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Row:
+    """`kind` is the table it goes to. The session runs `script` in bash, or what `argv` says; `tty`: on a terminal.
+
+    `seen` is for a reader; `only` says where alone it is seen, and `probe` names the key of the header's `probes` that
+    is "none" elsewhere: there the row is not tried.
+    """
+
+    kind: str
+    what: str
+    seen: str
+    check: Callable[[Session], object]
+    script: str = ""
+    argv: tuple[str, ...] = ()
+    tty: bool = False
+    only: str = ""
+    probe: str = ""
+
+
+def last(session: Session) -> dict[str, Any]:
+    """The exec that a session's script is about: its last one."""
+    found: dict[str, Any] = session["execs"][-1]
+    return found
+
+
+def _flags(*names: str) -> Callable[[Session], object]:
+    """A check that the last exec has exactly these flags of its file."""
+
+    def check(session: Session) -> bool:
+        assert last(session)["file"]["flags"] == list(names), last(session)
+        return True
+
+    return check
+
+
+def _hashed(*names: str) -> Callable[[Session], object]:
+    """The same, and that the SHA-256 of the file was taken: all these run copies of busybox."""
+
+    def check(session: Session) -> bool:
+        _flags(*names)(session)
+        assert last(session)["file"]["sha256"] == BUSYBOX_SHA256, last(session)
+        return True
+
+    return check
+
+
+def _of(where: dict[str, Any], **wanted: object) -> bool:
+    """That an exec, or another part of the document, has these entries."""
+    assert {name: where[name] for name in wanted} == wanted
+    return True
+
+
+def _sha256_of_busybox() -> str:
+    busybox = Path("/bin/busybox")
+    return hashlib.sha256(busybox.read_bytes()).hexdigest() if busybox.exists() else ""
+
+
+BUSYBOX_SHA256 = _sha256_of_busybox()
+
+# The last word of each script is `:`, since bash would run a last command in its own process.
+_LONG = "a=$(printf '%s ' {1..20000}); /bin/true $a; :"
+
+ROWS = [
+    Row("exec", "`/bin/ls`, a link", "the path as given, and the file that it leads to",
+        lambda s: (_of(last(s), filename="/bin/ls"), _of(last(s)["file"], path="/bin/busybox", flags=[])),
+        "/bin/ls /; :"),
+    Row("exec", "a script with `#!`", "the script, its interpreter and the interpreter's file",
+        lambda s: (_of(last(s), filename="/tmp/script", interpreter="/bin/bash"),
+                   _of(last(s)["file"], path="/bin/bash")),
+        "printf '#!/bin/bash\\n:\\n' >/tmp/script; chmod +x /tmp/script; /tmp/script; :"),
+    Row("exec", "arguments of 100 KB", "all of them; up to 1 MiB, with the true length beyond that",
+        lambda s: _of(last(s), argv=["/bin/true", *map(str, range(1, 20001))]), _LONG),
+    Row("exec", "arguments with line breaks, escape sequences, bytes that are not UTF-8", "the very bytes, escaped",
+        lambda s: _of(last(s), argv=["/bin/true", "a\nb", "\x1b]0;x\x07", "\\xff"],
+                      argv_base64=["L2Jpbi90cnVl", "YQpi", "G10wO3gH", "/w=="]),
+        r"/bin/true $'a\nb' $'\e]0;x\a' $'\xff'; :"),
+    Row("exec", "no arguments at all, not even a name",
+        "the file; one empty argument, which Linux makes of none since 5.18",
+        lambda s: _of(last(s), filename="/bin/busybox", argv=last(s)["argv"] and [""]),
+        "/bin/tricks no-argv /bin/busybox; :"),
+    Row("exec", "a file name with an escape sequence", "the name, escaped",
+        lambda s: (_of(last(s), filename="/tmp/\x1b[31m"), _of(last(s)["file"], path="/tmp/\x1b[31m", flags=["upper"])),
+        r"cp /bin/busybox $'/tmp/\e[31m'; $'/tmp/\e[31m'; :"),
+    Row("exec", "a program that was copied into the container", "`[upper]`, SHA-256", _hashed("upper"),
+        "cp /bin/busybox /tmp/sleep; /tmp/sleep 0.2; :"),
+    Row("exec", "a program of the image that was changed", "`[upper]`, SHA-256: it is no longer the image's",
+        _flags("upper"), "cp /bin/busybox /bin/own; echo >>/bin/own; ln -s own /bin/own-true; /bin/own true; :"),
+    Row("exec", "a program on a tmpfs", "`[tmpfs, other mount]`, SHA-256", _hashed("tmpfs", "other_mount"),
+        "cp /bin/busybox /mnt/sleep; /mnt/sleep 0.2; :"),
+    Row("exec", "a program that lies in no folder (`memfd_create`, then `/proc/self/fd/N`)",
+        "`[memfd]`, SHA-256, the name that it was given", _hashed("memfd"),
+        "/bin/tricks memfd /bin/busybox sleep 0.2; :"),
+    Row("exec", "the same by `execveat` with `AT_EMPTY_PATH`", "the same",
+        lambda s: (_hashed("memfd")(s), _of(last(s), argv=["sleep", "0.2"]),
+                   _of(last(s)["file"], path="memfd:kworker/0:0")),
+        "/bin/tricks memfd-at /bin/busybox sleep 0.2; :"),
+    Row("exec", "a program that is removed before it runs", "`[deleted, upper]`, where it was, SHA-256",
+        lambda s: (_hashed("deleted", "upper")(s), _of(last(s)["file"], path="/tmp/removed")),
+        "/bin/tricks deleted /bin/busybox sleep 0.2; :"),
+    Row("exec", "a program that removes itself while it runs", "`[upper]`, SHA-256 of what ran",
+        lambda s: (_flags("upper")(s), _of(last(s)["file"], sha256_result="taken")),
+        "cp /bin/tricks /tmp/tricks; /tmp/tricks remove-self; :"),
+    Row("exec", "`chroot` inside the container", "the path from the container's root; the rest as ever",
+        lambda s: (_of(last(s), filename="/bin/true"),
+                   _of(last(s)["file"], path="/tmp/jail/bin/true", flags=["upper"])),
+        "mkdir -p /tmp/jail/bin; cp /bin/busybox /tmp/jail/bin/true; chroot /tmp/jail /bin/true; :"),
+    Row("exec", "namespaces of its own inside the container (`unshare`)", "what runs in them, with the IDs of the host",
+        lambda s: _of(last(s), argv=["/bin/true", "inside"]), "unshare -p -f -m /bin/true inside; :"),
+    Row("exec", "set-user-ID programs", "`[as 0:1000]`: the effective IDs and capabilities that it got",
+        lambda s: (_of(last(s), uid=1000, gid=1000, euid=0, egid=1000, no_new_privs=False)),
+        "cp /bin/busybox /tmp/suid; chmod 4755 /tmp/suid; /bin/tricks as-user /tmp/suid true; :"),
+    Row("exec", "programs without privileges", "capabilities and `no_new_privs`",
+        lambda s: _of(last(s), effective_capabilities="0" * 16, no_new_privs=True, euid=1000),
+        "/bin/tricks no-privileges /bin/true; :"),
+]  # fmt: skip
+
+UNSEEN = {
+    "Shell builtins (`echo`, `cd`, `>` …), and what an interpreter does by itself": (
+        "no program is run: only what shows on the terminal is recorded"
+    ),
+    "Whether a program is the image's own, where the container's root is no overlay": (
+        "nothing in such a file system tells; its path, size, mode and inode are there"
+    ),
+    "The content of a script": "the file that the kernel runs is its interpreter; the script's name is there",
+    "SHA-256 of a program without a name, or removed, that ends within some 10 ms": (
+        "it is gone before the recorder can look, and the recording says so (`gone`)"
+    ),
+    "Changed code in memory: a library that is preloaded, code that a program maps and jumps to": (
+        "no program is run; that would need a probe on every `mmap`"
+    ),
+}
