@@ -34,6 +34,7 @@ enum event_type {
 	EVENT_TARGET_START = 16, /* a target came under watch after the header was written, or more is known of one */
 	EVENT_EXEC_FILE = 24, /* the file that the exec event before it runs */
 	EVENT_EXEC_HASH = 25, /* what was in the file of an exec_file event that did not come with the container's image */
+	EVENT_WARNING = 26, /* something that may be meant to get round the recording, or at somebody else, succeeded or not */
 };
 
 enum exec_flag {
@@ -60,6 +61,17 @@ enum hash_result {
 	HASH_TOO_LARGE = 5, /* not taken: the file is larger than what is read */
 	HASH_TOO_MANY = 6, /* not taken: more, or more bytes, were to be read than the recorder has time for */
 	HASH_UNREADABLE = 7, /* not taken: the recorder could not read the file */
+};
+
+enum warning_kind {
+	WARNING_SIGNAL = 1, /* a signal to the recorder; value is its number */
+	WARNING_PTRACE = 2, /* took hold of another process: ptrace, process_vm_writev, /proc/PID/mem; value is the request or mode */
+	WARNING_BPF = 3, /* called bpf; value is the command */
+	WARNING_MOUNT = 4, /* mounted, moved or unmounted something; value is the flags */
+	WARNING_NAMESPACE = 5, /* moved itself to other namespaces, or made a process in others; value is CLONE_NEW* flags */
+	WARNING_TYPED = 6, /* put input into a terminal as if it were typed (TIOCSTI); value is the character, where it is known */
+	WARNING_FOREIGN_WRITE = 7, /* a process that is not of the session wrote to its terminal; value is how many bytes */
+	WARNING_CGROUP = 8, /* moved a process to another cgroup; value is that cgroup's ID */
 };
 
 enum session_flag {
@@ -163,6 +175,18 @@ struct exec_argv_event {
 	struct event_header h;
 	__u64 offset; /* byte of argv at which these bytes begin */
 	TAIL(argv); /* the bytes */
+	__u32 reserved; /* 0 */
+};
+
+struct warning_event {
+	struct event_header h;
+	__u64 start_time; /* ns of CLOCK_MONOTONIC at which the process that did it was created */
+	__u64 value; /* what it is depends on the kind */
+	__u32 kind; /* enum warning_kind */
+	__u32 other; /* process ID on the host of whom it was done to, if that is another process; else 0 */
+	__u32 other_session; /* session that this one belongs to, or that a foreign writer does; 0 if none */
+	__u32 tty; /* number of the terminal that it was done to; 0 if none */
+	TAIL(comm); /* name of the thread that did it, which it may choose, bytes */
 	__u32 reserved; /* 0 */
 };
 

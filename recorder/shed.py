@@ -20,7 +20,7 @@ _MAX_RUNS = 1024  # so many are remembered before they are told, also where ther
 
 _TYPES = {layout.name: number for number, layout in events.layouts().items()}
 _OUT, _IN, _CLOSE = _TYPES["tty_out"], _TYPES["tty_in"], _TYPES["tty_close"]
-_OF_PROCESSES = ("exec_argv", "exec", "exec_file", "exec_hash", "exec_failed", "fork", "exit")
+_OF_PROCESSES = ("exec_argv", "exec", "exec_file", "exec_hash", "exec_failed", "fork", "exit", "warning")
 _GIVE_WAY = {_OUT, _IN, *(_TYPES[name] for name in _OF_PROCESSES)}
 
 _Stream = tuple[int, int, int, int]  # target, session, terminal, direction

@@ -6,9 +6,10 @@ from recorder.log.format import Header, Target
 from replay.clock import rfc3339
 from replay.escape import text
 from replay.fields import Enums
-from replay.model import Exec, FailedExec, File, Gap, Rights, Session, Timeline, Watched
+from replay.model import Exec, FailedExec, File, Gap, Rights, Session, Timeline, Warned, Watched
 from replay.values import argument_list, place, plain, strings
 from replay.values import target as describe
+from replay.warning_report import words
 
 
 def _time(time: int | None) -> str | None:
@@ -72,6 +73,19 @@ def _failed(failed: FailedExec) -> dict[str, Any]:
     }
 
 
+def _warning(of: Warned) -> dict[str, Any]:
+    """One warning; what there is none of is left out."""
+    numbers = {"pid": of.pid, "host_pid": of.host_pid, "other_host_pid": of.other, "other_session": of.other_session}
+    return {
+        "time": rfc3339(of.time),
+        "kind": text(of.kind),
+        "about": words(of),
+        "count": of.count,
+        **{name: value for name, value in {**numbers, "tty": of.tty, "value": of.value}.items() if value},
+        **(strings("name", of.name) if of.name else {}),
+    }
+
+
 def gap(of: Gap) -> dict[str, Any]:
     """One gap; `offset`, `tty` and `direction` only if it is one in a stream."""
     stream = {"tty": of.tty, "direction": of.direction, "offset": of.offset} if of.direction else {}
@@ -102,6 +116,7 @@ def session(of: Session, target: Target | None, enums: Enums) -> dict[str, Any]:
         "hidden_input_bytes": of.hidden_bytes,
         "lost_events": of.lost_events,
         "lost_bytes": of.lost_bytes,
+        **({"warnings": [_warning(warned) for warned in of.warnings]} if of.warnings else {}),
         "under_way": of.under_way,
         "pid": of.pid,
         "host_pid": of.host_pid,

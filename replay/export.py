@@ -20,6 +20,7 @@ _ENUMS = {
     ("gap", "direction"): "tty_direction",
     ("target_end", "reason"): "target_end_reason",
     ("exec_hash", "result"): "hash_result",
+    ("warning", "kind"): "warning_kind",
 }
 _FLAGS = {
     ("exec", "flags"): "exec_flag",

@@ -86,6 +86,26 @@ class FailedExec:
 
 
 @dataclass(slots=True)
+class Warned:
+    """Something that may be meant to get round the recording, or at who looks at it; `time` is the first of `count`.
+
+    `kind` is a word, `value` as bpf/event.h says of it; `pid` in the container, 0 if not known; of another process
+    that it was done to, or by, `other` is the ID on the host, `other_session` its session or 0.
+    """
+
+    time: int
+    kind: str
+    count: int = 1
+    pid: int = 0
+    host_pid: int = 0
+    value: int = 0
+    other: int = 0
+    other_session: int = 0
+    tty: int = 0
+    name: bytes = b""
+
+
+@dataclass(slots=True)
 class Gap:
     """Something is missing; `tty` and `direction` ("out", "in") are of the stream, 0 and "" for events."""
 
@@ -139,6 +159,7 @@ class Session:
     execs: list[Exec] = field(default_factory=list)
     failed: list[FailedExec] = field(default_factory=list)
     gaps: list[Gap] = field(default_factory=list)
+    warnings: list[Warned] = field(default_factory=list)
     output_bytes: int = 0
     input_bytes: int = 0
     hidden_bytes: int = 0

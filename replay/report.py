@@ -9,6 +9,7 @@ from replay.model import Timeline
 from replay.session_report import Shown, sessions
 from replay.table import columns
 from replay.target_report import Row, summary, table, worth_a_table
+from replay.warning_report import warnings
 from replay.words import count, gap_note, lost, pairs
 
 
@@ -62,13 +63,13 @@ def target_rows(timeline: Timeline) -> list[Row]:
 
 def report(timeline: Timeline, session: int | None = None, wide: bool = False) -> str:
     """The text that `show` prints, of all sessions or of one."""
-    parts = [_summary(timeline)]
+    shown = [
+        Shown(of.number, of, timeline.target(of.target)) for of in timeline.sessions if session in (None, of.number)
+    ]
+    parts = [_summary(timeline), *warnings(shown)]
     if worth_a_table(timeline.targets.values()):
         parts.append(table(target_rows(timeline), wide))
     if timeline.gaps:
         rows_of_gaps = [(to_second(gap.time), gap_note(gap)) for gap in timeline.gaps]
         parts.append(columns(("TIME", "MISSING IN THE RECORDING"), rows_of_gaps))
-    shown = [
-        Shown(of.number, of, timeline.target(of.target)) for of in timeline.sessions if session in (None, of.number)
-    ]
     return "\n".join([*parts, *sessions(shown, timeline.started, by_pod=len(timeline.targets) > 1)])

@@ -7,6 +7,7 @@ from replay.run import BROKEN, Run
 from replay.session_report import Shown, sessions
 from replay.table import columns
 from replay.target_report import summary, table
+from replay.warning_report import warnings
 from replay.words import count, gap_note, lost, pairs
 
 _HEADERS = ("LOG", "NODE", "STARTED", "ENDED", "SESSIONS", "COMMANDS", "LOST", "STATE")
@@ -14,7 +15,13 @@ _HEADERS = ("LOG", "NODE", "STARTED", "ENDED", "SESSIONS", "COMMANDS", "LOST", "
 
 def run_report(run: Run, session: int | None = None, wide: bool = False) -> str:
     """The text that `show` prints, of all sessions or of one."""
-    parts = [_summary(run), _logs(run)]
+    shown = [
+        Shown(number, of, member.target, f" on {printable(part.node)} ({printable(part.name)}/{of.number})")
+        for member in run.sessions
+        for number, part, _, of in [member]
+        if session in (None, number)
+    ]
+    parts = [_summary(run), *warnings(shown), _logs(run)]
     if rows := [row for _, timeline in run.logs for row in target_rows(timeline)]:
         parts.append(table(rows, wide))
     gaps = sorted(
@@ -23,12 +30,6 @@ def run_report(run: Run, session: int | None = None, wide: bool = False) -> str:
     if gaps:
         rows_of_gaps = [(to_second(time), log, note) for time, log, note in gaps]
         parts.append(columns(("TIME", "LOG", "MISSING IN THE RECORDING"), rows_of_gaps))
-    shown = [
-        Shown(number, of, member.target, f" on {printable(part.node)} ({printable(part.name)}/{of.number})")
-        for member in run.sessions
-        for number, part, _, of in [member]
-        if session in (None, number)
-    ]
     return "\n".join([*parts, *sessions(shown, run.started, by_pod=True)])
 
 

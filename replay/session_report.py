@@ -18,7 +18,9 @@ _HEADERS = ("TIME", "PID", "DURATION", "EXIT", "UID", "COMMAND")
 # The numbers of Linux, on whatever system the recording is read.
 _SIGNAL_NAMES = """HUP INT QUIT ILL TRAP ABRT BUS FPE KILL USR1 SEGV USR2 PIPE ALRM TERM STKFLT CHLD CONT
     STOP TSTP TTIN TTOU URG XCPU XFSZ VTALRM PROF WINCH IO PWR SYS"""
-_SIGNALS = dict(enumerate(_SIGNAL_NAMES.split(), 1))
+SIGNALS = dict(enumerate(_SIGNAL_NAMES.split(), 1))
+"""Names of signals by their numbers, without SIG."""
+
 _ERRORS = {
     1: "EPERM", 2: "ENOENT", 5: "EIO", 7: "E2BIG", 8: "ENOEXEC", 11: "EAGAIN", 12: "ENOMEM", 13: "EACCES",
     14: "EFAULT", 20: "ENOTDIR", 21: "EISDIR", 22: "EINVAL", 24: "EMFILE", 26: "ETXTBSY", 36: "ENAMETOOLONG",
@@ -52,7 +54,7 @@ def named(target: Target | None) -> str:
 def _status(code: int | None, signal: int) -> str:
     if code is None:
         return "-"
-    return f"{code} (SIG{_SIGNALS[signal]})" if signal in _SIGNALS else str(code)
+    return f"{code} (SIG{SIGNALS[signal]})" if signal in SIGNALS else str(code)
 
 
 def _summary(shown: Shown) -> str:

@@ -13,6 +13,7 @@ from replay.fields import Enums, data, number
 from replay.loss import DIRECTIONS, Ledger
 from replay.model import SESSION_UNDER_WAY, Exec, FailedExec, Gap, Session, Terminal, Timeline
 from replay.targets import Targets
+from replay.warnings import Warnings
 
 _WEIGHT = 1 << 10
 """Bytes of memory that an event which is kept takes, roughly, without its argv."""
@@ -69,6 +70,7 @@ class _Builder:
         self._processes: dict[int, _Process] = {}
         self._last_exec: dict[tuple[int, int], Exec] = {}
         self._files = exec_file.Files(self.enums)
+        self._warnings = Warnings(self.enums)
         self._terminals: dict[int, Terminal] = {}
         self._ledger = Ledger()
         self._memory = memory
@@ -81,6 +83,7 @@ class _Builder:
             "exec_file": self._exec_file,
             "exec_hash": self._files.hash,
             "exec_failed": self._exec_failed,
+            "warning": self._warning,
             "exit": self._exit,
             "tty_open": self._tty_open,
             "tty_resize": self._tty_resize,
@@ -192,11 +195,20 @@ class _Builder:
 
     def _exec_failed(self, event: Event) -> None:
         self._keep(len(data(event, "filename")))
-        process = self._processes.get(event.pid)
-        pid = process.exec.pid if process and process.exec else process.ns_pid if process else 0
+        pid = self._inner_pid(event.pid)
         self._session(event).failed.append(
             FailedExec(self.clock.wall(event.time), event.pid, pid, data(event, "filename"), number(event, "error"))
         )
+
+    def _inner_pid(self, pid: int) -> int:
+        """The ID in the container of a process that lives, 0 if it is not known."""
+        process = self._processes.get(pid)
+        return process.exec.pid if process and process.exec else process.ns_pid if process else 0
+
+    def _warning(self, event: Event) -> None:
+        self._keep()
+        time = self.clock.wall(event.time)
+        self._warnings.event(event, self._session(event), time, self._inner_pid(event.pid))
 
     def _exit(self, event: Event) -> None:
         process = self._processes.pop(event.pid, None)
@@ -235,6 +247,7 @@ class _Builder:
         self._terminal(event)
         if direction == stream.OUT:
             session.output_bytes += len(piece.data)
+            self._warnings.output(session, number(event, "tty"), piece.data, self.clock.wall(event.time))
         else:
             session.input_bytes += len(piece.data)
             session.hidden_bytes += piece.missing
@@ -257,7 +270,8 @@ class _Builder:
         (known.gaps if known else self.gaps).append(Gap(self.clock.wall(time), **fields))
 
     def close(self) -> None:
-        """Adds the gaps that no event speaks of."""
+        """Adds the gaps that no event speaks of, and sorts what is in order of time."""
+        self._warnings.close(self.sessions, self.clock.wall(self.last))
         for session, tty, direction, (start, end, time) in self._ledger.missing_bytes():
             where = {"offset": start, "tty": tty, "direction": direction}
             self._add_gap(session, time, reason=stream.UNEXPLAINED, bytes=end - start, **where)
@@ -265,6 +279,8 @@ class _Builder:
             self._add_gap(0, time, reason=stream.UNEXPLAINED, events=end - start)
         for gaps in (self.gaps, *(s.gaps for s in self.sessions.values())):
             gaps.sort(key=lambda gap: gap.time)
+        for known in self.sessions.values():
+            known.warnings.sort(key=lambda warned: warned.time)
 
 
 def _status(event: Event) -> tuple[int, int]:

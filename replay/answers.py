@@ -1,0 +1,52 @@
+"""Finds in a terminal's output what is meant for the terminal of who looks at it, not for the eye.
+
+The clipboard (OSC 52), and queries whose answer is what the output itself chose, so that it is typed into the shell:
+the title (CSI 20 t, 21 t), the answer-back message (ENQ), settings and capabilities (DECRQSS, XTGETTCAP) that do not
+exist. Not what programs ask every day: what terminal it is, where the cursor stands, colours, settings that do exist.
+Source: https://invisible-island.net/xterm/ctlseqs/ctlseqs.html
+"""
+
+import re
+
+CLIPBOARD, ANSWER = "clipboard", "answer_back"
+
+_END = rb"(?:\x1b\\|\xc2\x9c|\x07)"
+_SEQUENCE = re.compile(
+    rb"((?:\x1b\]|\xc2\x9d)52;)"
+    rb"|(?:\x1b\[|\xc2\x9b)2[01]t"
+    rb"|\x05"
+    rb'|\x1bP[01]?\$q(?!(?:[mrst]|\$[|}~]|\*[x|]| q|"[pq]|\)\{|,\|)' + _END + rb")"
+    rb"|\x1bP\+q(?![0-9A-Fa-f;]*" + _END + rb")"
+)
+_MAY_BEGIN = (b"\x1b", b"\x05", b"\xc2")
+
+
+_UNFINISHED = re.compile(
+    rb"(?:(?:\x1b\]|\xc2\x9d)5?2?|(?:\x1b\[|\xc2\x9b)2?[01]?|\x1bP[^\x1b\x07]{0,200}\x1b?|\x1b|\xc2)\Z"
+)
+_LOOK_BACK = 256
+
+
+class Answers:
+    """One terminal's output, piece by piece."""
+
+    def __init__(self) -> None:
+        self._held = b""
+
+    def feed(self, data: bytes) -> list[str]:
+        """The kinds of what is found in `data`, each as often as it is there."""
+        if not self._held and not any(byte in data for byte in _MAY_BEGIN):
+            return []
+        data, self._held = self._held + data, b""
+        if unfinished := _UNFINISHED.search(data, max(len(data) - _LOOK_BACK, 0)):
+            data, self._held = data[: unfinished.start()], data[unfinished.start() :]
+        return _kinds(data)
+
+    def close(self) -> list[str]:
+        """What is found at the end of the stream."""
+        data, self._held = self._held, b""
+        return _kinds(data)
+
+
+def _kinds(data: bytes) -> list[str]:
+    return [CLIPBOARD if found[1] else ANSWER for found in _SEQUENCE.finditer(data)]
