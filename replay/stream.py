@@ -55,10 +55,10 @@ def piece_of(event: Event, direction: str) -> Piece | None:
     return None
 
 
-def ordered(events: Iterable[Event], tty: int, direction: str) -> Iterator[Piece]:
-    """The pieces of terminal `tty` in that direction, each beginning where the one before ended."""
+def ordered(events: Iterable[Event], tty: int, direction: str, at: int = 0) -> Iterator[Piece]:
+    """The pieces of terminal `tty` in that direction, from byte `at` on, each beginning where the one before ended."""
     held: list[tuple[int, int, Piece]] = []
-    held_bytes = at = 0
+    held_bytes = 0
     for count, event in enumerate(events):
         piece = piece_of(event, direction)
         if not piece or number(event, "tty") != tty:

@@ -41,6 +41,16 @@ class _Place:
     number: int
     lane: str
     sessions: frozenset[int]
+    digest: bytes
+
+
+@dataclass(frozen=True)
+class BlockEvents:
+    """The events of one block. `digest` is of the block and, by the chain, of all of the log before it."""
+
+    number: int
+    digest: bytes
+    events: Iterator[Event]
 
 
 class Log:
@@ -88,7 +98,7 @@ class Log:
                 parsed = chain.take(value, raw)
                 if isinstance(parsed, Block):
                     sessions = frozenset(parsed.sessions)
-                    self._places.append(_Place(start, end, parsed.number, parsed.lane, sessions))
+                    self._places.append(_Place(start, end, parsed.number, parsed.lane, sessions, parsed.digest))
                 start = end
         except InvalidObject as error:
             self.damage = Damage(start, f"the object at byte {start} is damaged: {error}", cut=False)
@@ -105,6 +115,10 @@ class Log:
         elif chain.end is None:
             self.damage = Damage(start, "the file ends without an end record", cut=True)
 
+    def digest(self, block: int) -> bytes | None:
+        """The digest of the block with this number, None if there is none."""
+        return self._places[block].digest if 0 <= block < len(self._places) else None
+
     def _block(self, place: _Place) -> Block:
         raw = os.pread(self._file.fileno(), place.end - place.start, place.start)
         try:
@@ -118,6 +132,15 @@ class Log:
                 yield from decode_block(self.header, self._block(place))
             except BadLog as error:
                 raise BadLog(f"{self.path}: {error}") from error
+
+    def blocks(self, lane: str, session: int, first: int = 0) -> Iterator[BlockEvents]:
+        """The blocks of a lane that speak of a session, from block `first` on, with all their events.
+
+        These raise BadLog if the block's content cannot be decoded.
+        """
+        for place in self._places[first:]:
+            if place.lane == lane and session in place.sessions:
+                yield BlockEvents(place.number, place.digest, self._lane([place]))
 
     def events(self, lane: str | None = None, session: int | None = None) -> Iterator[Event]:
         """The events in order of time, of one lane or of one session if asked for.

@@ -1,0 +1,60 @@
+"""What came onto the screens of a terminal, as text and quickly: for search and transcripts."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from recorder.log.reader import Log
+from replay.model import Session, Terminal
+from replay.screen.display import Display
+from replay.screen.reel import Item, Reel
+
+_BATCH = 64 << 10
+"""Bytes of output."""
+_BATCH_TIME = 50_000_000
+"""ns. What was on a screen for less than that nobody has seen."""
+
+
+class Change(NamedTuple):
+    """Lines that are new on the screen, or have changed, since the change before; `at` is ns since the session began.
+
+    Lines that have scrolled through are among them. Text may hold anything but line ends: escape it.
+    """
+
+    at: int
+    lines: list[str]
+
+
+def changes(log: Log, session: Session, tty: Terminal) -> Iterator[Change]:
+    """The changes of the screens of terminal `tty`, in order."""
+    display = Display(tty.rows, tty.cols, scrollback=True)
+    try:
+        before: list[str] = []
+        for batch in _batches(Reel(log, session, tty.number)):
+            for item in batch:
+                if item.size:
+                    display.resize(*item.size)
+                else:
+                    display.feed(item.data)
+            scrolled, screen = display.text()
+            lines = [line.rstrip() for line in scrolled + screen]
+            new = [line for line, old in zip(lines, before, strict=False) if line != old and line]
+            new += filter(None, lines[len(before) :])
+            if new:
+                yield Change(batch[-1].time, new)
+            # What scrolls out from now on comes above what is on the screen now.
+            before = lines[len(scrolled) :]
+    finally:
+        display.close()
+
+
+def _batches(items: Reel) -> Iterator[list[Item]]:
+    batch: list[Item] = []
+    size = 0
+    for item in items:
+        if batch and (size >= _BATCH or item.time > batch[0].time + _BATCH_TIME):
+            yield batch
+            batch, size = [], 0
+        batch.append(item)
+        size += len(item.data)
+    if batch:
+        yield batch
