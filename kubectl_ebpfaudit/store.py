@@ -6,12 +6,16 @@ import re
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from recorder.log.errors import AuditError, CannotWrite
 from recorder.log.format import SUFFIX
 from replay.errors import NoSuchRecording, WrongUsage
 from replay.escape import printable
 from replay.recording import logs_in
+
+if TYPE_CHECKING:
+    from replay.listing.entry import Entry
 
 LATEST = "latest"
 _UNSAFE = re.compile(r"[^A-Za-z0-9.-]+")
@@ -66,6 +70,18 @@ def files() -> list[Path]:
     """All recordings of the store, by name: files that are named so, and folders that hold one. Raises AuditError."""
     try:
         return sorted(path for path in directory().iterdir() if path.suffix == SUFFIX or _is_run(path))
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise AuditError(f"cannot read the store {printable(str(directory()))}: {error.strerror}") from error
+
+
+def overview() -> "list[Entry]":
+    """What is known of each recording of the store without reading it all, by name. Raises AuditError."""
+    from replay.listing.index import overview
+
+    try:
+        return overview(directory())
     except FileNotFoundError:
         return []
     except OSError as error:

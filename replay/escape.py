@@ -44,6 +44,8 @@ def _code(char: str) -> str:
 
 def printable(value: object) -> str:
     r"""`value` as one line that only draws: newline, ESC, bidi override become `\n`, `\x1b`, `\u202e`."""
+    if isinstance(value, str) and value.isprintable():
+        return value
     return _escape(text(value), lambda c: _NAMED.get(c) or _code(c))
 
 

@@ -16,10 +16,13 @@ def width(text: str) -> int:
 def columns(headers: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """The table as lines. The cells must be safe to print already; the last column is not padded."""
     table = [headers, *rows]
-    widths = [max(map(width, column)) for column in zip(*table, strict=True)]
-    return "".join(f"{_line(row, widths)}\n" for row in table)
+    by_column = list(zip(*table, strict=True))
+    widths = [max(map(width, column)) for column in by_column[:-1]]
+    padded = [_padded(column, wanted) for column, wanted in zip(by_column, widths, strict=False)]
+    return "".join(f"{_GAP.join(row).rstrip()}\n" for row in zip(*padded, by_column[-1], strict=True))
 
 
-def _line(row: Sequence[str], widths: Sequence[int]) -> str:
-    cells = [cell + " " * (wanted - width(cell)) for cell, wanted in zip(row, widths, strict=True)]
-    return _GAP.join(cells).rstrip()
+def _padded(column: Sequence[str], wanted: int) -> list[str]:
+    if "".join(column).isascii():
+        return [cell.ljust(wanted) for cell in column]
+    return [cell + " " * (wanted - width(cell)) for cell in column]
