@@ -23,6 +23,7 @@ VERBS = (
     "cleanup",
     "list",
     "show",
+    "search",
     "replay",
     "export",
     "verify",

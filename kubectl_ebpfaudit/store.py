@@ -131,6 +131,14 @@ def resolve(name: str) -> Reference:
     )
 
 
+def name_of(path: Path) -> str:
+    """By which name a recording is asked for: the shortest that `resolve` takes."""
+    for folder, name in ((path.parent, _stem(path)), (path.parent.parent, f"{path.parent.name}/{_stem(path)}")):
+        if folder == directory():
+            return name
+    return str(path)
+
+
 def _session(word: str) -> int:
     """The number of a session, 0 if it is none."""
     return int(word[:9]) if word.isascii() and word.isdigit() else 0

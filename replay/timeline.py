@@ -59,7 +59,8 @@ class Memory:
 
 
 class _Builder:
-    def __init__(self, log: Log, memory: Memory) -> None:
+    def __init__(self, log: Log, memory: Memory, lane: str | None = None) -> None:
+        self.is_whole = lane is None
         self.path = log.path
         self.clock = Clock(log.header)
         self.targets = Targets(log.header, self.clock.wall(log.header.monotonic))
@@ -97,7 +98,8 @@ class _Builder:
     def take(self, event: Event) -> None:
         self.events += 1
         self.last = max(self.last, event.time)
-        self._ledger.take(event)
+        if self.is_whole:
+            self._ledger.take(event)
         self.clock.feed(event)
         handler = self._handlers.get(event.type)
         if handler and (event.session > 0 or event.type in _OF_NO_SESSION):
@@ -297,7 +299,7 @@ def build(log: Log, lane: str | None = None, memory: Memory | None = None) -> Ti
 
     Raises BadLog if it holds more than memory should.
     """
-    builder = _Builder(log, memory or Memory())
+    builder = _Builder(log, memory or Memory(), lane)
     started = builder.clock.wall(log.header.monotonic)
     damage = log.damage
     events = log.events(lane)
@@ -310,7 +312,7 @@ def build(log: Log, lane: str | None = None, memory: Memory | None = None) -> Ti
         if event is None:
             break
         builder.take(event)
-    if lane is None:
+    if builder.is_whole:
         builder.close()
     last = builder.clock.wall(builder.last or log.header.monotonic)
     return Timeline(

@@ -1,0 +1,114 @@
+"""Searches one recording."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from recorder.log.errors import BadLog
+from recorder.log.format import PROCESS_LANE
+from recorder.log.reader import Damage, Log
+from replay.clock import SECOND, Clock
+from replay.model import Session, Terminal, Timeline
+from replay.recording import Part, Recording
+from replay.search.commands import in_commands
+from replay.search.hit import ARGV, INPUT, OUTPUT, PLACES, SCREEN, Hit
+from replay.search.lines import Found
+from replay.search.pattern import Pattern
+from replay.search.streams import in_input, in_output, on_screen
+from replay.timeline import build
+
+_MOST_SORTED = 10_000
+"""Hits that are put in order of time; of more, so many at a time."""
+
+_SAME_SECOND = SECOND
+
+_Search = Callable[[Log, Session, Terminal, Pattern, int], Iterator[Found]]
+_STREAMS: dict[str, _Search] = {OUTPUT: in_output, INPUT: in_input, SCREEN: on_screen}
+
+
+@dataclass(frozen=True)
+class Query:
+    """What to look for, and where. `since` and `until` are ns since 1970-01-01 UTC."""
+
+    pattern: Pattern
+    places: frozenset[str] = frozenset(PLACES)
+    context: int = 0
+    namespace: str | None = None
+    since: int | None = None
+    until: int | None = None
+
+    def takes(self, time: int) -> bool:
+        """Whether what happened then is looked for."""
+        return (self.since is None or time >= self.since) and (self.until is None or time < self.until)
+
+
+def search(recording: Recording, query: Query, session: int | None = None) -> Iterator[Hit]:
+    """The hits in a recording, or in one session of it, in order of time as far as they fit into memory."""
+    batch: list[Hit] = []
+    for hit in _unordered(recording, query, session):
+        batch.append(hit)
+        if len(batch) >= _MOST_SORTED:
+            yield from _in_order(batch)
+            batch = []
+    yield from _in_order(batch)
+
+
+def _in_order(hits: list[Hit]) -> Iterator[Hit]:
+    hits.sort(key=lambda hit: (hit.time, PLACES.index(hit.place)))
+    raw: dict[tuple[int, int, str], int] = {}
+    for hit in hits:
+        key = hit.number, hit.tty, hit.line.matched
+        if hit.place == OUTPUT:
+            raw[key] = hit.time
+        # What is on the screen as it was printed is told once.
+        if hit.place != SCREEN or hit.time - raw.get(key, -_SAME_SECOND) >= _SAME_SECOND:
+            yield hit
+
+
+def _unordered(recording: Recording, query: Query, only: int | None) -> Iterator[Hit]:
+    for part in recording.parts:
+        try:
+            timeline = _timeline(part.log, query)
+            part.damage = timeline.damage
+            for session in timeline.sessions:
+                number = recording.number(part, session.number)
+                if only in (None, number) and _is_wanted(timeline, session, query):
+                    yield from _of_session(part, timeline, session, number, query)
+        except BadLog as error:
+            part.damage = Damage(part.log.size, str(error).removeprefix(f"{part.log.path}: "), cut=False)
+
+
+def _timeline(log: Log, query: Query) -> Timeline:
+    if query.places == {ARGV}:
+        timeline = build(log, PROCESS_LANE)
+        # What an argv has beyond its first few KiB is in the other lane.
+        if not any(ran.argv_missing for session in timeline.sessions for ran in session.execs):
+            return timeline
+    return build(log)
+
+
+def _is_wanted(timeline: Timeline, session: Session, query: Query) -> bool:
+    target = timeline.target(session.target)
+    if query.namespace is not None and (not target or target.namespace != query.namespace):
+        return False
+    if query.since is not None and session.ended is not None and session.ended < query.since:
+        return False
+    return query.until is None or session.started < query.until
+
+
+def _of_session(part: Part, timeline: Timeline, session: Session, number: int, query: Query) -> Iterator[Hit]:
+    clock = Clock(timeline.header)
+    began = clock.wall(session.began)
+    target = timeline.target(session.target)
+    if ARGV in query.places:
+        for time, line in in_commands(session, query.pattern, query.context):
+            if query.takes(time):
+                yield Hit(number, session, target, time, max(time - began, 0), ARGV, line)
+    for place, run in _STREAMS.items():
+        if place not in query.places:
+            continue
+        for tty in session.terminals:
+            for moment, line in run(part.log, session, tty, query.pattern, query.context):
+                time = clock.wall(moment)
+                if query.takes(time):
+                    at = max(moment - session.began, 0)
+                    yield Hit(number, session, target, time, at, place, line, tty.number)
