@@ -1,8 +1,8 @@
 """`export`: the recorded bytes or events, for other programs."""
 
+import sys
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
-from enum import Enum
+from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -16,30 +16,23 @@ from kubectl_ebpfaudit.printing import emit, note
 from kubectl_ebpfaudit.terminals import find_terminal, no_session
 from replay.errors import WrongUsage
 from replay.escape import printable
-from replay.export import hole_note, json_lines, raw
+from replay.export import hole_note
+from replay.exports import FORMATS, Format, named
+from replay.exports.job import Job, Screen
 from replay.fields import Enums
-from replay.recording import Part, opened
 from replay.recording import Recording as Found
+from replay.recording import opened
 from replay.stream import HIDDEN, Piece
 
 Write = Callable[[bytes], None]
-
-
-class Format(str, Enum):
-    """What can be written."""
-
-    raw = "raw"
-    jsonl = "jsonl"
+Sink = AbstractContextManager[Write]
 
 
 def export(
     recording: RecordingOrSession,
     form: Annotated[
-        Format,
-        typer.Option(
-            "--format",
-            help="raw: the bytes of a terminal and nothing else; jsonl: every event, one JSON object a line.",
-        ),
+        str,
+        typer.Option("--format", metavar="FORMAT", help="; ".join(f"{of.name}: {of.about}" for of in FORMATS.values())),
     ],
     direction: Annotated[
         Direction | None,
@@ -51,12 +44,21 @@ def export(
     ] = None,
     write: Annotated[
         Path | None,
-        typer.Option("-w", "--write", metavar="FILE", help="Write to FILE, not to stdout.", show_default=False),
+        typer.Option(
+            "-w",
+            "--write",
+            metavar="FILE",
+            help="Write to FILE, not to stdout; `-` is stdout, whatever it is.",
+            show_default=False,
+        ),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace FILE if it exists.")] = False,
     verbose: Verbose = False,
 ) -> None:
-    """Write the bytes of a session's terminal, or the events of a recording.
+    """Write a recording, or a session of it, in a form that other programs read.
+
+    raw and the asciicasts are of one terminal, the others of all events. What could do harm to a terminal, or is no
+    text, is not printed on one.
 
     Bytes that the recording lacks are named on stderr, and the exit code is then 3. The events of a run over
     several nodes come in order of wall-clock time, each with the log and the node it is from.
@@ -64,24 +66,25 @@ def export(
     \b
     Examples:
       kubectl ebpfaudit export s.ebpfaudit/1 --format raw -w session.txt
+      kubectl ebpfaudit export latest --format asciicast -w session.cast && asciinema play session.cast
       kubectl ebpfaudit export latest --format jsonl | jq 'select(.type == "exec").argv'
     """
-    if direction and form != Format.raw:
+    chosen = named(form)
+    if direction and form != "raw":
         raise WrongUsage("--direction goes with --format raw only")
     if force and not write:
         raise WrongUsage("--force goes with -w FILE only")
+    if write is None and not chosen.for_terminal and sys.stdout.isatty():
+        raise WrongUsage(f"{form} is nothing for a terminal: write it to a file with -w FILE, or pipe it on")
     wanted = store.resolve(recording)
     with opened(wanted.path) as found:
         if write and _is_of(found, write):
             raise WrongUsage(f"{printable(str(write))} is the recording itself: name another file with -w")
         warn_of_strangers(found)
-        with _sink(write, force) as put:
-            if form == Format.raw:
-                part, missing = _raw(found, wanted.session, direction or Direction.out, put)
-                lacking = f"{missing:,} bytes are missing in what was exported" if missing else ""
-                complain(found, "is exported", lacking, only=part)
-            else:
-                complain(found, "is exported", only=_jsonl(found, wanted.session, put))
+        if chosen.of_terminal:
+            _export_terminal(chosen, found, wanted.session, direction or Direction.out, _sink(write, force))
+        else:
+            _export_events(chosen, found, wanted.session, _sink(write, force))
 
 
 def _is_of(found: Found, path: Path) -> bool:
@@ -98,11 +101,11 @@ def _sink(write: Path | None, force: bool) -> Iterator[Write]:
         yield file.append
 
 
-def _raw(found: Found, session: int | None, direction: Direction, put: Write) -> tuple[Part, int]:
-    """Writes the bytes of the session's terminal; gives the log they are in and how many are missing."""
+def _export_terminal(form: Format, found: Found, session: int | None, direction: Direction, sink: Sink) -> None:
+    """Exports the terminal of the session, and says what is missing in it."""
     chosen = find_terminal(found, session)
-    log = chosen.part.log
-    enums, missing = Enums(log.header), 0
+    screen = Screen(chosen.number, chosen.part, chosen.session, chosen.tty)
+    enums, missing = Enums(screen.log.header), 0
 
     def tell(piece: Piece) -> None:
         nonlocal missing
@@ -110,27 +113,30 @@ def _raw(found: Found, session: int | None, direction: Direction, put: Write) ->
         if piece.reason != HIDDEN:
             missing += piece.missing
 
-    empty = True
-    for data in raw(log, chosen.session.number, chosen.tty.number, direction.value, tell):
-        put(data)
-        empty = False
-    if empty:
+    job = Job(found, screen=screen, direction=direction.value, missing=tell)
+    if not _write(form, job, sink):
         note(f"note: session {chosen.number} has no {direction.value}put: nothing is exported")
-    return chosen.part, missing
+    lacking = f"{missing:,} bytes are missing in what was exported" if missing else ""
+    complain(found, "is exported", lacking, only=chosen.part)
 
 
-def _jsonl(found: Found, session: int | None, put: Write) -> Part | None:
-    """Writes the events, of one session if asked for; gives the log that this one is in."""
+def _export_events(form: Format, found: Found, session: int | None, sink: Sink) -> None:
+    """Exports the events, of one session if asked for."""
     place = None
     if session is not None:
         place = found.find(session)
         if not place or place[1] not in place[0].log.sessions:
             raise no_session(found, session, found.sessions())
-    batch: list[str] = []
-    for line in json_lines(found, place):
-        batch.append(line)
-        if len(batch) >= 1000:
-            put("".join(batch).encode())
-            batch.clear()
-    put("".join(batch).encode())
-    return place[0] if place else None
+    _write(form, Job(found, place), sink)
+    complain(found, "is exported", only=place[0] if place else None)
+
+
+def _write(form: Format, job: Job, sink: Sink) -> bool:
+    """Writes the export; gives whether there was anything."""
+    pieces = form.exporter()(job)
+    empty = True
+    with sink as put:
+        for piece in pieces:
+            put(piece)
+            empty = False
+    return not empty
