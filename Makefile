@@ -40,6 +40,10 @@ test: ## everything: install, check, prepare, and all tests
 test-unit: ## the tests that need no privileges
 	@scripts/run-tests unit
 
+.PHONY: test-browser
+test-browser: ## the tests of reports, in Chromium
+	@scripts/run-tests browser
+
 test-kernel: ## the tests with real BPF in this machine's kernel
 	@scripts/run-tests kernel
 

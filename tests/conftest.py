@@ -19,7 +19,7 @@ hypothesis.settings.load_profile("ci" if os.environ.get("CI") == "true" else "he
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 _HERE = Path(__file__).parent
-_MARKED_FOLDERS = ("kernel", "guest", "cluster")
+_MARKED_FOLDERS = ("kernel", "guest", "cluster", "browser")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

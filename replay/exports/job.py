@@ -11,13 +11,12 @@ from replay.stream import OUT, Piece
 
 
 @dataclass(frozen=True)
-class Screen:
-    """The terminal that is meant, of the session with `number` in the recording."""
+class Entry:
+    """The session with `number` in the recording, and the log that it is in."""
 
     number: int
     part: Part
     session: Session
-    tty: Terminal
 
     @property
     def log(self) -> Log:
@@ -28,6 +27,13 @@ class Screen:
     def began(self) -> int:
         """Time of the session's first event, ns since 1970-01-01 UTC."""
         return Clock(self.log.header).wall(self.session.began)
+
+
+@dataclass(frozen=True)
+class Screen(Entry):
+    """A terminal of that session."""
+
+    tty: Terminal
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,82 @@
+"""The commands of a session as a list: each with its time, which jumps there, and how it went."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from recorder.log.format import PROCESS_LANE
+from replay.clock import SECOND, duration, rfc3339, time_of_day
+from replay.escape import printable
+from replay.exports.job import Entry
+from replay.model import Exec
+from replay.page.markup import element, safe
+from replay.session_report import command
+from replay.words import gap_note
+
+_MAX_DEPTH = 12
+_MS = SECOND // 1000
+
+
+class Row(NamedTuple):
+    """Something that ran, failed to run, or is missing; `at` is in ms since the session began."""
+
+    at: int
+    kind: str
+    """ok | failed | running | gap"""
+    markup: str
+
+
+def rows(entry: Entry) -> list[Row]:
+    """All rows of a session, in order of time."""
+    found = [*_execs(entry), *_failed(entry), *_gaps(entry)]
+    found.sort(key=lambda row: row.at)
+    return found
+
+
+def _ms(entry: Entry, time: int) -> int:
+    return max(time - entry.began, 0) // _MS
+
+
+def _execs(entry: Entry) -> Iterator[Row]:
+    session, depths = entry.session, dict[Exec, int]()
+    times = _times(entry)
+    for place, ran in enumerate(session.execs):
+        inside = ran.parent and ran.parent.session == ran.session
+        depths[ran] = depth = depths.get(ran.parent, 0) + 1 if inside and ran.parent else 0
+        at = times[place] if len(times) == len(session.execs) else _ms(entry, ran.time)
+        kind = "running" if ran.exit_code is None else "failed" if ran.exit_code else "ok"
+        status = "no end" if ran.exit_code is None else f"exit {ran.exit_code}"
+        took = "-" if ran.ended is None else duration(ran.ended - ran.time)
+        details = (status, took, f"pid {ran.pid}", f"uid {ran.uid}")
+        title = f"in {printable(ran.cwd)}, {printable(ran.filename)}"
+        yield _row(at, ran.time, kind, command(ran), details, min(depth, _MAX_DEPTH), title)
+
+
+def _times(entry: Entry) -> list[int]:
+    """When each exec was, by the clock that nobody sets."""
+    began = entry.session.began
+    events = entry.log.events(PROCESS_LANE, session=entry.session.number)
+    return [max(event.time - began, 0) // _MS for event in events if event.type == "exec"]
+
+
+def _failed(entry: Entry) -> Iterator[Row]:
+    for failed in entry.session.failed:
+        text = f"{printable(failed.filename)} could not be run"
+        details = (f"errno {failed.error}", "-", f"pid {failed.pid}")
+        yield _row(_ms(entry, failed.time), failed.time, "failed", text, details, 0)
+
+
+def _gaps(entry: Entry) -> Iterator[Row]:
+    for gap in entry.session.gaps:
+        yield _row(_ms(entry, gap.time), gap.time, "gap", gap_note(gap), (), 0)
+
+
+def _row(at: int, time: int, kind: str, text: str, details: tuple[str, ...], depth: int, title: str = "") -> Row:
+    clock = f'<time datetime="{rfc3339(time)}">{time_of_day(time, time)}</time>'
+    jump = element("button", clock, type="button", class_="at", data_at=at)
+    told = "".join(f"<span>{safe(detail)}</span>" for detail in details if detail)
+    body = f'<code{_title(title)}>{safe(text)}</code><span class="how">{told}</span>'
+    return Row(at, kind, f'<li class="{kind} d{depth}" aria-level="{depth + 1}">{jump}{body}</li>')
+
+
+def _title(title: str) -> str:
+    return f' title="{safe(title)}"' if title else ""

@@ -1,0 +1,80 @@
+"""Puts a page together."""
+
+from string import Template
+
+from recorder.log import __version__
+from recorder.log.errors import BadLog
+from replay.clock import to_second
+from replay.escape import printable
+from replay.exports.job import Entry
+from replay.page.casts import MAX_OUTPUT
+from replay.page.markup import asset, policy, safe
+from replay.page.sessions import Budget, section
+from replay.page.summary import log_facts, remarks, sha256, targets
+from replay.recording import Broken, Part, Recording
+from replay.verify import Verdict, verify
+
+
+def document(recording: Recording, only: tuple[Part, int] | None = None) -> str:
+    """The page of a recording, or of one session of it. Raises BadLog if none of its logs fits into memory."""
+    verdicts, broken = _verdicts(recording, only)
+    entries = [
+        Entry(recording.number(part, of.number), part, of)
+        for part, verdict in verdicts
+        for of in verdict.timeline.sessions
+        if only in (None, (part, of.number))
+    ]
+    entries.sort(key=lambda entry: entry.number)
+    timelines = {part: verdict.timeline for part, verdict in verdicts}
+    budget = Budget(MAX_OUTPUT)
+    sections, casts = [], []
+    for entry in entries:
+        target = timelines[entry.part].target(entry.session.target)
+        shown, played = section(entry, target, "", budget)
+        sections.append(shown)
+        casts.append(played)
+    return _page(recording, verdicts, broken, sections, casts)
+
+
+def _verdicts(recording: Recording, only: tuple[Part, int] | None) -> tuple[list[tuple[Part, Verdict]], list[Broken]]:
+    """(the logs that are shown, verified; those that are not)."""
+    found: list[tuple[Part, Verdict]] = []
+    broken = list(recording.broken) if only is None else []
+    for part in recording.parts if only is None else [only[0]]:
+        try:
+            found.append((part, verify(part.log)))
+        except BadLog as error:
+            if not recording.is_folder:
+                raise
+            broken.append(Broken(part.log.path, error))
+    return found, broken
+
+
+def _page(
+    recording: Recording,
+    verdicts: list[tuple[Part, Verdict]],
+    broken: list[Broken],
+    sections: list[str],
+    casts: list[str],
+) -> str:
+    style = asset("player/asciinema-player.css") + asset("page.css")
+    player, script = asset("player/asciinema-player.min.js"), asset("page.js")
+    several = recording.is_folder
+    summary = "".join(
+        log_facts(verdict, sha256(part.log.path)) + targets(verdict.timeline) for part, verdict in verdicts
+    )
+    began = min((verdict.timeline.started for _, verdict in verdicts), default=0)
+    named = [(f"{printable(part.name)}: " if several else "", verdict) for part, verdict in verdicts]
+    return Template(asset("page.html")).substitute(
+        policy=safe(policy([player, script], style)),
+        version=__version__,
+        title=safe(f"Recording {recording.name}"),
+        subtitle=safe(f"Sessions of kubectl exec, recorded in the kernel from {to_second(began)} on"),
+        style=style,
+        summary=summary,
+        remarks=remarks(named, broken),
+        sessions="\n".join(sections) or '<p class="note">There was no session.</p>',
+        casts="\n".join(casts),
+        player=player,
+        script=script,
+    )

@@ -1,0 +1,89 @@
+"""A session in a page: what it was, its terminals to play, and all that ran in it."""
+
+from dataclasses import dataclass
+
+from recorder.log.format import Target
+from replay.clock import duration, to_second
+from replay.escape import printable, shell_line
+from replay.exports.job import Entry, Screen
+from replay.model import Terminal
+from replay.page.casts import Cast, cast
+from replay.page.commands import Row, rows
+from replay.page.markup import element, facts, safe
+from replay.page.strip import strip
+from replay.session_report import named
+from replay.words import count, lost
+
+_MAX_TITLE = 80
+_CHUNK = 50
+"""Rows that a browser lays out, or leaves alone, together."""
+
+
+@dataclass
+class Budget:
+    """How many characters of output the casts of a page may still have."""
+
+    left: int
+
+
+def section(entry: Entry, target: Target | None, user: str, budget: Budget) -> tuple[str, str]:
+    """(the session's section of the page, the casts that it plays)."""
+    session, found = entry.session, rows(entry)
+    players, casts = [], []
+    for tty in session.terminals:
+        made = cast(Screen(entry.number, entry.part, session, tty), f"{entry.number}-{tty.number}", budget.left)
+        budget.left -= sum(size for _, size in made.busy) - made.left_out
+        players.append(_player(entry, tty, made, found))
+        casts.append(made.data)
+    title = f"Session {entry.number}: {session.kind} {shell_line(session.argv)}"
+    cut = title[: _MAX_TITLE - 1] + "…" if len(title) > _MAX_TITLE else title
+    head = element("h2", safe(cut), id=f"session-{entry.number}")
+    body = f'<div class="screens">{"".join(players)}</div>' if players else ""
+    whole = f"{head}{_facts(entry, target, user)}{body}{_commands(entry, found)}"
+    return element("section", whole, class_="session", aria_labelledby=f"session-{entry.number}"), "".join(casts)
+
+
+def _facts(entry: Entry, target: Target | None, user: str) -> str:
+    session = entry.session
+    ended = "not within the recording"
+    if session.ended is not None:
+        status = f", exit code {session.exit_code}" if session.exit_code is not None else ""
+        ended = f"{to_second(session.ended)} after {duration(session.ended - session.started)}{status}"
+    hidden = f" and {count(session.hidden_bytes, 'byte')} unseen, with echo off" if session.hidden_bytes else ""
+    return facts(
+        [
+            ("Who", user),
+            ("Container", named(target)),
+            ("Node", printable(entry.part.node)),
+            ("Started", to_second(session.started) + " (before the recording)" * session.under_way),
+            ("Ended", ended),
+            ("Output", count(session.output_bytes, "byte") if session.terminals else ""),
+            ("Input", count(session.input_bytes, "byte") + hidden if session.terminals else ""),
+            ("Lost", lost(session.lost_events, session.lost_bytes)),
+        ]
+    )
+
+
+def _player(entry: Entry, tty: Terminal, made: Cast, found: list[Row]) -> str:
+    name = f"Terminal pts/{tty.index}" if len(entry.session.terminals) > 1 else "Terminal"
+    note = ""
+    if made.left_out:
+        left = f"{made.left_out:,} characters of output had no room in this file: replay the recording to see them"
+        note = element("p", left, class_="note")
+    play = element("button", f"Play the {safe(name.lower())}", type="button", class_="load")
+    size = f"{tty.cols or 80}x{tty.rows or 24}"
+    inner = f'<div class="player">{play}</div><p class="clock"><span class="elapsed"></span> {size}</p>'
+    whole = strip(found, made.busy, made.duration) + inner + note
+    label = f"{name} of session {entry.number}"
+    return element("div", whole, class_="screen", role="group", aria_label=label, data_cast=made.name)
+
+
+def _commands(entry: Entry, found: list[Row]) -> str:
+    if not found:
+        return '<div class="ran"><p class="note">Nothing ran in it while it was recorded.</p></div>'
+    chunks = (found[i : i + _CHUNK] for i in range(0, len(found), _CHUNK))
+    lists = "".join(element("ol", "".join(row.markup for row in chunk)) for chunk in chunks)
+    failed = sum(row.kind == "failed" for row in found)
+    title = f"{count(len(found), 'line')}, {failed} failed" if failed else count(len(found), "line")
+    listed = f'<div class="commands" data-began="{entry.began}">{lists}</div>'
+    return f'<div class="ran"><h3>Commands <small>{title}</small></h3>{listed}</div>'
