@@ -21,3 +21,7 @@ class NoTerminal(AuditError):
 class Incomplete(AuditError):
     exit_code = 3
     meaning = "recorded, but something was lost or the log has no end"
+
+
+class MissingExtra(AuditError):
+    """An optional package is needed that is not installed."""

@@ -9,6 +9,9 @@ import shlex
 from collections.abc import Callable
 
 _NAMED = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
+_SUSPECT = re.compile("[^ -~\xa1-\xac\xae-\u0377\u0400-\u052f\u1e00-\u1eff\u2500-\u257f\u4e00-\u9fa5\uac00-\ud7a3]")
+"""Characters that must be looked at. Of the others each is printable, in any version of Unicode that Python knows."""
+
 _PLAIN_WORD = re.compile(r"[\w@%+=:,./-]+", re.ASCII)
 _QUOTED = {"\\": "\\\\", "'": "\\'", "\n": "\\n", "\r": "\\r", "\t": "\\t", "\x1b": "\\e", "\a": "\\a"}
 
@@ -33,7 +36,9 @@ def is_exact(value: bytes) -> bool:
 
 
 def _escape(line: str, escape_one: Callable[[str], str]) -> str:
-    return line if line.isprintable() else "".join(c if c.isprintable() else escape_one(c) for c in line)
+    if line.isprintable():
+        return line
+    return _SUSPECT.sub(lambda found: c if (c := found[0]).isprintable() else escape_one(c), line)
 
 
 def _code(char: str) -> str:

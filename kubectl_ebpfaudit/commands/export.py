@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
+from enum import Enum
 from pathlib import Path
 from typing import Annotated
 
@@ -28,6 +29,13 @@ Write = Callable[[bytes], None]
 Sink = AbstractContextManager[Write]
 
 
+class Table(str, Enum):
+    """The tables of a format that has several."""
+
+    commands = "commands"
+    sessions = "sessions"
+
+
 def export(
     recording: RecordingOrSession,
     form: Annotated[
@@ -41,6 +49,10 @@ def export(
             help="With raw: what came out (the default), or what was typed in.",
             show_default=False,
         ),
+    ] = None,
+    table: Annotated[
+        Table | None,
+        typer.Option("--table", help="With parquet: commands (the default) or sessions.", show_default=False),
     ] = None,
     write: Annotated[
         Path | None,
@@ -72,6 +84,8 @@ def export(
     chosen = named(form)
     if direction and form != "raw":
         raise WrongUsage("--direction goes with --format raw only")
+    if table and form != "parquet":
+        raise WrongUsage("--table goes with --format parquet only")
     if force and not write:
         raise WrongUsage("--force goes with -w FILE only")
     if write is None and not chosen.for_terminal and sys.stdout.isatty():
@@ -84,7 +98,7 @@ def export(
         if chosen.of_terminal:
             _export_terminal(chosen, found, wanted.session, direction or Direction.out, _sink(write, force))
         else:
-            _export_events(chosen, found, wanted.session, _sink(write, force))
+            _export_events(chosen, found, wanted.session, (table or Table.commands).value, _sink(write, force))
 
 
 def _is_of(found: Found, path: Path) -> bool:
@@ -120,14 +134,14 @@ def _export_terminal(form: Format, found: Found, session: int | None, direction:
     complain(found, "is exported", lacking, only=chosen.part)
 
 
-def _export_events(form: Format, found: Found, session: int | None, sink: Sink) -> None:
+def _export_events(form: Format, found: Found, session: int | None, table: str, sink: Sink) -> None:
     """Exports the events, of one session if asked for."""
     place = None
     if session is not None:
         place = found.find(session)
         if not place or place[1] not in place[0].log.sessions:
             raise no_session(found, session, found.sessions())
-    _write(form, Job(found, place), sink)
+    _write(form, Job(found, place, table=table), sink)
     complain(found, "is exported", only=place[0] if place else None)
 
 

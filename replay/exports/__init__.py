@@ -40,6 +40,9 @@ FORMATS = {
         Format("asciicast", "asciicast", "a cast for asciinema (version 2)", of_terminal=True),
         Format("asciicast-v3", "asciicast_v3", "the same in version 3", of_terminal=True),
         Format("html", "html", "a report with a player in it, one file for any browser", for_terminal=False),
+        Format("ecs", "ecs", "commands and sessions as documents of the Elastic Common Schema, one a line"),
+        Format("ocsf", "ocsf", "starts and ends of commands as events of OCSF, one a line"),
+        Format("parquet", "parquet", "a table of commands or of sessions", for_terminal=False),
     )
 }
 

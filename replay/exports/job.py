@@ -46,6 +46,8 @@ class Job:
     screen: Screen | None = None
     """For formats of a terminal."""
     direction: str = OUT
+    table: str = "commands"
+    """For formats of tables."""
     missing: Callable[[Piece], None] = field(default=lambda piece: None)
 
     @property

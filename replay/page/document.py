@@ -42,11 +42,14 @@ def _verdicts(recording: Recording, only: tuple[Part, int] | None) -> tuple[list
     broken = list(recording.broken) if only is None else []
     for part in recording.parts if only is None else [only[0]]:
         try:
-            found.append((part, verify(part.log)))
+            verdict = verify(part.log)
         except BadLog as error:
             if not recording.is_folder:
                 raise
             broken.append(Broken(part.log.path, error))
+        else:
+            part.damage = verdict.timeline.damage or part.damage
+            found.append((part, verdict))
     return found, broken
 
 

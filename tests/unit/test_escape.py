@@ -3,6 +3,7 @@
 import json
 import shutil
 import subprocess
+import sys
 
 import pytest
 import yaml
@@ -82,3 +83,10 @@ def test_json_and_yaml_are_safe_to_print_and_mean_the_same(value: str) -> None:
     for shown, back in ((as_json(document), json.loads), (as_yaml(document), yaml.safe_load)):
         assert all(line.isprintable() for line in shown.split("\n"))
         assert back(shown) == document
+
+
+def test_what_passes_without_a_look_can_be_printed() -> None:
+    every = "".join(c for c in map(chr, range(sys.maxunicode + 1)) if not "\ud800" <= c <= "\udfff")
+    assert printable(every).isprintable()
+    kept = "".join(c for c in every if c.isprintable())
+    assert printable(kept) == kept
