@@ -18,6 +18,10 @@ install: ## set up all that work here needs, .venv/bin/kubectl-ebpfaudit include
 demo: install ## record a session in a container on this machine and replay it
 	@scripts/demo
 
+pictures: install ## record a session, and take the picture of its report that the README shows
+	@scripts/pictures
+.PHONY: pictures
+
 image: ## build the recorder's image: build/recorder.tar
 	@scripts/build-image
 

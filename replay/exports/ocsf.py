@@ -39,15 +39,18 @@ def _events(visit: Visit) -> Iterator[dict[str, Any]]:
     known = places(visit)
     found: list[tuple[int, dict[str, Any]]] = []
     for ran in visit.session.execs:
-        found.append((ran.time, _event(visit, LAUNCH, ran.time, process=_process(visit, ran, known))))
+        process, more = _process(visit, ran, known), {"working_directory": text(ran.cwd)}
+        found.append((ran.time, _event(visit, LAUNCH, ran.time, unmapped=more, process=process)))
         if ran.ended is not None and ran.exit_code is not None:
-            ended = _event(visit, TERMINATE, ran.ended, process=_process(visit, ran, known), exit_code=ran.exit_code)
+            ended = _event(visit, TERMINATE, ran.ended, process=process, exit_code=ran.exit_code)
             found.append((ran.ended, ended))
     found += [(failed.time, _failed(visit, failed)) for failed in visit.session.failed]
     yield from (event for _, event in sorted(found, key=lambda one: one[0]))
 
 
-def _event(visit: Visit, activity: int, time: int, status: int = _SUCCESS, **more: Any) -> dict[str, Any]:
+def _event(
+    visit: Visit, activity: int, time: int, status: int = _SUCCESS, unmapped: dict[str, Any] | None = None, **more: Any
+) -> dict[str, Any]:
     session, of = visit.session, visit.target
     return {
         "class_uid": _CLASS,
@@ -85,6 +88,7 @@ def _event(visit: Visit, activity: int, time: int, status: int = _SUCCESS, **mor
             "pod": text(of.pod) if of else "",
             "session": visit.number,
             "kind": session.kind,
+            **(unmapped or {}),
         },
         **more,
     }
@@ -110,7 +114,6 @@ def _process(visit: Visit, ran: Exec, known: dict[Exec, int]) -> dict[str, Any]:
         "user": {"uid": str(ran.uid)},
         "parent_process": parent,
         "session": _session(visit),
-        "working_directory": text(ran.cwd),
     }
 
 

@@ -1,7 +1,7 @@
 """`parquet`: one of two tables, `commands` or `sessions`, for DuckDB, Spark, pandas and the like.
 
-Times are in UTC to the ns, NULL where something is not known. Text that was no UTF-8 has `\\xNN`; then `argv_bytes` has
-the very bytes, each argument ended by a NUL.
+Times are in UTC to the µs, which every reader takes; NULL is what is not known. Text that was no UTF-8 has `\\xNN`;
+then `argv_bytes` has the very bytes, each argument ended by a NUL.
 """
 
 import io
@@ -61,13 +61,18 @@ def export(job: Job) -> Iterator[bytes]:
 
 
 def _type(arrow: "pyarrow", kind: str) -> Any:
-    types = {_TIME: arrow.timestamp("ns", tz="UTC"), _FLAG: arrow.bool_(), _WORDS: arrow.list_(arrow.string())}
+    types = {_TIME: arrow.timestamp("us", tz="UTC"), _FLAG: arrow.bool_(), _WORDS: arrow.list_(arrow.string())}
     return types.get(kind) or getattr(arrow, kind)()
 
 
 def _number(value: int | None) -> int | None:
     """The value if a column can hold it: a hostile recording may hold any."""
     return value if value is not None and abs(value) <= _MAX else None
+
+
+def _time(value: int | None) -> int | None:
+    """ns as the µs of a column."""
+    return None if value is None else _number(value // 1000)
 
 
 def _where(visit: Visit) -> dict[str, Any]:
@@ -91,8 +96,8 @@ def _session(visit: Visit) -> Iterator[dict[str, Any]]:
         "image": about(of, "image") or None,
         "owner": about(of, "owner") or None,
         "kind": session.kind,
-        "started": _number(session.started),
-        "ended": _number(session.ended),
+        "started": _time(session.started),
+        "ended": _time(session.ended),
         "under_way": session.under_way,
         "command": command(session.execs[0]) if session.execs else None,
         "exit_code": _number(session.exit_code),
@@ -116,8 +121,8 @@ def _commands(visit: Visit) -> Iterator[dict[str, Any]]:
 
 def _command(ran: Exec) -> dict[str, Any]:
     return {
-        "time": _number(ran.time),
-        "ended": _number(ran.ended),
+        "time": _time(ran.time),
+        "ended": _time(ran.ended),
         "command": command(ran),
         "argv": [text(word) for word in ran.argv],
         "argv_bytes": None if is_exact(ran.argv_bytes) else ran.argv_bytes,
@@ -136,7 +141,7 @@ def _command(ran: Exec) -> dict[str, Any]:
 
 def _failed(failed: FailedExec) -> dict[str, Any]:
     return {
-        "time": _number(failed.time),
+        "time": _time(failed.time),
         "filename": text(failed.filename),
         "pid": _number(failed.pid) or None,
         "host_pid": _number(failed.host_pid),

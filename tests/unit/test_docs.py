@@ -13,6 +13,7 @@ from kubectl_ebpfaudit.app import VERBS, command_line
 from recorder.log import codec, format
 from recorder.log.objects import MAX_ABOUT_BYTES
 from recorder.log.writer import BLOCK_BYTES
+from replay.exports import FORMATS
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -104,6 +105,15 @@ def test_every_option_of_recording_is_in_the_page_on_clusters(verb: str) -> None
     for names in OPTION.findall(help_of(verb)):
         found = [name for name in names if name and re.search(rf"(?<![\w-]){name}(?![\w-])", page)]
         assert found or "--help" in names, names
+
+
+def test_the_page_on_exports_has_every_format_option_and_table() -> None:
+    page = (DOCS / "export.md").read_text()
+    for name in FORMATS:
+        assert f"`{name}`" in page, name
+        assert f"--format {name}" in page or name == "asciicast-v3", name
+    for _, long in OPTION.findall(help_of("export")):
+        assert long in page or long in ("--help", "--verbose", "--write"), long
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
