@@ -15,6 +15,7 @@ from contextlib import nullcontext
 from pathlib import Path
 
 from tests.bench import cluster
+from tests.bench.export import exports
 from tests.bench.image import compressed_bytes
 from tests.bench.row import Row
 from tests.bench.session import CLI, Seen, add_program, cli, cpu_seconds, record, run, status
@@ -237,7 +238,20 @@ def main() -> int:
     parser.add_argument("--commands", type=int, default=10_000)
     parser.add_argument("--spool-mb", type=int, default=300)
     parser.add_argument("--soak-minutes", type=float, default=30)
-    sections = ("start", "image", "rest", "flood", "lines", "seq", "commands", "both", "cluster", "transport", "soak")
+    sections = (
+        "start",
+        "image",
+        "export",
+        "rest",
+        "flood",
+        "lines",
+        "seq",
+        "commands",
+        "both",
+        "cluster",
+        "transport",
+        "soak",
+    )
     parser.add_argument("--only", choices=sections)
     wanted = parser.parse_args()
     size = wanted.flood_mb * 1_000_000
@@ -249,6 +263,7 @@ def main() -> int:
         parts: dict[str, Callable[[], list[Row]]] = {
             "start": lambda: start_up(folder),
             "image": image,
+            "export": lambda: exports(folder),
             "rest": lambda: rest(victim, folder),
             "flood": lambda: flood(victim, folder, size),
             "lines": lambda: flood_by_lines(victim, folder, size),
