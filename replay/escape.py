@@ -9,7 +9,9 @@ import shlex
 from collections.abc import Callable
 
 _NAMED = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
-_SUSPECT = re.compile("[^ -~\xa1-\xac\xae-\u0377\u0400-\u052f\u1e00-\u1eff\u2500-\u257f\u4e00-\u9fa5\uac00-\ud7a3]")
+_SUSPECT = re.compile(
+    r"[^ -~\xa1-\xac\xae-\u0377\u0400-\u052f\u1e00-\u1eff\u2500-\u257f\u4e00-\u9fa5\uac00-\ud7a3\ufffd]"
+)
 """Characters that must be looked at. Of the others each is printable, in any version of Unicode that Python knows."""
 
 _PLAIN_WORD = re.compile(r"[\w@%+=:,./-]+", re.ASCII)

@@ -2,12 +2,14 @@
 
 import base64
 import gzip
+import io
 import json
 from dataclasses import dataclass
 
 from replay.clock import SECOND
 from replay.exports.job import Screen
 from replay.exports.moments import INPUT, MARKER, OUTPUT, moments, size
+from replay.page.busy import Busy
 from replay.page.markup import element
 
 MAX_OUTPUT = 64 << 20
@@ -25,8 +27,9 @@ class Cast:
     name: str
     duration: int
     """ms."""
-    busy: list[tuple[int, int]]
-    """When (ms) how many characters of output came."""
+    busy: Busy
+    used: int
+    """Characters of output that it holds."""
     left_out: int
     data: str
     """The block of the page that holds it."""
@@ -34,22 +37,23 @@ class Cast:
 
 def cast(screen: Screen, name: str, room: int) -> Cast:
     """The cast of a terminal, with at most `room` characters of output."""
-    events: list[tuple[int, str, str]] = []
-    busy: list[tuple[int, int]] = []
-    left_out = last = markers = 0
-    for moment in moments(screen, lambda piece: None):
-        last = moment.time // _MS
-        if moment.kind == OUTPUT:
-            busy.append((last, len(moment.text)))
-            if len(moment.text) > room:
-                room, left_out = 0, left_out + len(moment.text)
-                continue
-            room -= len(moment.text)
-        if moment.kind == MARKER and (markers := markers + 1) > _MAX_MARKERS:
-            continue
-        if moment.kind != INPUT or not left_out:
-            events.append((last, moment.kind, moment.text))
+    busy, packed = Busy(), io.BytesIO()
+    left_out = last = markers = used = 0
     cols, rows = size(screen.tty.cols, screen.tty.rows)
-    told = json.dumps({"cols": cols, "rows": rows, "events": events}, ensure_ascii=False, separators=(",", ":"))
-    packed = base64.b64encode(gzip.compress(told.encode(), _LEVEL, mtime=0)).decode()
-    return Cast(name, last, busy, left_out, element("script", packed, type="application/gzip", id=f"cast-{name}"))
+    with gzip.GzipFile(fileobj=packed, mode="wb", compresslevel=_LEVEL, mtime=0) as file:
+        file.write(f'{{"cols":{cols},"rows":{rows},"events":[[0,"o",""]'.encode())
+        for moment in moments(screen, lambda piece: None):
+            last = moment.time // _MS
+            if moment.kind == OUTPUT:
+                busy.add(last, len(moment.text))
+                if left_out or used + len(moment.text) > room:
+                    left_out += len(moment.text)
+                    continue
+                used += len(moment.text)
+            markers += moment.kind == MARKER
+            if (moment.kind == MARKER and markers > _MAX_MARKERS) or (moment.kind == INPUT and left_out):
+                continue
+            file.write(f',[{last},"{moment.kind}",{json.dumps(moment.text)}]'.encode())
+        file.write(b"]}")
+    block = element("script", base64.b64encode(packed.getvalue()).decode(), type="application/gzip", id=f"cast-{name}")
+    return Cast(name, last, busy, used, left_out, block)

@@ -8,11 +8,15 @@ from replay.clock import to_second
 from replay.escape import printable
 from replay.exports.job import Entry
 from replay.page.casts import MAX_OUTPUT
-from replay.page.markup import asset, policy, safe
+from replay.page.markup import asset, element, policy, safe
 from replay.page.sessions import Budget, section
 from replay.page.summary import log_facts, remarks, sha256, targets
 from replay.recording import Broken, Part, Recording
 from replay.verify import Verdict, verify
+
+_MAX_SESSIONS = 5000
+_MAX_ROWS = 100_000
+"""Of all sessions together: a browser bears no more."""
 
 
 def document(recording: Recording, only: tuple[Part, int] | None = None) -> str:
@@ -26,13 +30,16 @@ def document(recording: Recording, only: tuple[Part, int] | None = None) -> str:
     ]
     entries.sort(key=lambda entry: entry.number)
     timelines = {part: verdict.timeline for part, verdict in verdicts}
-    budget = Budget(MAX_OUTPUT)
+    budget = Budget(MAX_OUTPUT, _MAX_ROWS)
     sections, casts = [], []
-    for entry in entries:
+    for entry in entries[:_MAX_SESSIONS]:
         target = timelines[entry.part].target(entry.session.target)
         shown, played = section(entry, target, "", budget)
         sections.append(shown)
         casts.append(played)
+    if len(entries) > _MAX_SESSIONS:
+        more = f"{len(entries) - _MAX_SESSIONS:,} more sessions had no room in this file: export them one by one"
+        sections.append(element("p", more, class_="note"))
     return _page(recording, verdicts, broken, sections, casts)
 
 

@@ -8,6 +8,10 @@ from importlib.resources import files
 
 from replay.escape import printable
 
+_LONG = 44
+"""Characters of a value that takes a line of its own."""
+_WIDE = ' class="wide"'
+
 
 def safe(value: object) -> str:
     """`value` as text for a page, in an element or a quoted attribute: nothing in it is markup or moves other text."""
@@ -22,7 +26,11 @@ def element(name: str, content: str, **attributes: str | int) -> str:
 
 def facts(of: Iterable[tuple[str, str]]) -> str:
     """A list of names and values, which are text; those without a value are left out."""
-    rows = (f"<div><dt>{safe(name)}</dt><dd>{safe(value)}</dd></div>" for name, value in of if value)
+    rows = (
+        f"<div{_WIDE * (len(value) > _LONG)}><dt>{safe(name)}</dt><dd>{safe(value)}</dd></div>"
+        for name, value in of
+        if value
+    )
     return f"<dl>{''.join(rows)}</dl>"
 
 

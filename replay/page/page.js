@@ -78,7 +78,6 @@
       this.played = played;
       const header = { version: 2, width: this.cast.cols, height: this.cast.rows };
       const events = this.cast.events.map(([time, code, text]) => [mapped(time, real, played) / 1000, code, text]);
-      if (!events.length) events.push([0, "o", ""]);
       if (this.player) this.player.dispose();
       this.place.textContent = "";
       this.session.classList.add("open");

@@ -21,25 +21,29 @@ _CHUNK = 50
 
 @dataclass
 class Budget:
-    """How many characters of output the casts of a page may still have."""
+    """What a page may still have: characters of output in its casts, rows in its lists."""
 
     left: int
+    rows: int
 
 
 def section(entry: Entry, target: Target | None, user: str, budget: Budget) -> tuple[str, str]:
     """(the session's section of the page, the casts that it plays)."""
     session, found = entry.session, rows(entry)
+    left_out = max(len(found) - budget.rows, 0)
+    found = found[: budget.rows]
+    budget.rows -= len(found)
     players, casts = [], []
     for tty in session.terminals:
         made = cast(Screen(entry.number, entry.part, session, tty), f"{entry.number}-{tty.number}", budget.left)
-        budget.left -= sum(size for _, size in made.busy) - made.left_out
+        budget.left -= made.used
         players.append(_player(entry, tty, made, found))
         casts.append(made.data)
     title = f"Session {entry.number}: {session.kind} {shell_line(session.argv)}"
     cut = title[: _MAX_TITLE - 1] + "…" if len(title) > _MAX_TITLE else title
     head = element("h2", safe(cut), id=f"session-{entry.number}")
     body = f'<div class="screens">{"".join(players)}</div>' if players else ""
-    whole = f"{head}{_facts(entry, target, user)}{body}{_commands(entry, found)}"
+    whole = f"{head}{_facts(entry, target, user)}{body}{_commands(entry, found, left_out)}"
     return element("section", whole, class_="session", aria_labelledby=f"session-{entry.number}"), "".join(casts)
 
 
@@ -78,12 +82,18 @@ def _player(entry: Entry, tty: Terminal, made: Cast, found: list[Row]) -> str:
     return element("div", whole, class_="screen", role="group", aria_label=label, data_cast=made.name)
 
 
-def _commands(entry: Entry, found: list[Row]) -> str:
-    if not found:
+def _commands(entry: Entry, found: list[Row], left_out: int) -> str:
+    if not found and not left_out:
         return '<div class="ran"><p class="note">Nothing ran in it while it was recorded.</p></div>'
     chunks = (found[i : i + _CHUNK] for i in range(0, len(found), _CHUNK))
-    lists = "".join(element("ol", "".join(row.markup for row in chunk)) for chunk in chunks)
+    # What is out of sight need not be laid out, as long as its height is known: that of a whole chunk is.
+    lists = "".join(
+        element("ol", "".join(row.markup for row in chunk), class_="whole" if len(chunk) == _CHUNK else "part")
+        for chunk in chunks
+    )
     failed = sum(row.kind == "failed" for row in found)
     title = f"{count(len(found), 'line')}, {failed} failed" if failed else count(len(found), "line")
     listed = f'<div class="commands" data-began="{entry.began}">{lists}</div>'
+    if left_out:
+        listed += element("p", f"{left_out:,} more had no room in this file: show lists them", class_="note")
     return f'<div class="ran"><h3>Commands <small>{title}</small></h3>{listed}</div>'

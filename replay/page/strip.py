@@ -5,13 +5,14 @@ It says nothing that the list of commands does not say, so it is hidden from scr
 
 from collections.abc import Iterable
 
+from replay.page.busy import Busy
 from replay.page.commands import Row
 
 WIDTH = 1000
 HEIGHT = 40
 
 
-def strip(rows: Iterable[Row], busy: Iterable[tuple[int, int]], duration: int) -> str:
+def strip(rows: Iterable[Row], busy: Busy, duration: int) -> str:
     """The strip of `duration` ms as SVG; its points are a thousandth of that apart."""
     scale = WIDTH / max(duration, 1)
     marks: dict[tuple[int, str], None] = {}
@@ -25,10 +26,10 @@ def strip(rows: Iterable[Row], busy: Iterable[tuple[int, int]], duration: int) -
     )
 
 
-def _hills(busy: Iterable[tuple[int, int]], scale: float) -> str:
+def _hills(busy: Busy, scale: float) -> str:
     """Columns as high as output came thick, on a scale of powers: a key's echo is seen beside a file's content."""
     columns: dict[int, int] = {}
-    for at, characters in busy:
+    for at, characters in busy.stretches():
         x = min(int(at * scale), WIDTH - 1)
         columns[x] = columns.get(x, 0) + characters
     most = max((size.bit_length() for size in columns.values()), default=1)

@@ -34,11 +34,11 @@ def log_facts(verdict: Verdict, digest: str) -> str:
     reason = printable(timeline.end.reason) if timeline.end else "it has no end"
     took = duration(ended - timeline.started)
     version = "{}.{}".format(*header.version)
-    return facts(
+    verdict_line = element("p", f"<b>{safe(verdict.state)}</b>: {_meaning(verdict)}", class_=f"verdict {verdict.state}")
+    return verdict_line + facts(
         [
             ("File", timeline.path.name),
             ("SHA-256", digest),
-            ("Verified", f"{verdict.state}: {_meaning(verdict)}"),
             ("Recording", printable(header.recording)),
             ("Node", node_name(header)),
             ("Recorded", f"{to_second(timeline.started)} to {to_second(ended)} ({took}; {reason})"),
