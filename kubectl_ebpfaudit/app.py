@@ -27,6 +27,7 @@ VERBS = (
     "replay",
     "export",
     "verify",
+    "identify",
     "doctor",
     "version",
 )

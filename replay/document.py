@@ -10,6 +10,7 @@ from replay.model import Exec, FailedExec, File, Gap, Rights, Session, Timeline,
 from replay.values import argument_list, place, plain, strings
 from replay.values import target as describe
 from replay.warning_report import words
+from replay.who.kept import as_data as identity_data
 
 
 def _time(time: int | None) -> str | None:
@@ -105,6 +106,7 @@ def session(of: Session, target: Target | None, enums: Enums) -> dict[str, Any]:
         "target": of.target,
         **place(target),
         "kind": of.kind,
+        "user": identity_data(of.who) if of.who else None,
         "started": rfc3339(of.started),
         "ended": _time(of.ended),
         "tty": bool(of.terminals),

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from recorder.log.format import End, Header, Target
 from recorder.log.reader import Damage
+from replay.who.identity import Identity
 
 SESSION_UNDER_WAY = 1
 
@@ -163,6 +164,13 @@ class Session:
     output_bytes: int = 0
     input_bytes: int = 0
     hidden_bytes: int = 0
+    who: Identity | None = None
+    """Who it was, if `identify` was asked."""
+
+    @property
+    def user(self) -> str:
+        """Who it was in a few words, not safe to print; empty if nobody knows."""
+        return self.who.user if self.who else ""
 
     @property
     def kind(self) -> str:

@@ -8,6 +8,7 @@ from replay.clock import duration, time_of_day, to_second
 from replay.escape import printable, shell_line
 from replay.model import Exec, FailedExec, Session, Terminal
 from replay.table import columns
+from replay.who.words import in_words
 from replay.words import count, gap_note, lost, pairs
 
 _MAX_COMMAND_BYTES = 1000
@@ -70,6 +71,7 @@ def _summary(shown: Shown) -> str:
     return pairs(
         [
             ("Session", f"{shown.number}, {session.kind} in {name}{shown.where}"),
+            ("User", in_words(session.who) if session.who else ""),
             ("Started", to_second(session.started) + " (before the recording)" * session.under_way),
             ("Ended", ended),
             ("Terminal", "; ".join(sizes) or "none"),

@@ -14,6 +14,7 @@ from replay.loss import DIRECTIONS, Ledger
 from replay.model import SESSION_UNDER_WAY, Exec, FailedExec, Gap, Session, Terminal, Timeline
 from replay.targets import Targets
 from replay.warnings import Warnings
+from replay.who import kept
 
 _WEIGHT = 1 << 10
 """Bytes of memory that an event which is kept takes, roughly, without its argv."""
@@ -315,6 +316,9 @@ def build(log: Log, lane: str | None = None, memory: Memory | None = None) -> Ti
     if builder.is_whole:
         builder.close()
     last = builder.clock.wall(builder.last or log.header.monotonic)
+    known = kept.load(log.path, log.header, log.end)
+    for session in builder.sessions.values():
+        session.who = known.sessions.get(session.number) if known else None
     return Timeline(
         path=log.path,
         header=log.header,

@@ -10,6 +10,7 @@ import typer
 from kubectl_ebpfaudit.carrier import Carrier
 from kubectl_ebpfaudit.connection import Connection, seconds
 from kubectl_ebpfaudit.files import Files
+from kubectl_ebpfaudit.identifying import check_readable, identify_logs
 from kubectl_ebpfaudit.interrupt import Signals
 from kubectl_ebpfaudit.live import Live
 from kubectl_ebpfaudit.options import (
@@ -161,6 +162,15 @@ def record(
             show_default=False,
         ),
     ] = None,
+    audit_log: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--audit-log",
+            metavar="FILE",
+            help="At the end, look up in the API server's audit log who the sessions were, as identify does.",
+            show_default=False,
+        ),
+    ] = None,
     recorder_namespace: RecorderNamespace = None,
     context: ContextName = None,
     kubeconfig: Kubeconfig = None,
@@ -184,8 +194,11 @@ def record(
       kubectl ebpfaudit record web-0 -o json | jq -r 'select(.type == "exec") | .argv | join(" ")'
       kubectl ebpfaudit record --local --container 831bfb4b159c
     """
-    if detach and (write is not None or force or quiet or output):
-        raise WrongUsage("--detach keeps nothing here: -w, --force, -q and -o belong to attach")
+    if detach and (write is not None or force or quiet or output or audit_log):
+        raise WrongUsage(
+            "--detach keeps nothing here: -w, --force, -q and -o go with attach, --audit-log with identify"
+        )
+    check_readable(audit_log or [])
     what = What(tuple(target or ()), namespace, selector, all_namespaces, container)
     memory = parse_bytes("--memory-limit", memory_limit) if memory_limit is not None else None
     how = PodOptions(image, image_pull_policy, image_pull_secret, least_privilege, memory, wait, detach)
@@ -240,7 +253,11 @@ def record(
     if detach:
         _detached([part for part in run.parts if part.outcome and part.outcome.left], source)
     if rest := [part for part in run.parts if not (detach and part.outcome and part.outcome.left)]:
+        logs = [part.file.path for part in rest if isinstance(part.file, LogFile) and part.file.size]
+        unidentified = identify_logs(logs, audit_log, live.note) if audit_log and logs else None
         conclude(rest, live, files.path, as_json=output is not None)
+        if unidentified:
+            raise unidentified
 
 
 def _events(output: RecordOutput | None) -> Callable[[Header, Event | None], None] | None:

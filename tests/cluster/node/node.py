@@ -193,9 +193,14 @@ class Node:
         found: dict[str, Any] = json.loads(self.kubectl("get", *arguments, "--output", "json").stdout)
         return found
 
+    @property
+    def audit_log(self) -> Path:
+        """Where the API server notes exec, attach and ephemeral containers: a JSON object a line."""
+        return self._place.folder / "audit.log"
+
     def audit_events(self) -> list[dict[str, Any]]:
         """What the API server has noted so far of exec, attach and ephemeral containers, oldest first."""
-        log = self._place.folder / "audit.log"
+        log = self.audit_log
         # A last line without an end is still being written.
         lines = log.read_bytes().split(b"\n")[:-1] if log.exists() else []
         return [json.loads(line) for line in lines]

@@ -1,0 +1,18 @@
+"""Who a session was, in words that are safe to print."""
+
+from replay.escape import printable
+from replay.who.identity import Identity
+
+
+def addresses(of: Identity) -> str:
+    """Where the requests came from."""
+    found = dict.fromkeys(address for person in of.people for address in person.source_ips)
+    return printable(", ".join(found))
+
+
+def in_words(of: Identity) -> str:
+    """For the summary of a session: alice from 203.0.113.9, certain."""
+    if not of.requests:
+        return f"unknown: {printable(of.reason)}"
+    where = f" from {addresses(of)}" if addresses(of) else ""
+    return f"{printable(of.user)}{where}, {of.confidence}"
