@@ -7,7 +7,7 @@ BIN := .venv/bin
 UV := 0.13.9
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo image testnode check format test test-unit test-kernel test-guest test-cluster site bench lock krew dist clean
+.PHONY: help help-texts install demo image testnode check format test test-unit test-kernel test-guest test-cluster site bench lock krew dist clean
 
 help: ## list the targets
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,6 +37,9 @@ check: install ## lint, formatting, types, architecture
 format: install ## put the code into the form that `make check` wants
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
+
+help-texts: install ## write anew what comes from the command line: golden helps, completion
+	@$(BIN)/python scripts/generate-help
 
 test: ## everything: install, check, prepare, and all tests
 	@scripts/run-tests

@@ -13,6 +13,11 @@ def main() -> None:
     if before is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
     try:
+        if sys.argv[1:2] == ["__complete"]:  # a shell asks, and somebody waits for each key
+            from kubectl_ebpfaudit.completion.answer import complete
+
+            complete(sys.argv[2:])
+            return
         from kubectl_ebpfaudit import app
     except ImportError as error:
         where = Path(__file__).parents[1]

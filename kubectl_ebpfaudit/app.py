@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 
 import typer
 
+from kubectl_ebpfaudit.help import GroupedHelp
 from kubectl_ebpfaudit.options import Verbose, verbose
 from kubectl_ebpfaudit.printing import say, settle
 from recorder.log.errors import AuditError
@@ -29,6 +30,7 @@ VERBS = (
     "verify",
     "identify",
     "doctor",
+    "completion",
     "version",
 )
 """Each is the module of that name in `commands`, and in it the function of that name (`list_` for list)."""
@@ -54,7 +56,7 @@ def command_line(verbs: Iterable[str] = VERBS) -> typer.Typer:
     app.callback()(_common)
     for verb in verbs:
         module = importlib.import_module(f"kubectl_ebpfaudit.commands.{verb}")
-        app.command(verb)(getattr(module, "list_" if verb == "list" else verb))
+        app.command(verb, cls=GroupedHelp)(getattr(module, "list_" if verb == "list" else verb))
     return app
 
 

@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from kubectl_ebpfaudit.help import CLUSTER, RECORDER
+
 _verbose = False
 
 
@@ -69,28 +71,41 @@ Namespace = Annotated[
     str | None,
     typer.Option("-n", "--namespace", help="The pod's namespace; else the context's.", show_default=False),
 ]
-RecorderImage = Annotated[str | None, typer.Option("--image", help="The recorder's image.", show_default=False)]
+RecorderImage = Annotated[
+    str | None, typer.Option("--image", help="The recorder's image.", rich_help_panel=RECORDER, show_default=False)
+]
 RecorderPullPolicy = Annotated[
     str | None,
-    typer.Option("--image-pull-policy", help="Always, IfNotPresent or Never.", show_default=False),
+    typer.Option(
+        "--image-pull-policy", help="Always, IfNotPresent or Never.", rich_help_panel=RECORDER, show_default=False
+    ),
 ]
 RecorderNamespace = Annotated[
     str | None,
     typer.Option(
         "--recorder-namespace",
         help="Namespace of the recorders' pods; record makes it if it is missing. [default: ebpfaudit]",
+        rich_help_panel=RECORDER,
         show_default=False,
     ),
 ]
-ContextName = Annotated[str | None, typer.Option("--context", help="Context of the kubeconfig.", show_default=False)]
+ContextName = Annotated[
+    str | None,
+    typer.Option("--context", help="Context of the kubeconfig.", rich_help_panel=CLUSTER, show_default=False),
+]
 Kubeconfig = Annotated[
     str | None,
-    typer.Option("--kubeconfig", metavar="FILE", help="Instead of $KUBECONFIG.", show_default=False),
+    typer.Option(
+        "--kubeconfig", metavar="FILE", help="Instead of $KUBECONFIG.", rich_help_panel=CLUSTER, show_default=False
+    ),
 ]
-AsUser = Annotated[str | None, typer.Option("--as", metavar="USER", help="Act as this user.", show_default=False)]
+AsUser = Annotated[
+    str | None,
+    typer.Option("--as", metavar="USER", help="Act as this user.", rich_help_panel=CLUSTER, show_default=False),
+]
 AsGroup = Annotated[
     list[str] | None,
-    typer.Option("--as-group", metavar="GROUP", help="And in this group.", show_default=False),
+    typer.Option("--as-group", metavar="GROUP", help="And in this group.", rich_help_panel=CLUSTER, show_default=False),
 ]
 RequestTimeout = Annotated[
     str | None,
@@ -98,6 +113,7 @@ RequestTimeout = Annotated[
         "--request-timeout",
         metavar="DURATION",
         help="How long the cluster may take to answer. [default: 30s]",
+        rich_help_panel=CLUSTER,
         show_default=False,
     ),
 ]

@@ -10,6 +10,7 @@ import typer
 from kubectl_ebpfaudit.carrier import Carrier
 from kubectl_ebpfaudit.connection import Connection, seconds
 from kubectl_ebpfaudit.files import Files
+from kubectl_ebpfaudit.help import HERE, RECORDER
 from kubectl_ebpfaudit.identifying import check_readable, identify_logs
 from kubectl_ebpfaudit.interrupt import Signals
 from kubectl_ebpfaudit.live import Live
@@ -110,15 +111,24 @@ def record(
         typer.Option("-o", "--output", help="json: every event on stdout, one object a line.", show_default=False),
     ] = None,
     is_local: Annotated[
-        bool, typer.Option("--local", help="Record on this machine, without a cluster. Needs root.")
+        bool,
+        typer.Option("--local", rich_help_panel=HERE, help="Record on this machine, without a cluster. Needs root."),
     ] = False,
     cgroup: Annotated[
         str | None,
-        typer.Option("--cgroup", metavar="PATH", help="With --local: the container's cgroup.", show_default=False),
+        typer.Option(
+            "--cgroup",
+            metavar="PATH",
+            rich_help_panel=HERE,
+            help="With --local: the container's cgroup.",
+            show_default=False,
+        ),
     ] = None,
     pid: Annotated[
         int | None,
-        typer.Option("--pid", min=1, help="With --local: a process of the container.", show_default=False),
+        typer.Option(
+            "--pid", min=1, rich_help_panel=HERE, help="With --local: a process of the container.", show_default=False
+        ),
     ] = None,
     image: RecorderImage = None,
     image_pull_policy: RecorderPullPolicy = None,
@@ -127,28 +137,41 @@ def record(
         typer.Option(
             "--image-pull-secret",
             metavar="NAME",
+            rich_help_panel=RECORDER,
             help="Secret of the recorder's namespace to pull the image with.",
             show_default=False,
         ),
     ] = None,
     least_privilege: Annotated[
-        bool, typer.Option("--least-privilege", help="Four capabilities instead of a privileged pod.")
+        bool,
+        typer.Option(
+            "--least-privilege", rich_help_panel=RECORDER, help="Four capabilities instead of a privileged pod."
+        ),
     ] = False,
     client_timeout: Annotated[
         str,
         typer.Option(
-            "--client-timeout", metavar="DURATION", help="A recorder ends when nobody was connected for so long."
+            "--client-timeout",
+            metavar="DURATION",
+            rich_help_panel=RECORDER,
+            help="A recorder ends when nobody was connected for so long.",
         ),
     ] = "60s",
     spool_size: Annotated[
         str,
-        typer.Option("--spool-size", metavar="SIZE", help="How much of a log may wait at the recorder, such as 256Mi."),
+        typer.Option(
+            "--spool-size",
+            metavar="SIZE",
+            rich_help_panel=RECORDER,
+            help="How much of a log may wait at the recorder, such as 256Mi.",
+        ),
     ] = "1Gi",
     memory_limit: Annotated[
         str | None,
         typer.Option(
             "--memory-limit",
             metavar="SIZE",
+            rich_help_panel=RECORDER,
             help="How much memory the recorder may use. [default: 512Mi]",
             show_default=False,
         ),

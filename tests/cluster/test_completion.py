@@ -1,0 +1,81 @@
+"""The tab key in real shells: through kubectl's own completion, and with the plugin's scripts."""
+
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.cluster.conftest import Victim
+from tests.cluster.node import Node
+from tests.support.terminal import Terminal
+
+SECONDS = 0.4
+"""In which a pod's name must be there; the best of several, since other work goes on beside."""
+
+
+@pytest.fixture
+def environment(node: Node, tmp_path: Path) -> dict[str, str]:
+    """Both programs on the PATH, as pip puts them there."""
+    folder = Path(sys.executable).parent
+    return {"PATH": str(folder), "EBPFAUDIT_HOME": str(tmp_path / "home"), "TERM": "dumb", "PS1": "ready> "}
+
+
+def _shell(node: Node, environment: dict[str, str], *argv: str) -> Terminal:
+    command = node.command(list(argv), env=environment)
+    return Terminal(command.argv, env=command.env, rows=40, cols=200)
+
+
+@pytest.fixture(params=["bash", "zsh"])
+def shell(request: pytest.FixtureRequest, node: Node, environment: dict[str, str]) -> Iterator[Terminal]:
+    """A shell with the completion of kubectl, and with that of kubectl-ebpfaudit."""
+    name = request.param
+    if not shutil.which(name):
+        pytest.skip(f"needs: {name}")
+    library = Path("/usr/share/bash-completion/bash_completion")
+    if name == "bash" and not library.exists():
+        pytest.skip("needs: bash-completion")
+    begin = {
+        "bash": f"source {library}; bind 'set bell-style none'; bind 'set enable-bracketed-paste off'",
+        "zsh": "autoload -Uz compinit; compinit -D -u; unsetopt beep auto_menu; unset zle_bracketed_paste",
+    }[name]
+    argv = {"bash": ["bash", "--norc", "-i"], "zsh": ["zsh", "-f", "-i"]}[name]
+    with _shell(node, environment, *argv) as terminal:
+        both = f"source <(kubectl completion {name}); source <(kubectl-ebpfaudit completion {name})"
+        terminal.send(f"{begin}; {both}; echo s''et\r".encode())
+        terminal.expect(b"\nset\n")
+        terminal.expect(b"ready> ")
+        yield terminal
+
+
+def test_tab_completes_what_is_in_the_cluster(shell: Terminal, target: Victim, node: Node) -> None:
+    namespace = target.namespace
+    for typed, completed in (
+        ("kubectl ebpfaudit rec", "kubectl ebpfaudit record "),
+        (f"kubectl ebpfaudit record -n {namespace} vic", f"kubectl ebpfaudit record -n {namespace} victim "),
+        (f"kubectl ebpfaudit record -n {namespace} victim -c a", "victim -c app "),
+        ("kubectl ebpfaudit record --namespace kube-pub", "--namespace kube-public "),
+        ("kubectl ebpfaudit record --context testn", "--context testnode "),
+        ("kubectl ebpfaudit show --outp", "show --output "),
+        ("kubectl ebpfaudit doctor node/nod", "doctor node/node1 "),
+        (f"kubectl-ebpfaudit record -n {namespace} vic", f"kubectl-ebpfaudit record -n {namespace} victim "),
+    ):
+        shell.send(f"{typed}\t".encode())
+        shell.expect(re.compile(re.escape(completed[-20:]).encode()))
+        shell.send(b"\x15")  # clears the line
+
+
+def test_the_name_of_a_pod_is_there_in_time(node: Node, environment: dict[str, str], target: Victim) -> None:
+    words = ["ebpfaudit", "record", "-n", target.namespace, "vic"]
+    command = node.command(["kubectl", "__complete", *words], env=environment)
+    taken: list[float] = []
+    while not taken or (min(taken) >= SECONDS and len(taken) < 10):
+        begin = time.monotonic()
+        done = subprocess.run(command.argv, env=command.env, capture_output=True, text=True, check=True)
+        taken.append(time.monotonic() - begin)
+        assert done.stdout.splitlines()[0] == "victim"
+    assert min(taken) < SECONDS, taken
