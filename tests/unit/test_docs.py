@@ -88,7 +88,11 @@ def test_every_link_leads_somewhere(page: Path) -> None:
 
 
 def test_the_index_names_every_page() -> None:
-    named = {(DOCS / target).resolve() for target, _ in LINK.findall((DOCS / "README.md").read_text())}
+    named = {
+        (index.parent / target).resolve()
+        for index in (DOCS / "README.md", DOCS / "adr" / "README.md")
+        for target, _ in LINK.findall(index.read_text())
+    }
     assert set(DOCS.rglob("*.md")) - named == {DOCS / "README.md"}
 
 
