@@ -75,12 +75,72 @@ BPF_ARRAY(numbers, struct numbers, 1);
 BPF_HASH(processes, u32, struct process, MAX_PROCESSES); /* host process ID -> whose it is */
 BPF_HASH(terminals, u64, struct terminal, MAX_TERMINALS); /* slave tty_struct -> whose it is */
 
+#ifdef NO_ATOMIC_FETCH
+BPF_HASH(counter_locks, u64, u64, 1024); /* counters that are being read and written; see take_number() */
+#endif
+
 BPF_RINGBUF_OUTPUT(process_ring, PROCESS_RING_BYTES / PAGE_SIZE);
 BPF_RINGBUF_OUTPUT(byte_ring, BYTE_RING_BYTES / PAGE_SIZE);
+
+/* Names of counters, which no two may share: the kind of counter and which one it is. */
+#define COUNTER_OF_LANE(target, lane) ((1ULL + (lane)) << 60 | (target))
+#define COUNTER_OF_SESSIONS (3ULL << 60)
+#define COUNTER_OF_TTYS (4ULL << 60)
+#define COUNTER_OF_TTY_OUT(number) (5ULL << 60 | (number))
+#define COUNTER_OF_TTY_IN(number) (6ULL << 60 | (number))
+
+/*
+ * Adds `n` to a counter; what it was before, into *was. Of several at the same time none gets what another gets.
+ *
+ * Before Linux 5.12 no instruction both adds and gives back, and tracing programs may hold no spin lock
+ * (check_map_prog_compatibility() in kernel/bpf/verifier.c). There the counter belongs to whoever has inserted its
+ * `name` into a map. Who cannot get it adds all the same, so that the numbers have a hole, and returns false: that
+ * happens when the holder was interrupted, or its processor is not scheduled by a hypervisor.
+ */
+static __always_inline bool take_number(u64 *counter, u64 n, u64 name, u64 *was)
+{
+#ifndef NO_ATOMIC_FETCH
+	*was = __sync_fetch_and_add(counter, n);
+	return true;
+#else
+	bool mine = false;
+
+	for (int i = 0; i < 32 && !mine; i++)
+		mine = !counter_locks.insert(&name, &name);
+	if (mine)
+		*was = *(volatile u64 *)counter;
+	__sync_fetch_and_add(counter, n);
+	if (mine)
+		counter_locks.delete(&name);
+	return mine;
+#endif
+}
 
 static __always_inline u32 current_tgid(void)
 {
 	return bpf_get_current_pid_tgid() >> 32;
+}
+
+/*
+ * ID of the current task's cgroup or of the ancestor of it at that depth; 0 if it is less deep. ANCESTOR_IDS is the
+ * offset of ancestor_ids in struct cgroup, on kernels that have it and keep the helper from tracing programs (Linux 5.10).
+ */
+static __always_inline u64 ancestor_cgroup(u32 level)
+{
+#ifndef ANCESTOR_IDS
+	return bpf_get_current_ancestor_cgroup_id(level);
+#else
+	void *set = NULL, *cgroup = NULL;
+	u64 id = 0;
+	u32 depth = 0;
+
+	READ(set, bpf_get_current_task(), OFF_task_struct_cgroups);
+	READ(cgroup, set, OFF_css_set_dfl_cgrp);
+	READ(depth, cgroup, OFF_cgroup_level);
+	if (level <= depth)
+		READ(id, cgroup, ANCESTOR_IDS + 8 * level);
+	return id;
+#endif
 }
 
 /* The number of the target that the current task is in, in its cgroup or one below it; else 0. */
@@ -96,7 +156,7 @@ static __always_inline u32 current_target(void)
 		if (!level || !*level)
 			break;
 		/* Valid for a cgroup's own level, too: then it is the cgroup's own id. */
-		id = bpf_get_current_ancestor_cgroup_id(*level);
+		id = ancestor_cgroup(*level);
 		number = targets.lookup(&id);
 		if (number)
 			return *number;
@@ -116,7 +176,10 @@ static __always_inline struct target_state *begin_event(struct event_header *h, 
 	if (!state)
 		return NULL;
 	h->time = bpf_ktime_get_ns();
-	h->seq = __sync_fetch_and_add(&state->next_seq[lane], 1);
+	if (!take_number(&state->next_seq[lane], 1, COUNTER_OF_LANE(target, lane), &h->seq)) {
+		__sync_fetch_and_add(&state->lost[lane], 1);
+		return NULL;
+	}
 	h->type = type;
 	h->target = target;
 	h->session = session;

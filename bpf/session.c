@@ -34,12 +34,11 @@ static __always_inline u32 start_session(void *task, u32 target, u32 pid)
 	struct target_state *state;
 	struct numbers *n;
 	int zero = 0;
-	u32 session;
+	u64 session;
 
 	n = numbers.lookup(&zero);
-	if (!n)
+	if (!n || !take_number(&n->next_session, 1, COUNTER_OF_SESSIONS, &session))
 		return 0;
-	session = __sync_fetch_and_add(&n->next_session, 1);
 	state = begin_process_event(&e.h, EVENT_SESSION_START, target, session, pid);
 	if (!state)
 		return 0;
@@ -114,7 +113,8 @@ int raw_new_session(u64 *ctx)
 {
 	struct numbers *n;
 	int zero = 0;
+	u64 session;
 
 	n = numbers.lookup(&zero);
-	return n ? __sync_fetch_and_add(&n->next_session, 1) : 0;
+	return n && take_number(&n->next_session, 1, COUNTER_OF_SESSIONS, &session) ? session : 0;
 }

@@ -53,17 +53,17 @@ static __always_inline u32 add_terminal(void *tty, struct process *p, u32 leader
 	struct target_state *state;
 	struct terminal t = {};
 	struct numbers *n;
-	u64 key = (u64)tty;
+	u64 key = (u64)tty, number;
 	int zero = 0;
 
 	n = numbers.lookup(&zero);
-	if (!n)
+	if (!n || !take_number(&n->next_tty, 1, COUNTER_OF_TTYS, &number))
 		return 0;
 	t.target = p->target;
 	t.session = p->session;
 	t.leader = leader;
 	t.devpts = devpts_of(tty);
-	t.number = __sync_fetch_and_add(&n->next_tty, 1);
+	t.number = number;
 	READ(t.index, tty, OFF_tty_struct_index);
 	READ(t.rows, tty, OFF_tty_struct_winsize);
 	READ(t.cols, tty, OFF_tty_struct_winsize + 2);

@@ -63,7 +63,9 @@ static __always_inline void tty_out(struct terminal *t, void *slave, char *from,
 	if (!b)
 		return;
 	t->quiet = is_quiet(slave, &lflag);
-	b->left.offset = __sync_fetch_and_add(&t->out_offset, n);
+	if (!take_number(&t->out_offset, n, COUNTER_OF_TTY_OUT(t->number), &size))
+		return; /* a hole in the offsets */
+	b->left.offset = size;
 	b->left.from = (u64)from;
 	b->left.bytes = n;
 	for (int i = 0; i < TTY_CHUNKS; i++) {
@@ -111,7 +113,9 @@ static __always_inline void tty_in(struct terminal *t, void *slave, char *from, 
 	quiet = is_quiet(slave, &lflag);
 	was_quiet = t->quiet;
 	t->quiet = quiet;
-	b->left.offset = __sync_fetch_and_add(&t->in_offset, n);
+	if (!take_number(&t->in_offset, n, COUNTER_OF_TTY_IN(t->number), &size))
+		return; /* a hole in the offsets */
+	b->left.offset = size;
 	b->left.from = (u64)from;
 	b->left.bytes = n;
 	b->e.tty = t->number;

@@ -7,10 +7,12 @@ import ctypes
 import errno
 import os
 import struct
+from collections.abc import Sequence
 
 _SYSCALL = {"x86_64": 321, "aarch64": 280}
 _MAP_LOOKUP, _MAP_UPDATE, _MAP_DELETE, _MAP_NEXT_KEY = 1, 2, 3, 4
-_TEST_RUN, _INFO_BY_FD, _RAW_TRACEPOINT_OPEN = 10, 15, 17
+_PROG_LOAD, _TEST_RUN, _INFO_BY_FD, _RAW_TRACEPOINT_OPEN = 5, 10, 15, 17
+_TYPE_RAW_TRACEPOINT = 17
 _INFO_BYTES = 256
 _TEST_RUN_BYTES = 80
 _RECURSION_MISSES_AT = 208  # of struct bpf_prog_info, since Linux 5.12
@@ -45,6 +47,27 @@ def run(program: int) -> int:
     _call(_TEST_RUN, attributes)
     returned: int = struct.unpack_from("=I", attributes, 4)[0]
     return returned
+
+
+# Instructions as (code, registers, offset, number), Documentation/bpf/instruction-set.rst; each program returns 0.
+_END = ((0xB7, 0, 0, 0), (0x95, 0, 0, 0))
+FETCH = ((0xB7, 1, 0, 1), (0x7B, 0x1A, -8, 0), (0xDB, 0x1A, -8, 1), *_END)
+"""Adds to a number on the stack and gets what it was in one step: since Linux 5.12, on arm64 5.18."""
+ANCESTOR_CGROUP = ((0xB7, 1, 0, 0), (0x85, 0, 0, 123), *_END)
+"""Calls bpf_get_current_ancestor_cgroup_id(0), which Linux 5.10 keeps from tracing programs."""
+
+
+def takes(program: Sequence[tuple[int, int, int, int]]) -> bool:
+    """Whether the kernel loads these instructions as a raw tracepoint's program."""
+    text = b"".join(struct.pack("=BBhi", *instruction) for instruction in program)
+    code, licence = (ctypes.create_string_buffer(data) for data in (text, b"GPL"))
+    addresses = ctypes.addressof(code), ctypes.addressof(licence)
+    attributes = struct.pack("=IIQQIIQ", _TYPE_RAW_TRACEPOINT, len(program), *addresses, 0, 0, 0)
+    try:
+        os.close(_bpf(_PROG_LOAD, attributes))
+    except OSError:  # EINVAL by the verifier, or ENOTSUPP by the compiler of the machine's code
+        return False
+    return True
 
 
 class Map:

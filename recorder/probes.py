@@ -39,6 +39,7 @@ def flags(btf: Btf, choice: Choice, text: str, keep_input: bool, rings: tuple[in
     return [
         *definitions(btf, text),
         *(f"-D{way.define}" for way in choice.values() if way and way.define),
+        *_lacks(btf),
         f"-DPAGE_SIZE={resource.getpagesize()}UL",
         f"-DPROCESS_RING_BYTES={rings[0]}",
         f"-DBYTE_RING_BYTES={rings[1]}",
@@ -46,6 +47,15 @@ def flags(btf: Btf, choice: Choice, text: str, keep_input: bool, rings: tuple[in
         f"-I{BPF_DIR}",
         "-Wno-everything",
     ]
+
+
+def _lacks(btf: Btf) -> list[str]:
+    """What the C has to do in another way on this kernel (bpf/common.c)."""
+    lacks = [] if bpf.takes(bpf.FETCH) else ["-DNO_ATOMIC_FETCH"]
+    ids = btf.offset("cgroup.ancestor_ids")
+    if ids is not None and not bpf.takes(bpf.ANCESTOR_CGROUP):
+        lacks.append(f"-DANCESTOR_IDS={ids}")
+    return lacks
 
 
 class Programs:

@@ -12,7 +12,7 @@ from replay.escape import printable
 Object = dict[str, Any]
 
 ARCHITECTURES = ("amd64", "arm64")
-OLDEST_KERNEL = (5, 12)
+OLDEST_KERNEL = (5, 10)
 
 _OWN_KERNEL = {
     "runsc": "gVisor",

@@ -140,7 +140,7 @@ def _other_node(name: str, labels: dict[str, str] | None = None, **info: str) ->
         ({}, {"operatingSystem": "windows"}, "operating system", "node other runs Windows", 25),
         ({"type": "virtual-kubelet"}, {}, "kind of node", "node other is virtual", 25),
         ({}, {"architecture": "s390x"}, "architecture", "node other is s390x", 25),
-        ({}, {"kernelVersion": "5.4.0-azure"}, "kernel", "Linux 5.4.0-azure: recording needs 5.12", 13),
+        ({}, {"kernelVersion": "5.4.0-azure"}, "kernel", "Linux 5.4.0-azure: recording needs 5.10", 13),
     ],
 )
 def test_node_that_cannot_be_recorded_on_is_refused(

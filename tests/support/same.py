@@ -1,0 +1,132 @@
+"""One scripted session, and what of its recording has to be the same on every kernel and by every way.
+
+Run as a program it records that session on this machine, prints one JSON object and ends with 1 if bytes are not those
+that the terminal showed: {"kernel", "machine", "taken", "events", "wrong"}.
+"""
+
+import json
+import os
+import re
+import sys
+from typing import Any
+
+from tests.support.container import container
+from tests.support.recorder import Recording, recording
+from tests.support.terminal import Terminal
+
+_PROMPT = b"@> "
+_SECRET = b"hunter22\r"
+_LINES = (
+    b"/bin/true 'a b' '' one",
+    b"/nosuch",
+    b"/etc/passwd",
+    b"cd /tmp; /bin/sh -c 'kill -TERM $$'",
+    "printf 'Grüße 日本\\n'".encode(),
+    b"trap resized=1 WINCH",
+    b"i=0; while [ $i -lt 500 ]; do echo line $i abcdefghijklmnop; i=$((i+1)); done",
+)
+
+EXPECTED: list[list[Any]] = [
+    ["session_start", 1],
+    ["exec", 1, "/bin/bash", "/", ["/bin/bash", "--norc", "-i"]],
+    ["fork", 1, 2],
+    ["exec", 2, "/bin/true", "/", ["/bin/true", "a b", "", "one"]],
+    ["exit", 2, 0, 0],
+    ["fork", 1, 3],
+    ["exec_failed", 3, "/nosuch", 2],
+    ["exit", 3, 127, 0],
+    ["fork", 1, 4],
+    ["exec_failed", 4, "/etc/passwd", 13],
+    ["exit", 4, 126, 0],
+    ["fork", 1, 5],
+    ["exec", 5, "/bin/sh", "/tmp", ["/bin/sh", "-c", "kill -TERM $$"]],
+    ["exit", 5, 0, 15],
+    ["exit", 1, 3, 0],
+    ["session_end", 3, 0],
+]
+"""The events of its processes, in order: kind, process (numbered as they come), and what is the same everywhere."""
+
+
+def record(**config: Any) -> dict[str, Any]:
+    """Records the session; what the program prints."""
+    with container() as victim, recording({"container_id": victim.id}, sessions=1, **config) as live:
+        with Terminal(victim.exec_argv("/bin/bash", "--norc", "-i"), rows=30, cols=100) as terminal:
+            _type(terminal)
+            code = terminal.wait(60)
+        end = live.end()
+    closed = live.of("tty_close")
+    offsets = [sum(len(e.fields["data"]) for e in live.of("tty_out")), sum(e.fields["out_bytes"] for e in closed)]
+    sizes = [(e.fields["rows"], e.fields["cols"]) for e in live.of("tty_open", "tty_resize")]
+    seqs = {lane: sorted(e.seq for e in live.events if e.lane == lane and e.seq is not None) for lane in _LANES}
+    checks = {
+        "exit code": code == 3,
+        "output": live.output() == terminal.output,
+        "typed": live.typed() == terminal.sent.replace(_SECRET, b""),
+        "password": _SECRET.strip() not in live.log,
+        "offsets": offsets == [len(terminal.output)] * 2,
+        "window": sizes[-1] == (50, 132),
+        "numbers": all(found == list(range(len(found))) for found in seqs.values()),
+        "nothing lost": not end.lost,
+    }
+    return {
+        "kernel": os.uname().release,
+        "machine": os.uname().machine,
+        "taken": live.header.raw["probes"],
+        "events": _events(live),
+        "wrong": [name for name, right in checks.items() if not right],
+    }
+
+
+_LANES = ("process", "bytes")
+
+
+def _type(terminal: Terminal) -> None:
+    terminal.expect(b"# ", timeout=60)
+    terminal.send(b"PS1='@''> '\r")
+    terminal.expect(_PROMPT, timeout=60)
+    for line in _LINES:
+        terminal.send(line + b"\r")
+        terminal.expect(_PROMPT, timeout=120)
+    terminal.resize(50, 132)
+    terminal.send(b"until [ \"$resized\" ]; do :; done; echo resi''zed\r")
+    terminal.expect(re.compile(rb"resized\r?\n" + _PROMPT), timeout=120)
+    terminal.send(b"read -rsp 'rea''dy ' x; echo got ${#x}\r")
+    terminal.expect(b"ready ", timeout=60)
+    terminal.send(_SECRET)
+    terminal.expect(re.compile(rb"got 8\r?\n" + _PROMPT), timeout=60)
+    terminal.send(b"exit 3\r")
+
+
+def _events(live: Recording) -> list[list[Any]]:
+    numbers: dict[int, int] = {}
+
+    def number(pid: int) -> int:
+        return numbers.setdefault(pid, len(numbers) + 1)
+
+    found: list[list[Any]] = []
+    for e in live.of("session_start", "fork", "exec", "exec_failed", "exit", "session_end"):
+        fields = e.fields
+        if e.type == "exec":
+            argv = fields["argv"].decode().removesuffix("\0").split("\0")
+            found.append([e.type, number(e.pid), fields["filename"].decode(), fields["cwd"].decode(), argv])
+        elif e.type == "fork":
+            found.append([e.type, number(e.pid), number(fields["child"])])
+        elif e.type == "exec_failed":
+            found.append([e.type, number(e.pid), fields["filename"].decode(), fields["error"]])
+        elif e.type == "exit":
+            found.append([e.type, number(e.pid), fields["exit_code"], fields["signal"]])
+        elif e.type == "session_start":
+            found.append([e.type, number(e.pid)])
+        else:
+            found.append([e.type, fields["exit_code"], fields["signal"]])
+    return found
+
+
+def main() -> int:
+    told = record()
+    print(json.dumps(told))
+    return 1 if told["wrong"] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
