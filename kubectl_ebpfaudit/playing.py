@@ -3,21 +3,26 @@
 import contextlib
 import signal
 import sys
+import time
 from collections.abc import Callable, Iterator
 from types import FrameType, TracebackType
 
+from kubectl_ebpfaudit import console
 from kubectl_ebpfaudit.printing import emit, note
+from kubectl_ebpfaudit.status_line import StatusLine
+from kubectl_ebpfaudit.terminals import Found
 from recorder.log.format import Header
+from recorder.log.reader import Log
 from replay.escape import printable
 from replay.export import hole_note
 from replay.fields import Enums
 from replay.plain import PlainText
+from replay.player.state import Player
 from replay.safe import SafeFilter
 from replay.stream import Piece
 from replay.terminal import Restorer, untouched_output
 
 _SIGNALS = (signal.SIGTERM, signal.SIGHUP)
-_WAIT_NOTE = b"\x1b7\x1b[999;1H\x1b[0;7m Enter leaves this screen \x1b[0m\x1b8"
 
 
 class Stage:
@@ -33,7 +38,6 @@ class Stage:
         self._enums = Enums(header)
         self._write, self._tell, self._finish = write, tell, finish
         self.missing = 0
-        self.hold: Callable[[], None] = lambda: None
 
     def show(self, piece: Piece) -> None:
         """Shows one piece, or says that it is missing."""
@@ -50,6 +54,57 @@ class Stage:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._finish()
+
+
+def stage(log: Log, raw: bool, on_terminal: bool) -> Stage:
+    """Where output goes that nobody steers with keys."""
+    if on_terminal and (raw or not sys.stdin.isatty()) and not console.is_dumb():
+        return terminal_stage(log.header, raw)
+    return raw_stage(log.header) if raw else plain_stage(log.header)
+
+
+def watch(chosen: Found, player: Player) -> int:
+    """Plays with keys, until somebody quits; gives how many bytes are missing in what was played. Raises BadLog."""
+    from kubectl_ebpfaudit import watching
+
+    done = watching.watch(chosen, player, chosen.session.terminals.index(chosen.tty))
+    if done.problem:
+        raise done.problem
+    return sum(done.missing.values())
+
+
+def show_screen(chosen: Found, at: int, styled: bool) -> int:
+    """Prints the screen at a time, ns since the session began; gives how many bytes are missing up to there."""
+    from kubectl_ebpfaudit import caches
+    from replay.player.paint import lines
+    from replay.screen.screens import Screens
+
+    with Screens(chosen.part.log, chosen.session, chosen.tty, caches.screens()) as screens:
+        with progress() as show:
+            for way in screens.seek(at):
+                show(way * 100 // max(at, 1))
+        screen = screens.display.screen()
+        if screens.reel.problem:
+            raise screens.reel.problem
+        missing = sum(screens.holes.values())
+    emit(lines(screen) if styled else f"{screen.text}\n" if screen.text else "")
+    if screen.note:
+        note(f"warning: {screen.note}")
+    return missing
+
+
+@contextlib.contextmanager
+def progress() -> Iterator[Callable[[int], None]]:
+    """Takes percents and shows them, if standard error is a terminal."""
+    line = StatusLine(sys.stderr)
+    began = time.monotonic()
+
+    def show(percent: int) -> None:
+        if sys.stderr.isatty() and time.monotonic() - began > 1:
+            line.show(f"making screens: {min(percent, 100)} %")
+
+    yield show
+    line.clear()
 
 
 def _warn(line: str) -> None:
@@ -91,14 +146,7 @@ def terminal_stage(header: Header, raw: bool) -> Stage:
         with undo:
             emit(restorer.restore(raw) + (b"" if column_0 else b"\r\n"))
 
-    def hold() -> None:
-        if restorer.alternate and sys.stdin.isatty():
-            emit(_WAIT_NOTE)
-            sys.stdin.readline()
-
-    stage = Stage(header, write, tell, finish)
-    stage.hold = hold
-    return stage
+    return Stage(header, write, tell, finish)
 
 
 def _for_terminal(data: bytes) -> bytes:

@@ -30,8 +30,8 @@ def no_session(recording: Recording, number: int, known: Iterable[int]) -> NoSuc
     return NoSuchRecording(f"{printable(recording.name)} has no session {number}; it has: {some}")
 
 
-def find_terminal(recording: Recording, number: int | None) -> Found:
-    """The session asked for, or the only one that has a terminal; with the terminal it came in on.
+def find_terminal(recording: Recording, number: int | None, tty: int | None = None) -> Found:
+    """The session asked for, or the only one that has a terminal; with the terminal it came in on, or the `tty`-th.
 
     Raises NoSuchRecording, NoTerminal, or WrongUsage that lists the sessions if there are several.
     """
@@ -40,7 +40,7 @@ def find_terminal(recording: Recording, number: int | None) -> Found:
         part, session = _session(recording, number)
         if not session.terminals:
             raise NoTerminal(f"session {number} of {name} has no terminal: `kubectl ebpfaudit show` lists its commands")
-        return Found(number, part, session, session.terminals[0])
+        return _with(Found(number, part, session, session.terminals[0]), tty)
     found = [
         Found(recording.number(part, of.number), part, of, of.terminals[0], _where(recording, timeline, of))
         for part in recording.parts
@@ -54,7 +54,17 @@ def find_terminal(recording: Recording, number: int | None) -> Found:
         found.sort(key=lambda one: one.number)
         known = ", ".join(f"{name}/{of.number} ({shell_line(of.session.argv)[:40]}{of.where})" for of in found[:_SHOWN])
         raise WrongUsage(f"{name} has {len(found)} sessions with a terminal; say which one: {known}")
-    return found[0]
+    return _with(found[0], tty)
+
+
+def _with(found: Found, tty: int | None) -> Found:
+    """`found` with its `tty`-th terminal. Raises NoSuchRecording."""
+    terminals = found.session.terminals
+    if tty is None:
+        return found
+    if not 1 <= tty <= len(terminals):
+        raise NoSuchRecording(f"session {found.number} has no terminal {tty}; it has {len(terminals)}")
+    return found._replace(tty=terminals[tty - 1])
 
 
 def _session(recording: Recording, number: int) -> tuple[Part, Session]:

@@ -6,18 +6,18 @@ from typing import Annotated
 
 import typer
 
-from kubectl_ebpfaudit import store
+from kubectl_ebpfaudit import console, playing, store
 from kubectl_ebpfaudit.complaints import complain, warn_of_strangers
 from kubectl_ebpfaudit.options import RecordingOrSession, Verbose
-from kubectl_ebpfaudit.playing import Stage, plain_stage, raw_stage, terminal_stage
-from kubectl_ebpfaudit.printing import note
 from kubectl_ebpfaudit.terminals import find_terminal
 from recorder.log.reader import Log
-from replay import player
 from replay.clock import SECOND, Clock, parse_at
 from replay.errors import WrongUsage
 from replay.escape import printable
 from replay.model import Session
+from replay.player import pace
+from replay.player.state import DEFAULT_IDLE, Player
+from replay.player.story import Story
 from replay.recording import opened
 from replay.stream import OUT, ordered
 
@@ -39,7 +39,11 @@ def replay(
     idle_limit: Annotated[
         float | None,
         typer.Option(
-            "--idle-limit", metavar="SECONDS", min=0, help="Cut longer pauses to SECONDS.", show_default=False
+            "--idle-limit",
+            metavar="SECONDS",
+            min=0,
+            help="Cut longer pauses to SECONDS. [default: 2 in the player, else none]",
+            show_default=False,
         ),
     ] = None,
     at: Annotated[
@@ -52,49 +56,76 @@ def replay(
             show_default=False,
         ),
     ] = None,
+    from_: Annotated[
+        str | None,
+        typer.Option("--from", metavar="TIME", help="Begin at TIME.", show_default=False),
+    ] = None,
+    to: Annotated[
+        str | None,
+        typer.Option("--to", metavar="TIME", help="End at TIME.", show_default=False),
+    ] = None,
+    follow: Annotated[
+        bool, typer.Option("--follow", "-f", help="Begin at the end, and go on while the recording is being made.")
+    ] = False,
+    tty: Annotated[
+        int | None,
+        typer.Option("--tty", metavar="N", min=1, help="The session's N-th terminal. [default: 1]", show_default=False),
+    ] = None,
     raw: Annotated[bool, typer.Option("--raw", help="Pass everything, also what could harm your terminal.")] = False,
     verbose: Verbose = False,
 ) -> None:
-    """Play what a session showed on its terminal; ctrl-C stops.
+    """Play what a session showed on its terminal, with keys: h shows them, q quits.
 
     Only what draws reaches your terminal: titles, clipboard, links and queries that a program in the
     container sent are dropped. If stdout is no terminal, plain text comes out. Bytes that the recording lacks
     are named where they are missing, and the exit code is then 3.
 
     \b
-    Example:
-      kubectl ebpfaudit replay latest --speed 4 --idle-limit 1
+    Examples:
+      kubectl ebpfaudit replay latest
+      kubectl ebpfaudit replay latest --at 12.5
     """
     wanted = store.resolve(recording)
     if idle_limit is not None and not idle_limit <= _MAX_IDLE_SECONDS:  # also what is no number
         raise WrongUsage(f"--idle-limit {idle_limit}: give seconds, such as 2 or 0.5")
+    if at is not None and (from_ is not None or to is not None or follow):
+        raise WrongUsage("--at goes without --from, --to and --follow")
     on_terminal = sys.stdout.isatty()
     factor = _speed(speed, on_terminal)
+    idle = None if idle_limit is None else int(idle_limit * SECOND)
     with opened(wanted.path) as found:
         warn_of_strangers(found)
-        chosen = find_terminal(found, wanted.session)
-        log, session, tty = chosen.part.log, chosen.session, chosen.tty
-        dues = player.since_start(ordered(log.events(session=session.number), tty.number, OUT), session.began)
-        if at is not None:
-            dues = player.until(dues, _offset(at, log, session))
-        elif idle_limit is not None:
-            dues = player.limit_idle(dues, int(idle_limit * SECOND))
-        stage = _stage(log, raw, on_terminal)
-        if on_terminal:
-            _compare_sizes(tty.rows, tty.cols)
-        with stage:
-            player.play(player.accelerate(dues, factor), stage.show)
-            if at is not None:
-                stage.hold()
-        lacking = f"{stage.missing:,} bytes of the output are missing" if stage.missing else ""
+        chosen = find_terminal(found, wanted.session, tty)
+        log, session = chosen.part.log, chosen.session
+        start = _offset("--from", from_, log, session) or 0
+        end = _offset("--to", to, log, session)
+        if end is not None and end < start:
+            raise WrongUsage("--to is before --from")
+        if at is not None and not raw:
+            missing = playing.show_screen(chosen, _offset("--at", at, log, session) or 0, on_terminal)
+        elif not raw and console.is_usable():
+            story = Story(log, session, chosen.tty, chosen.number, terminals=len(session.terminals))
+            limit = DEFAULT_IDLE if idle is None else idle
+            player = Player(story, factor, limit, follow, end, start if not follow else story.length)
+            missing = playing.watch(chosen, player)
+        else:
+            dues = pace.since_start(ordered(log.events(session=session.number), chosen.tty.number, OUT), session.began)
+            end = _offset("--at", at, log, session) if at else end
+            dues = pace.between(dues, end or 0 if at else start, end)
+            if idle is not None:
+                dues = pace.limit_idle(dues, idle)
+            with playing.stage(log, raw, on_terminal) as stage:
+                pace.play(pace.accelerate(dues, factor), stage.show)
+            missing = stage.missing
+        lacking = f"{missing:,} bytes of the output are missing" if missing else ""
         complain(found, "was played", lacking, only=chosen.part)
 
 
 def _speed(value: str | None, on_terminal: bool) -> float:
     if value is None:
-        return 1.0 if on_terminal else player.MAX
+        return 1.0 if on_terminal else pace.MAX
     if value == "max":
-        return player.MAX
+        return pace.MAX
     with contextlib.suppress(ValueError):
         speed = float(value)
         if 1 / _MAX_SPEED <= speed <= _MAX_SPEED:
@@ -102,24 +133,12 @@ def _speed(value: str | None, on_terminal: bool) -> float:
     raise WrongUsage(f"--speed {printable(value)}: give a number above 0, such as 2 or 0.5, or max")
 
 
-def _offset(at: str, log: Log, session: Session) -> int:
+def _offset(option: str, time: str | None, log: Log, session: Session) -> int | None:
+    """ns since the session began."""
+    if time is None:
+        return None
     start = Clock(log.header).wall(session.began)
-    offset = parse_at(at, start) - start
+    offset = parse_at(time, start) - start
     if offset < 0:
-        raise WrongUsage(f"--at {printable(at)} is before the session's start")
+        raise WrongUsage(f"{option} {printable(time)} is before the session's start")
     return offset
-
-
-def _stage(log: Log, raw: bool, on_terminal: bool) -> Stage:
-    if on_terminal:
-        return terminal_stage(log.header, raw)
-    return raw_stage(log.header) if raw else plain_stage(log.header)
-
-
-def _compare_sizes(rows: int, cols: int) -> None:
-    import os
-
-    with contextlib.suppress(OSError):
-        here = os.get_terminal_size(sys.stdout.fileno())
-        if rows and cols and (here.lines < rows or here.columns < cols):
-            note(f"note: recorded on {cols}x{rows}, this terminal has {here.columns}x{here.lines}: enlarge it")

@@ -59,14 +59,14 @@ class Log:
     def __init__(self, path: Path, file: BinaryIO) -> None:
         self.path = path
         self._file = file
-        chain = Chain()
+        self._chain = Chain()
         self._places: list[_Place] = []
+        self._scanned = self._seen_size = 0
         self.damage: Damage | None = None
-        self._scan(chain)
-        if chain.header is None:
+        self._scan()
+        if self._chain.header is None:
             raise BadLog(f"{path}: the file is cut within its header: nothing of it can be read")
-        self.header = chain.header
-        self.end = chain.end
+        self.header = self._chain.header
 
     def __enter__(self) -> "Log":
         return self
@@ -82,24 +82,47 @@ class Log:
         return os.fstat(self._file.fileno()).st_size
 
     @property
+    def end(self) -> End | None:
+        """The end record, None if there is none."""
+        return self._chain.end
+
+    def refresh(self) -> bool:
+        """Reads on where the file has become longer since; gives whether there are more whole objects.
+
+        Raises BadLog if the file has become shorter.
+        """
+        if self.damage is None or not self.damage.cut or self.size == self._seen_size:
+            return False
+        if self.size < self._scanned:
+            raise BadLog(f"{self.path}: the file has become shorter while it was read")
+        before = self._scanned
+        self._scan()
+        return self._scanned > before
+
+    @property
     def sessions(self) -> set[int]:
         """The numbers of the sessions that its blocks speak of."""
         return {number for place in self._places for number in place.sessions if number > 0}
 
-    def _scan(self, chain: Chain) -> None:
-        if not self.size:
+    def _scan(self) -> None:
+        """Takes the objects from where it stopped before."""
+        chain, base = self._chain, self._scanned
+        self._seen_size = self.size
+        if not self._seen_size:
             raise BadLog(f"{self.path}: the file is empty")
-        start = 0
+        start = base
+        self.damage = None
+        self._file.seek(base)
         source = codec.Objects(self._file)
         try:
             for value in source:
-                end = source.tell()
+                end = base + source.tell()
                 raw = os.pread(self._file.fileno(), end - start, start)
                 parsed = chain.take(value, raw)
                 if isinstance(parsed, Block):
                     sessions = frozenset(parsed.sessions)
                     self._places.append(_Place(start, end, parsed.number, parsed.lane, sessions, parsed.digest))
-                start = end
+                start = self._scanned = end
         except InvalidObject as error:
             self.damage = Damage(start, f"the object at byte {start} is damaged: {error}", cut=False)
             return

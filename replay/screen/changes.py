@@ -1,6 +1,6 @@
 """What came onto the screens of a terminal, as text and quickly: for search and transcripts."""
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import NamedTuple
 
 from recorder.log.reader import Log
@@ -24,7 +24,7 @@ class Change(NamedTuple):
     lines: list[str]
 
 
-def changes(log: Log, session: Session, tty: Terminal) -> Iterator[Change]:
+def changes(log: Log, session: Session, tty: Terminal) -> Generator[Change, None, None]:
     """The changes of the screens of terminal `tty`, in order."""
     display = Display(tty.rows, tty.cols, scrollback=True)
     try:

@@ -26,6 +26,8 @@ class Screens:
         self.display = Display(tty.rows, tty.cols)
         self._keyframes = Keyframes(log, session.number, tty.number, cache)
         self.time = 0
+        self.holes: dict[int, int] = {}
+        """Bytes that are missing in what was passed, by their time."""
         self._since_keyframe = 0
         self._start(Reel(log, session, tty.number))
 
@@ -44,7 +46,9 @@ class Screens:
         if not item:
             return None
         self.time = item.time
-        if item.size:
+        if item.missing:
+            self.holes[item.time] = item.missing
+        elif item.size:
             self.display.resize(*item.size)
         elif item.data:
             self.display.feed(item.data)
@@ -74,6 +78,14 @@ class Screens:
             if passed >= _BREATH:
                 passed = 0
                 yield self.time
+
+    def follow(self) -> bool:
+        """Looks whether the log has become longer, and if so goes on with that."""
+        place = self.reel.place()
+        if self._next or not place or not self._log.refresh():
+            return False
+        self._start(Reel(self._log, self._session, self._tty.number, place))
+        return True
 
     def at(self, time: int) -> Screen:
         """The screen at that time."""

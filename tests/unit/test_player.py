@@ -1,7 +1,7 @@
 """When pieces are due, and what plays them."""
 
 from replay.clock import SECOND
-from replay.player import MAX, Due, accelerate, limit_idle, play, since_start, until
+from replay.player.pace import MAX, Due, accelerate, between, limit_idle, play, since_start
 from replay.stream import Piece
 from replay.terminal import Restorer
 
@@ -37,8 +37,10 @@ def test_at_full_speed_nothing_waits() -> None:
     assert [due.at for due in accelerate(dues(), MAX)] == [0, 0, 0]
 
 
-def test_up_to_a_time_all_comes_at_once() -> None:
-    assert [(due.at, due.piece.data) for due in until(dues(), SECOND)] == [(0, b"a"), (0, b"b")]
+def test_up_to_the_start_all_comes_at_once_and_after_the_end_nothing() -> None:
+    found = [(due.at, due.piece.data) for due in between(dues(), SECOND // 2, 2 * SECOND)]
+    assert found == [(0, b"a"), (SECOND // 2, b"b")]
+    assert len(list(between(dues(), 0))) == 3
 
 
 def test_playing_sleeps_until_each_piece_is_due() -> None:

@@ -1,4 +1,4 @@
-"""Plays a session's output: when each piece is due, and the loop that shows them."""
+"""When each piece of a session's output is due, and the loop that shows them, where nobody can press keys."""
 
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -28,12 +28,12 @@ def since_start(pieces: Iterable[Piece], start: int) -> Iterator[Due]:
         yield Due(at, piece)
 
 
-def until(dues: Iterable[Due], end: int) -> Iterator[Due]:
-    """Those that are due up to `end` ns, all of them at once."""
+def between(dues: Iterable[Due], start: int, end: int | None = None) -> Iterator[Due]:
+    """Those that are due up to `start` ns at once, and the others as much earlier; none that is due after `end`."""
     for due in dues:
-        if due.at > end:
+        if end is not None and due.at > end:
             return
-        yield Due(0, due.piece)
+        yield Due(max(due.at - start, 0), due.piece)
 
 
 def limit_idle(dues: Iterable[Due], limit: int) -> Iterator[Due]:

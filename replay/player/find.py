@@ -1,0 +1,57 @@
+"""Where a pattern stands in a session: in its commands and on its screens."""
+
+import itertools
+import re
+from collections.abc import Generator, Iterator
+
+from recorder.log.reader import Log
+from replay.model import Session, Terminal
+from replay.player.story import Story
+from replay.screen.changes import changes
+
+
+class Finder:
+    """Finds the times at which a pattern comes up, each once; looks through the screens only as far as it must."""
+
+    def __init__(self, log: Log, session: Session, tty: Terminal, story: Story, pattern: re.Pattern[str]) -> None:
+        self.pattern = pattern
+        self._commands = sorted(m.at for m in story.commands if pattern.search(m.text))
+        self._hits: list[int] = []
+        self._seen = -1
+        self._source = changes(log, session, tty)
+        self._before: list[str] = []
+        self._ended = False
+        self._steps = self._read()
+
+    def _read(self) -> Generator[int, None, None]:
+        """Looks on; gives the times that it has come to."""
+        for change in self._source:
+            found = [line for line in change.lines if self.pattern.search(line)]
+            # A line that is being typed or drawn anew is one place, not one for each key.
+            if any(not any(line.startswith(old) for old in self._before) for line in found):
+                self._hits.append(change.at)
+            if found:
+                self._before = [line.rstrip() for line in found]
+            self._seen = change.at
+            yield change.at
+        self._ended = True
+
+    def look(self, time: int, forward: bool) -> Iterator[int]:
+        """Looks as far as `after` or `before` needs; gives the times that it has come to."""
+        known = self.after(time) if forward else None
+        while not self._ended and (self._seen < time if not forward else known is None or self._seen < known):
+            yield from itertools.islice(self._steps, 1)
+            known = self.after(time) if forward else None
+
+    def after(self, time: int) -> int | None:
+        """The first time after `time` that is known."""
+        return min((at for at in (*self._hits, *self._commands) if at > time), default=None)
+
+    def before(self, time: int) -> int | None:
+        """The last time before `time` that is known."""
+        return max((at for at in (*self._hits, *self._commands) if at < time), default=None)
+
+    def close(self) -> None:
+        """Ends what it looks with."""
+        self._steps.close()
+        self._source.close()

@@ -1,0 +1,133 @@
+"""What a player knows of a session besides its output: commands, input and its length, by time since it began."""
+
+import bisect
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import NamedTuple
+
+from recorder.log.errors import BadLog
+from recorder.log.events import Event
+from recorder.log.format import BYTE_LANE, PROCESS_LANE
+from recorder.log.reader import Log
+from replay.clock import Clock
+from replay.escape import shell_line
+from replay.fields import data
+from replay.model import Session, Terminal
+from replay.stream import IN, ordered
+
+_MAX_COMMAND = 200
+_MAX_ENTRIES = 1_000_000
+
+
+class Moment(NamedTuple):
+    """Something at a time: a command line, safe to print, or bytes that were typed; `hidden` of them are not kept."""
+
+    at: int
+    text: str = ""
+    typed: bytes = b""
+    hidden: int = 0
+
+
+@dataclass
+class Story:
+    """Of one terminal of a session. Times are ns since the session began."""
+
+    log: Log
+    session: Session
+    tty: Terminal
+    number: int
+    """The session's, in the recording."""
+    user: str = ""
+    terminals: int = 1
+    title: str = field(default="")
+
+    def wall(self, at: int) -> int:
+        """ns since 1970-01-01 UTC."""
+        known = bisect.bisect_right(self._clocks, (at, 1 << 63))
+        return self._clocks[known - 1][1] + at
+
+    @cached_property
+    def start(self) -> int:
+        """When the session began, ns since 1970-01-01 UTC."""
+        return self.wall(0)
+
+    @cached_property
+    def _clocks(self) -> list[tuple[int, int]]:
+        clock, began = Clock(self.log.header), self.session.began
+        found = [(-(1 << 62), clock.wall(began))]
+        for event in self._of(PROCESS_LANE, 0):
+            clock.feed(event)
+            if event.type == "clock" and event.time >= began:
+                found.append((event.time - began, clock.wall(began)))
+            elif event.type == "clock":
+                found[0] = (found[0][0], clock.wall(began))
+        return sorted(found)
+
+    def _of(self, lane: str, session: int) -> Iterator[Event]:
+        try:
+            for event in self.log.events(lane):
+                if event.session == session:
+                    yield event
+        except BadLog:
+            return  # said when its output is read
+
+    @cached_property
+    def commands(self) -> list[Moment]:
+        """Every program that was run."""
+        found: list[Moment] = []
+        for event in self._of(PROCESS_LANE, self.session.number):
+            if event.type == "exec" and len(found) < _MAX_ENTRIES:
+                argv = data(event, "argv")[: _MAX_COMMAND * 4].removesuffix(b"\0").split(b"\0")
+                words = shell_line(tuple(argv)) if argv != [b""] else shell_line((data(event, "filename"),))
+                found.append(Moment(max(event.time - self.session.began, 0), words[:_MAX_COMMAND]))
+        return sorted(found)
+
+    @cached_property
+    def inputs(self) -> list[Moment]:
+        """Every piece of input."""
+        try:
+            events = self.log.events(BYTE_LANE, session=self.session.number)
+            pieces = ordered(events, self.tty.number, IN)
+            return [
+                Moment(max(piece.time - self.session.began, 0), "", piece.data, piece.missing)
+                for piece, _ in zip(pieces, range(_MAX_ENTRIES), strict=False)
+                if piece.data or piece.missing
+            ]
+        except BadLog:
+            return []
+
+    @cached_property
+    def prompts(self) -> list[Moment]:
+        """Where somebody began to type a line: the first input, and the first after each end of a line."""
+        found: list[Moment] = []
+        fresh = True
+        for moment in self.inputs:
+            if fresh:
+                found.append(moment)
+            fresh = bool({*moment.typed} & {*b"\r\n\x03\x04"})
+        return found
+
+    @cached_property
+    def length(self) -> int:
+        """When the last event of the session came."""
+        last = 0
+        for event in self._of(PROCESS_LANE, self.session.number):
+            last = max(last, event.time)
+        blocks = list(self.log.blocks(BYTE_LANE, self.session.number))
+        try:
+            for block in blocks[-1:]:
+                last = max(last, *(e.time for e in block.events if e.session == self.session.number))
+        except (BadLog, TypeError, ValueError):
+            pass
+        return max(last - self.session.began, 0)
+
+    def grown(self) -> None:
+        """Forgets what the log said before it became longer."""
+        for name in ("length", "commands", "inputs", "prompts", "_clocks"):
+            self.__dict__.pop(name, None)
+
+
+def around(moments: list[Moment], at: int) -> int:
+    """How many of `moments` are not after `at`."""
+    return bisect.bisect_right(moments, at, key=lambda moment: moment.at)
