@@ -3,12 +3,11 @@
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from recorder.log.format import PROCESS_LANE
 from replay.errors import NoSuchRecording, NoTerminal, WrongUsage
 from replay.escape import printable, shell_line
 from replay.model import Session, Terminal, Timeline
 from replay.recording import Part, Recording
-from replay.timeline import build
+from replay.terminals import with_terminals
 
 _SHOWN = 20
 
@@ -44,7 +43,7 @@ def find_terminal(recording: Recording, number: int | None, tty: int | None = No
     found = [
         Found(recording.number(part, of.number), part, of, of.terminals[0], _where(recording, timeline, of))
         for part in recording.parts
-        for timeline in [_timeline(part)]
+        for timeline in [with_terminals(part.log)]
         for of in timeline.sessions
         if of.terminals
     ]
@@ -72,18 +71,11 @@ def _session(recording: Recording, number: int) -> tuple[Part, Session]:
     if not place:
         raise no_session(recording, number, recording.sessions())
     part, in_log = place
-    sessions = _timeline(part).sessions
+    sessions = with_terminals(part.log).sessions
     for session in sessions:
         if session.number == in_log:
             return part, session
     raise no_session(recording, number, (recording.number(part, session.number) for session in sessions))
-
-
-def _timeline(part: Part) -> Timeline:
-    timeline = build(part.log, PROCESS_LANE)
-    if not any(session.terminals for session in timeline.sessions):  # what said so may be lost, but not their bytes
-        timeline = build(part.log)
-    return timeline
 
 
 def _where(recording: Recording, timeline: Timeline, session: Session) -> str:
