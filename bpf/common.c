@@ -49,7 +49,7 @@ struct process {
 	u32 target;
 	u32 session; /* 0: the container's own workload */
 	u32 owns_pty; /* 1: it, or who started it, may hold the owner's end of a terminal */
-	u32 reserved;
+	u32 newcomer; /* 1: it has just begun its session, and nobody has looked at its pipes yet */
 };
 
 struct terminal {

@@ -32,6 +32,9 @@ enum event_type {
 	EVENT_TARGET_END = 14, /* a target is gone */
 	EVENT_EXEC_ARGV = 15, /* more of the argv of the exec event before it */
 	EVENT_TARGET_START = 16, /* a target came under watch after the header was written, or more is known of one */
+	EVENT_STREAM_OPEN = 17, /* a session without a terminal has a pipe for its input, output or errors */
+	EVENT_STREAM_DATA = 18, /* bytes that went through such a pipe */
+	EVENT_STREAM_CLOSE = 19, /* a pipe of a session has ended: nothing can come through it any more */
 	EVENT_EXEC_FILE = 24, /* the file that the exec event before it runs */
 	EVENT_EXEC_HASH = 25, /* what was in the file of an exec_file event that did not come with the container's image */
 	EVENT_WARNING = 26, /* something that may be meant to get round the recording, or at somebody else, succeeded or not */
@@ -89,9 +92,14 @@ enum gap_reason {
 };
 
 enum tty_direction {
-	TTY_DIRECTION_NONE = 0, /* no terminal: the gap is in events */
-	TTY_DIRECTION_OUT = 1, /* to the screen */
-	TTY_DIRECTION_IN = 2, /* typed */
+	TTY_DIRECTION_NONE = 0, /* no terminal and no stream: the gap is in events */
+	TTY_DIRECTION_OUT = 1, /* to the screen, or stdout and stderr */
+	TTY_DIRECTION_IN = 2, /* typed, or stdin */
+};
+
+enum stream_flag {
+	STREAM_UNDER_WAY = 1, /* was there before recording started: what went before is not counted */
+	STREAM_READ_SIDE = 2, /* input that was sent before the program ran: taken as the container reads it */
 };
 
 enum target_end_reason {
@@ -249,7 +257,7 @@ struct gap_event {
 	__u64 events; /* how many events are missing */
 	__u64 offset; /* byte of the stream at which the hole begins */
 	__u64 bytes; /* how many bytes of the stream are missing */
-	__u32 tty; /* number of the terminal whose bytes are missing; 0 if the gap is in events */
+	__u32 tty; /* number of the terminal or stream whose bytes are missing; 0 if the gap is in events */
 	__u32 direction; /* enum tty_direction */
 	__u32 reason; /* enum gap_reason */
 	__u32 reserved; /* 0 */
@@ -270,5 +278,33 @@ struct target_start_event {
 	struct event_header h;
 	__u64 cgroup; /* ID of its cgroup; 0 if it was not found */
 	TAIL(about); /* what is known of it: a JSON object with the keys of an entry of the header's targets */
+	__u32 reserved; /* 0 */
+};
+
+struct stream_open_event {
+	struct event_header h;
+	__u64 inode; /* number of the pipe's inode, as in pipe:[N] of /proc/PID/fd */
+	__u32 stream; /* number of the pipe in the recording, counted with the terminals */
+	__u32 fd; /* what it is to the session's first process: 0 stdin, 1 stdout, 2 stderr */
+	__u32 flags; /* enum stream_flag, or-ed */
+	__u32 reserved; /* 0 */
+};
+
+struct stream_data_event {
+	struct event_header h;
+	__u64 offset; /* bytes that went through the pipe before these */
+	__u64 left_out; /* bytes after `data` that are not kept: beyond the limit of a stream, or input is not wanted */
+	__u32 stream; /* number of the pipe */
+	__u32 fd; /* 0 stdin, 1 stdout, 2 stderr */
+	TAIL(data); /* the bytes */
+	__u32 reserved; /* 0 */
+};
+
+struct stream_close_event {
+	struct event_header h;
+	__u64 bytes; /* bytes that went through the pipe in all */
+	__u32 stream; /* number of the pipe */
+	__u32 fd; /* 0 stdin, 1 stdout, 2 stderr */
+	TAIL(sha256); /* of all of them, also those that are not kept; empty if not all of them were seen, bytes */
 	__u32 reserved; /* 0 */
 };

@@ -93,6 +93,7 @@ int raw_exec_session(u64 *ctx)
 			p.session = start_session(task, p.target, pid);
 			if (!p.session)
 				return 0;
+			p.newcomer = 1;
 		}
 		if (processes.update(&pid, &p)) {
 			if (p.session)

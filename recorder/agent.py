@@ -19,11 +19,14 @@ from recorder.log import __version__
 from recorder.log.errors import NotRoot
 from recorder.log.format import BYTE_LANE, PROCESS_LANE
 from recorder.log.writer import LogWriter
+from recorder.pipes import Pipes
 from recorder.ring import Ring
 from recorder.scope import BYTES, MAX_TARGETS, PROCESS, Full, Scope
 from recorder.sessions import Sessions
 from recorder.shed import Shed
 from recorder.spool import Spool
+from recorder.stream_ends import StreamEnds
+from recorder.streams import Streams
 from recorder.targets import Targets
 from recorder.terminals import OWNERLESS_SECONDS, Terminals
 from recorder.totals import Totals
@@ -74,7 +77,8 @@ class Agent:
             loss.Lane(lambda target: self._scope.lost(target, PROCESS)),
             loss.Lane(lambda target: self._scope.lost(target, BYTES)),
         )
-        self._streams = loss.Streams()
+        self._offsets = loss.Streams()
+        self._streams = Streams(config.stream_limit)
         self._realtime_offset = time.time_ns() - monotonic()
         self._sessions = Sessions()
         self._totals = Totals()
@@ -83,6 +87,7 @@ class Agent:
         self._taken_until = 0
         self._hasher = Hasher(self._targets.a_process, lambda time: time + self._realtime_offset)
         self._terminals = Terminals(self._scope, self._sessions)
+        self._stream_ends = StreamEnds(Pipes(self._probes, config.stream_limit), self._sessions)
         self._spool = Spool(spool, config.spool_bytes)
         self._shed = {lane: Shed(lane, self._spool.room) for lane in (PROCESS_LANE, BYTE_LANE)}
         self._started = time.monotonic()
@@ -178,7 +183,8 @@ class Agent:
     def _release(self, until: int, final: bool = False) -> None:
         ready = self._lanes[PROCESS].release(until, final)
         self._put(PROCESS_LANE, ready)
-        self._put(BYTE_LANE, self._streams.check(self._lanes[BYTES].release(until, final)))
+        whole = self._offsets.check(self._lanes[BYTES].release(until, final))
+        self._put(BYTE_LANE, self._streams.keep(whole))
         # By way of the lane, which may hold earlier events back.
         self._lanes[PROCESS].take(self._sessions.finish(until))
         if final:
@@ -195,6 +201,7 @@ class Agent:
         self._spool.check()
         self._spool.acknowledge(self._control.acknowledged)
         self._lanes[BYTES].take(self._terminals.close())
+        self._lanes[BYTES].take(self._stream_ends.close())
         now = monotonic()
         own = self._targets.look(now, self._config.follow)
         if self._targets.open:
@@ -246,6 +253,7 @@ class Agent:
         self._take()
         self._lanes[PROCESS].take(self._hasher.close())
         self._release(monotonic(), final=True)
+        self._put(BYTE_LANE, self._streams.over())
         now = monotonic()
         for target in range(1, min(len(self._targets) + 1, MAX_TARGETS)):
             state = self._scope.state(target)

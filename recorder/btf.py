@@ -11,8 +11,9 @@ from functools import cached_property
 
 from recorder.log.errors import NoBtf
 
-KIND_STRUCT, KIND_UNION, KIND_FUNC = 4, 5, 12  # include/uapi/linux/btf.h
+KIND_STRUCT, KIND_UNION, KIND_ENUM, KIND_FUNC = 4, 5, 6, 12  # include/uapi/linux/btf.h
 _PROG_TYPE_TRACING = 26  # include/uapi/linux/bpf.h
+_ENUMERATOR = struct.Struct("=Ii")  # struct btf_enum
 _FIXED = struct.Struct("=III")  # struct btf_type and struct btf_member are three u32 each
 
 
@@ -74,6 +75,18 @@ class Btf:
                 return None
             type_id, bits = found
         return bits // 8
+
+    def constant(self, enum: str, name: str) -> int | None:
+        """The value of a constant of `enum`, of 32 bits; None if there is no such constant."""
+        type_id = self._find(enum, KIND_ENUM)
+        if type_id <= 0:
+            return None
+        address = self._lib.btf__type_by_id(self._btf, type_id)
+        _, info, _ = _FIXED.unpack(ctypes.string_at(address, 12))
+        for text, value in _ENUMERATOR.iter_unpack(ctypes.string_at(address + 12, 8 * (info & 0xFFFF))):
+            if (self._lib.btf__name_by_offset(self._btf, text) or b"").decode() == name:
+                return int(value)
+        return None
 
     def _find(self, name: str, kind: int) -> int:
         return int(self._lib.btf__find_by_name_kind(self._btf, name.encode(), kind))

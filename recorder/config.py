@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from recorder import ladder, loader, spool
+from recorder import ladder, loader, spool, streams
 from recorder.log import __version__
 from recorder.log.errors import AuditError, OtherProtocol
 
@@ -29,7 +29,8 @@ class Config:
     `idle_client_seconds`: so long it goes on without a client. `linger_seconds`: so long a log that has ended waits
     for one. `gone_seconds`: so long it waits for another target once the last has ended. `follow`: containers
     that come up in the pods of the targets are targets, too. `may_be_gone`: a target that is not there is no fault.
-    `spool_bytes`: of the log, what may wait for clients. `own_spool`: the spool's folder is removed at the end.
+    `spool_bytes`: of the log, what may wait for clients. `stream_limit`: of each pipe, the bytes that are kept.
+    `own_spool`: the spool's folder is removed at the end.
     `probes`: the ways that a kind of probe may take, by its name (recorder/ladder.py); the others may take any.
     """
 
@@ -45,6 +46,7 @@ class Config:
     follow: bool = False
     may_be_gone: bool = False
     spool_bytes: int = spool.LIMIT_BYTES
+    stream_limit: int = streams.LIMIT_BYTES
     own_spool: bool = False
     node: dict[str, Any] = field(default_factory=dict)
     probes: dict[str, tuple[str, ...]] = field(default_factory=dict)
@@ -109,6 +111,7 @@ def parse(text: str) -> Config:
             follow=bool(raw.get("follow", False)),
             may_be_gone=bool(raw.get("may_be_gone", raw.get("follow", False))),
             spool_bytes=int(raw.get("spool_bytes", spool.LIMIT_BYTES)),
+            stream_limit=max(int(raw.get("stream_limit", streams.LIMIT_BYTES)), 0),
             own_spool=bool(raw.get("own_spool", False)),
             node=dict(raw.get("node", {})),
             probes=_probes(raw.get("probes", {})),

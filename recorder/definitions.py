@@ -1,7 +1,8 @@
 """What the C of the probes needs to know of this kernel and machine, as -D flags for the compiler.
 
 `OFF_x_y` in the C is the byte offset of field y in struct x, `SIZE_x` the size of struct x: both come from
-the kernel's own BTF, so that no kernel header is needed.
+the kernel's own BTF, so that no kernel header is needed. `ENUM_x__Y` is
+constant Y of enum x, -1 if the kernel has none.
 """
 
 import os
@@ -11,11 +12,15 @@ from recorder.btf import Btf
 from recorder.log.errors import KernelRefused, NoBtf
 
 _NAME = re.compile(r"\b(OFF|SIZE)_([a-z]\w*)")
+_CONSTANT = re.compile(r"\bENUM_([a-z]\w*)__(\w+)")
 
 # Fields that have moved: where each is, the newest kernels' place first.
 _MOVED = {
     "tty_struct_session": ("tty_struct.ctrl.session", "tty_struct.session"),  # since 5.16
     "dentry_d_name": ("dentry.d_name", "dentry.__d_name"),  # since 6.17
+    "iov_iter_type": ("iov_iter.iter_type", "iov_iter.type"),  # since 5.14
+    "iov_iter_segments": ("iov_iter.__iov", "iov_iter.iov"),  # since 6.4
+    "iov_iter_ubuf": ("iov_iter.ubuf", "iov_iter.iov"),  # since 6.0; before that no iterator is of this type
 }
 
 # Registers of a probed function as words of struct pt_regs, and system calls, by machine.
@@ -27,6 +32,10 @@ _MACHINES: dict[str, dict[str, int | str]] = {
         "RESULT": 10,
         "SYS_READ": 0,
         "SYS_WRITE": 1,
+        "SYS_READV": 19,
+        "SYS_WRITEV": 20,
+        "SYS_SENDFILE": 40,
+        "SYS_SPLICE": 275,
         "SYS_IOCTL": 16,
         "SYS_OPEN": 2,
         "SYS_OPENAT": 257,
@@ -38,6 +47,7 @@ _MACHINES: dict[str, dict[str, int | str]] = {
         "SYSCALL_ARG1": "pt_regs.si",
         "FEXIT_EXECVE": "kretfunc____x64_sys_execve",
         "FEXIT_EXECVEAT": "kretfunc____x64_sys_execveat",
+        "SYSCALL_ARG2": "pt_regs.dx",
     },
     "aarch64": {
         "ARG0": 0,
@@ -45,6 +55,10 @@ _MACHINES: dict[str, dict[str, int | str]] = {
         "RESULT": 0,
         "SYS_READ": 63,
         "SYS_WRITE": 64,
+        "SYS_READV": 65,
+        "SYS_WRITEV": 66,
+        "SYS_SENDFILE": 71,
+        "SYS_SPLICE": 76,
         "SYS_IOCTL": 29,
         "SYS_OPEN": -1,
         "SYS_OPENAT": 56,
@@ -56,6 +70,7 @@ _MACHINES: dict[str, dict[str, int | str]] = {
         "SYSCALL_ARG1": 8,
         "FEXIT_EXECVE": "kretfunc____arm64_sys_execve",
         "FEXIT_EXECVEAT": "kretfunc____arm64_sys_execveat",
+        "SYSCALL_ARG2": 16,
     },
 }
 
@@ -71,6 +86,9 @@ def definitions(btf: Btf, source: str) -> list[str]:
         if found is None:
             raise NoBtf(f"this kernel has no {name}: please report it with the output of uname -a")
         flags.append(f"-D{kind}_{name}={found}")
+    for enum, name in sorted(set(_CONSTANT.findall(source))):
+        constant = btf.constant(enum, name)
+        flags.append(f"-DENUM_{enum}__{name}={-1 if constant is None else constant}")
     machine = os.uname().machine
     if machine not in _MACHINES:
         raise KernelRefused(f"recording is not possible on {machine}: only on x86_64 and aarch64")

@@ -30,6 +30,7 @@ def header(
             "duration": config.duration,
             "sessions": config.sessions,
             "input": config.keep_input,
+            "stream_limit": config.stream_limit,
         },
         "events": events.header_entries(),
         "enums": events.enums(),

@@ -87,7 +87,8 @@ _PTY_FUNCTIONS = ("pty_write", "pty_close", "pty_resize", "tty_do_resize")
 _EXECS = ("execve", "execveat")
 
 # Programs on one tracepoint run in the order in which they were attached.
-EXEC = _at_tracepoint("exec", "sched_process_exec", "raw_exec_session", "raw_exec", "raw_exec_argv", "raw_exec_file")
+_AT_EXEC = ("raw_exec_session", "raw_exec_streams", "raw_exec", "raw_exec_argv", "raw_exec_file")
+EXEC = _at_tracepoint("exec", "sched_process_exec", *_AT_EXEC)
 FORK = _at_tracepoint("fork", "sched_process_fork", "raw_fork")
 EXIT = _at_tracepoint("exit", "sched_process_exit", "raw_exit")
 
@@ -135,7 +136,27 @@ TTY = Kind(
     ),
 )
 
-KINDS = (EXEC, FORK, EXIT, EXEC_FAILED, TTY)
+# fs/pipe.c: what reads and writes pipes has another name since Linux 6.15.
+_PIPE_FUNCTIONS = {"fexit": ("anon_pipe_read", "anon_pipe_write"), "fexit-pipe": ("pipe_read", "pipe_write")}
+
+STREAM = Kind(
+    "stream",
+    (
+        *(
+            Way(
+                name,
+                f"fexit {functions[0]}",
+                ("stream_fexit.c",),
+                tuple(Hook(FEXIT, function, f"kretfunc__{function}") for function in (*functions, "do_splice")),
+            )
+            for name, functions in _PIPE_FUNCTIONS.items()
+        ),
+        Way("syscall", SYS_EXIT, ("stream_syscall.c",), (Hook(RAW_TRACEPOINT, "sys_exit", "raw_stream_sys_exit"),)),
+    ),
+    required=False,
+)
+
+KINDS = (EXEC, FORK, EXIT, EXEC_FAILED, TTY, STREAM)
 """All kinds, in the order in which a log's header names them."""
 
 SOURCES = (
@@ -143,6 +164,7 @@ SOURCES = (
     "process.c",
     "tty.c",
     "session.c",
+    "stream.c",
     "exec.c",
     "exec_file.c",
     "exec_failed.c",
@@ -154,10 +176,12 @@ SOURCES = (
     "tty_kprobe.c",
     "tty_syscall.c",
     "sys_exit.c",
+    "stream_fexit.c",
+    "stream_syscall.c",
 )
 """The files of bpf/ in the order in which they are compiled, as one text."""
 
-_ALWAYS = frozenset(("common.c", "process.c", "tty.c", "session.c", "exec.c", "exec_file.c"))
+_ALWAYS = frozenset(("common.c", "process.c", "tty.c", "session.c", "stream.c", "exec.c", "exec_file.c"))
 
 
 def checked(kind: str, ways: Sequence[str]) -> tuple[str, ...]:

@@ -15,17 +15,23 @@ from recorder.events import Event
 _LAYOUTS = {layout.name: layout for layout in events.layouts().values()}
 _GAP = _LAYOUTS["gap"].type
 _TTY_OUT, _TTY_IN, _TTY_CLOSE = (_LAYOUTS[n].type for n in ("tty_out", "tty_in", "tty_close"))
+_STREAM_DATA, _STREAM_CLOSE = (_LAYOUTS[n].type for n in ("stream_data", "stream_close"))
 _REASON = events.enums()["gap_reason"]
 _DIRECTION = events.enums()["tty_direction"]
 OUT, IN = _DIRECTION["TTY_DIRECTION_OUT"], _DIRECTION["TTY_DIRECTION_IN"]
 
 NO_SEQ = (1 << 64) - 1
-"""`first_seq` of a gap that the kernel made: no event is missing."""
+"""`first_seq` of a gap that the kernel made, where no event is missing; `seq` of an event that it did not number."""
 
 PATIENCE_NS = 1_000_000_000
 """How long a missing number may be one that is still on its way, if the kernel reports no loss."""
 
 _time = itemgetter(1)
+
+
+def way(fd: int) -> int:
+    """The direction in which bytes go through a pipe that is this file descriptor to its session."""
+    return OUT if fd else IN
 
 
 def gap(
@@ -99,6 +105,8 @@ class Lane:
         expected = self._next.get
         for event in ready:
             target, seq = event[3], event[2]
+            if seq == NO_SEQ:
+                event[2] = seq = None
             if seq is None or seq < expected(target, 0):
                 continue
             counts[target] = counts.get(target, 0) + 1
@@ -159,7 +167,7 @@ def _runs(numbers: list[int]) -> list[tuple[int, int]]:
 
 
 class Streams:
-    """Follows the offsets of every terminal."""
+    """Follows the offsets of every terminal and every pipe."""
 
     def __init__(self) -> None:
         self._next: dict[tuple[int, int], int] = {}
@@ -174,6 +182,14 @@ class Streams:
                 key, offset, size = (event[7], OUT), event[6], len(event[8])
             elif kind == _TTY_IN:
                 key, offset, size = (event[7], IN), event[6], event[9] + len(event[10])
+            elif kind == _STREAM_DATA:
+                key, offset, size = (event[8], way(event[9])), event[6], event[7] + len(event[10])
+            elif kind == _STREAM_CLOSE:
+                key = (event[7], way(event[8]))
+                self._hole(out, event, key, event[6])
+                self._next.pop(key, None)
+                out.append(event)
+                continue
             elif kind == _TTY_CLOSE:
                 for direction, total in ((OUT, event[6]), (IN, event[7])):
                     self._hole(out, event, (event[8], direction), total)

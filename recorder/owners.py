@@ -1,4 +1,4 @@
-"""Whether somebody still holds the other end of a terminal, from /proc."""
+"""Whether somebody still holds the other end of a terminal or pipe, from /proc."""
 
 import os
 from pathlib import Path
@@ -24,3 +24,20 @@ def holds_master(pid: int, index: int) -> bool:
         except OSError:  # closed meanwhile
             continue
     return False
+
+
+def pipes(pid: int) -> dict[int, int]:
+    """The anonymous pipes that a process has open: {file descriptor: number of the inode}; none if it is gone."""
+    found: dict[int, int] = {}
+    try:
+        fds = os.listdir(f"/proc/{pid}/fd")
+    except OSError:
+        return found
+    for fd in fds:
+        try:
+            link = os.readlink(f"/proc/{pid}/fd/{fd}")
+        except OSError:  # closed meanwhile
+            continue
+        if link.startswith("pipe:["):
+            found[int(fd)] = int(link[6:-1])
+    return found

@@ -23,6 +23,8 @@ MAPS = (
     "numbers",
     "processes",
     "terminals",
+    "streams",
+    "stream_numbers",
     "process_ring",
     "byte_ring",
 )

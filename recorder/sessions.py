@@ -9,6 +9,7 @@ _LAYOUTS = {layout.name: layout for layout in events.layouts().values()}
 _START, _END, _EXIT, _OPEN, _CLOSE = (
     _LAYOUTS[name].type for name in ("session_start", "session_end", "exit", "tty_open", "tty_close")
 )
+_STREAM_OPEN, _STREAM_CLOSE = (_LAYOUTS[name].type for name in ("stream_open", "stream_close"))
 
 
 @dataclass
@@ -19,6 +20,7 @@ class Session:
     target: int
     root: int
     terminals: set[int] = field(default_factory=set)
+    streams: set[int] = field(default_factory=set)
     exit: tuple[int, int] | None = None
 
 
@@ -45,14 +47,18 @@ class Sessions:
                     session.terminals.add(event[6])
             elif kind == _CLOSE and (session := self.open.get(event[4])):
                 session.terminals.discard(event[8])
+            elif kind == _STREAM_OPEN and (session := self.open.get(event[4])):
+                session.streams.add(event[7])
+            elif kind == _STREAM_CLOSE and (session := self.open.get(event[4])):
+                session.streams.discard(event[7])
 
     def lingering(self) -> list[Session]:
-        """Sessions whose first process has ended while a terminal of theirs is open."""
-        return [s for s in self.open.values() if s.exit and s.terminals]
+        """Sessions whose first process has ended while a terminal or pipe of theirs is open."""
+        return [s for s in self.open.values() if s.exit and (s.terminals or s.streams)]
 
     def finish(self, now: int) -> list[Event]:
         """The session_end events (of time `now`, ns) of the sessions that are over."""
-        over = [s for s in self.open.values() if s.exit and not s.terminals]
+        over = [s for s in self.open.values() if s.exit and not s.terminals and not s.streams]
         told: list[Event] = []
         for session in over:
             assert session.exit

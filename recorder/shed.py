@@ -20,10 +20,11 @@ _MAX_RUNS = 1024  # so many are remembered before they are told, also where ther
 
 _TYPES = {layout.name: number for number, layout in events.layouts().items()}
 _OUT, _IN, _CLOSE = _TYPES["tty_out"], _TYPES["tty_in"], _TYPES["tty_close"]
+_STREAM, _STREAM_CLOSE = _TYPES["stream_data"], _TYPES["stream_close"]
 _OF_PROCESSES = ("exec_argv", "exec", "exec_file", "exec_hash", "exec_failed", "fork", "exit", "warning")
-_GIVE_WAY = {_OUT, _IN, *(_TYPES[name] for name in _OF_PROCESSES)}
+_GIVE_WAY = {_OUT, _IN, _STREAM, *(_TYPES[name] for name in _OF_PROCESSES)}
 
-_Stream = tuple[int, int, int, int]  # target, session, terminal, direction
+_Stream = tuple[int, int, int, int]  # target, session, terminal or pipe, direction
 
 
 @dataclass
@@ -47,6 +48,9 @@ class _Left:
         elif kind == _IN:
             stream = (target, event[4], event[7], loss.IN)
             self.count += _extend(self.streams.setdefault(stream, []), event[6], event[9] + len(event[10]))
+        elif kind == _STREAM:
+            stream = (target, event[4], event[8], loss.way(event[9]))
+            self.count += _extend(self.streams.setdefault(stream, []), event[6], event[7] + len(event[10]))
 
     def gaps(self, now: int) -> Iterator[Event]:
         """The gap events, of time `now` in ns."""
@@ -57,9 +61,10 @@ class _Left:
             yield from _stream_gaps(now, stream, runs)
 
     def closed(self, close: Event) -> Iterator[Event]:
-        """The gap events of a terminal that is closed here: they belong before that."""
+        """The gap events of a terminal or pipe that is closed here: they belong before that."""
+        number = close[8] if close[0] == _CLOSE else close[7]
         for direction in (loss.OUT, loss.IN):
-            stream = (close[3], close[4], close[8], direction)
+            stream = (close[3], close[4], number, direction)
             runs = self.streams.pop(stream, [])
             self.count -= len(runs)
             yield from _stream_gaps(close[1], stream, runs)
@@ -105,7 +110,7 @@ class Shed:
                 if self._left.count > _MAX_RUNS:
                     kept += self.over(event[1])
                 continue
-            if event[0] == _CLOSE:
+            if event[0] in (_CLOSE, _STREAM_CLOSE):
                 kept += self._left.closed(event)
             kept.append(event)
         return kept

@@ -5,6 +5,7 @@ from recorder.events import Event
 
 _LAYOUTS = {layout.name: layout for layout in events.layouts().values()}
 _START, _EXEC, _OUT, _IN, _GAP = (_LAYOUTS[name].type for name in ("session_start", "exec", "tty_out", "tty_in", "gap"))
+_STREAM = _LAYOUTS["stream_data"].type
 
 
 class Totals:
@@ -26,6 +27,8 @@ class Totals:
                 counts["execs"] += 1
             elif kind == _IN:
                 counts["input_bytes"] += event[9] + len(event[10])
+            elif kind == _STREAM:
+                counts["output_bytes" if event[9] else "input_bytes"] += event[7] + len(event[10])
             elif kind == _START:
                 counts["sessions"] += 1
             elif kind == _GAP:

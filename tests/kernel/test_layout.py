@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from recorder import events, scope
+from recorder import events, pipes, scope
 
 ROOT = Path(__file__).parents[2]
 BPF = ROOT / "bpf"
@@ -16,13 +16,17 @@ BPF = ROOT / "bpf"
 MAP_VALUES = {
     "target_state": (("next_seq[0]", "next_seq[1]", "lost[0]", "lost[1]"), scope._STATE),
     "numbers": (("next_session", "next_tty", "host_mount_ns"), scope._NUMBERS),
-    "process": (("target", "session", "owns_pty", "reserved"), scope._PROCESS),
+    "process": (("target", "session", "owns_pty", "newcomer"), scope._PROCESS),
     "terminal": (
         (
             "out_offset", "in_offset", "devpts", "target", "session", "number", "leader", "owner", "index", "rows",
             "cols", "closed", "quiet",
         ),
         scope._TERMINAL,
+    ),
+    "stream": (
+        ("offset", "target", "session", "number", "fd", "owner", "flags", "closed", "reserved"),
+        pipes._STREAM,
     ),
 }  # fmt: skip
 
@@ -33,7 +37,7 @@ def structs(path: Path) -> str:
     return "".join(
         "struct " + part.split("};")[0] + "};\n"
         for part in text.split("\nstruct ")[1:]
-        if "(" not in part.split(" {")[0]
+        if "(" not in part.split(" {")[0] and not part.startswith("stream_buffer")
     )
 
 
@@ -60,7 +64,7 @@ def compiled(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[int, i
         "typedef unsigned char __u8;\ntypedef unsigned short __u16;\n"
         "typedef unsigned int __u32;\ntypedef unsigned long long __u64;\n"
         "typedef __u16 u16;\ntypedef __u32 u32;\ntypedef __u64 u64;\n"
-        f'#include "{BPF / "event.h"}"\n{structs(BPF / "common.c")}\n'
+        f'#include "{BPF / "event.h"}"\n{structs(BPF / "common.c")}{structs(BPF / "stream.c")}\n'
         f"int main(void) {{ {' '.join(lines)} return 0; }}\n"
     )
     # -Wpadded -Werror: the compiler itself says whether there is padding.

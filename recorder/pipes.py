@@ -1,0 +1,58 @@
+"""The pipes of sessions, as the probes know them."""
+
+import struct
+from dataclasses import dataclass
+
+from recorder import bpf
+from recorder.ladder import NONE
+from recorder.loader import Probes
+
+# As in bpf/stream.c; tests/kernel/test_layout.py holds it against the compiler.
+_STREAM = struct.Struct("=QIIIIIIII")
+_U32, _U64 = struct.Struct("=I"), struct.Struct("=Q")
+_FORGOTTEN, _LIMIT, _WATCHED = 1, 2, 3
+"""Places in the array stream_numbers."""
+
+
+@dataclass(frozen=True)
+class Pipe:
+    """An open pipe of a session, `fd` to its first process; `bytes` went through so far."""
+
+    inode: int
+    bytes: int
+    target: int
+    session: int
+    number: int
+    fd: int
+    owner: int
+    closed: bool
+    """Whether the kernel has seen its end and could not tell."""
+
+
+class Pipes:
+    """The maps of pipes. Of each pipe the probes number only what is within its first `limit` bytes."""
+
+    def __init__(self, probes: Probes, limit: int) -> None:
+        self._streams = bpf.Map(probes.maps["streams"], _STREAM.size)
+        self._numbers = bpf.Map(probes.maps["stream_numbers"], _U64.size)
+        self._forgotten = 0
+        self._numbers.update(_U32.pack(_LIMIT), _U64.pack(limit))
+        self._numbers.update(_U32.pack(_WATCHED), _U64.pack(probes.taken["stream"] != NONE))
+
+    def open(self) -> list[Pipe]:
+        """Those that are open."""
+        found = []
+        for key in self._streams.keys(_U64.size):
+            if value := self._streams.lookup(key):
+                size, target, session, number, fd, owner, _, closed, _ = _STREAM.unpack(value)
+                found.append(Pipe(_U64.unpack(key)[0], size, target, session, number, fd, owner, bool(closed)))
+        return found
+
+    def forget(self, pipe: Pipe) -> bool:
+        """Takes a pipe out of the map; False if the kernel has done so already."""
+        if not self._streams.delete(_U64.pack(pipe.inode)):
+            return False
+        # The kernel counts up and down in a word of its own; this one only the recorder writes.
+        self._forgotten += not pipe.closed
+        self._numbers.update(_U32.pack(_FORGOTTEN), _U64.pack(self._forgotten))
+        return True
