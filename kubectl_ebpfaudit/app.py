@@ -29,11 +29,18 @@ VERBS = (
     "export",
     "verify",
     "identify",
+    "delete",
+    "prune",
+    "import",
+    "merge",
     "doctor",
     "completion",
     "version",
 )
-"""Each is the module of that name in `commands`, and in it the function of that name (`list_` for list)."""
+"""Each is the module of that name in `commands`, and in it the function of that name, but for those below."""
+
+_MODULES = {"import": "import_"}
+_FUNCTIONS = {"import": "import_", "list": "list_"}
 
 _UsageError: type[Exception] = typer.BadParameter.__mro__[1]
 """What typer raises for a command line that makes no sense."""
@@ -55,8 +62,8 @@ def command_line(verbs: Iterable[str] = VERBS) -> typer.Typer:
     )
     app.callback()(_common)
     for verb in verbs:
-        module = importlib.import_module(f"kubectl_ebpfaudit.commands.{verb}")
-        app.command(verb, cls=GroupedHelp)(getattr(module, "list_" if verb == "list" else verb))
+        module = importlib.import_module(f"kubectl_ebpfaudit.commands.{_MODULES.get(verb, verb)}")
+        app.command(verb, cls=GroupedHelp)(getattr(module, _FUNCTIONS.get(verb, verb)))
     return app
 
 

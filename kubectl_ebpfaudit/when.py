@@ -1,5 +1,6 @@
 """Times on the command line: a moment, or how long ago."""
 
+import contextlib
 import re
 import time
 
@@ -17,10 +18,10 @@ def age(option: str, value: str) -> int:
     """ns of an age such as 30d, 2w, 12h or 90s. Raises WrongUsage."""
     if found := _DAYS.fullmatch(value):
         return int(found[1]) * _SECONDS_OF[found[2]] * SECOND
-    try:
-        return int(parse_duration(value) * SECOND)
-    except ValueError as error:
-        raise WrongUsage(f"{option} {printable(value)}: give an age such as 30d, 2w, 12h or 90m") from error
+    with contextlib.suppress(ValueError):
+        if not value.isdigit():  # 30 may be meant as days, and something may be deleted for it
+            return int(parse_duration(value) * SECOND)
+    raise WrongUsage(f"{option} {printable(value)}: give an age with its unit, such as 30d, 2w, 12h or 90m")
 
 
 def moment(option: str, value: str | None, now: int | None = None) -> int | None:

@@ -86,6 +86,11 @@ class Log:
         """The end record, None if there is none."""
         return self._chain.end
 
+    @property
+    def last_digest(self) -> bytes:
+        """The SHA-256 of its last whole object, in which all before it are chained."""
+        return self._chain.previous
+
     def refresh(self) -> bool:
         """Reads on where the file has become longer since; gives whether there are more whole objects.
 

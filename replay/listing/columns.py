@@ -19,7 +19,8 @@ class Column(NamedTuple):
     wide: bool = False
 
 
-def _bytes(count: int | None) -> str:
+def readable_bytes(count: int | None) -> str:
+    """Bytes in few characters: 12B, 3.4MiB."""
     if count is None:
         return UNKNOWN
     size = float(count)
@@ -34,7 +35,7 @@ def _lost(of: Entry) -> str:
     events, lost_bytes = of.total("lost_events"), of.total("lost_bytes")
     if events is None and lost_bytes is None:
         return UNKNOWN
-    parts = [f"{events} events"] * bool(events) + [_bytes(lost_bytes)] * bool(lost_bytes)
+    parts = [f"{events} events"] * bool(events) + [readable_bytes(lost_bytes)] * bool(lost_bytes)
     return ", ".join(parts) or "-"
 
 
@@ -70,12 +71,12 @@ COLUMNS: dict[str, Column] = {
     "duration": Column(lambda of: UNKNOWN if of.lasted is None else duration(of.lasted), lambda of: of.lasted),
     "sessions": _total("sessions"),
     "commands": _total("execs"),
-    "output": _total("output_bytes", _bytes),
-    "size": Column(lambda of: _bytes(of.size), lambda of: of.size),
+    "output": _total("output_bytes", readable_bytes),
+    "size": Column(lambda of: readable_bytes(of.size), lambda of: of.size),
     "lost": Column(_lost, lambda of: of.total("lost_bytes")),
     "state": Column(lambda of: of.state, lambda of: STATES.index(of.state)),
     "targets": Column(lambda of: _joined(of.names), lambda of: len(of.names), wide=True),
-    "input": _total("input_bytes", _bytes, wide=True),
+    "input": _total("input_bytes", readable_bytes, wide=True),
     "ended": Column(lambda of: _time(of.ended), lambda of: of.ended, wide=True),
     "node": Column(lambda of: _joined(_nodes(of)), _nodes, wide=True),
     "recording": Column(lambda of: _joined(of.ids, UNKNOWN), lambda of: of.ids, wide=True),
