@@ -48,6 +48,11 @@ def _target(of: Entry) -> str:
     return (printable(names[0]) + (f" +{len(names) - 1}" if len(names) > 1 else "")) if names else NONE
 
 
+def _user(of: Entry) -> str:
+    users = of.users
+    return (printable(users[0]) + (f" +{len(users) - 1}" if len(users) > 1 else "")) if users else "-"
+
+
 def _joined(values: list[str], empty: str = NONE, by: str = ", ") -> str:
     return by.join(printable(value) for value in values if value) or empty
 
@@ -70,6 +75,7 @@ COLUMNS: dict[str, Column] = {
     "started": Column(lambda of: _time(of.started), lambda of: of.started),
     "duration": Column(lambda of: UNKNOWN if of.lasted is None else duration(of.lasted), lambda of: of.lasted),
     "sessions": _total("sessions"),
+    "user": Column(_user, lambda of: of.users or None),
     "commands": _total("execs"),
     "output": _total("output_bytes", readable_bytes),
     "size": Column(lambda of: readable_bytes(of.size), lambda of: of.size),

@@ -83,6 +83,11 @@ class Entry:
         return [target for log in self.logs for target in json.loads(log.targets)]
 
     @property
+    def users(self) -> list[str]:
+        """Who its sessions were."""
+        return list(dict.fromkeys(user for log in self.logs for user in log.users))
+
+    @property
     def namespaces(self) -> set[str]:
         return {name for log in self.logs for name in log.namespaces}
 

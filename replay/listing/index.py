@@ -20,7 +20,7 @@ from replay.listing.summary import Summary, from_values, summarise
 from replay.run import BROKEN
 
 NAME = ".index.json"
-_VERSION = 1
+_VERSION = 2
 _MAX_BYTES = 256 << 20
 
 

@@ -7,9 +7,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from recorder.log.format import SUFFIX
+from replay.who.kept import SUFFIX as WHO
+
+_BESIDE = SUFFIX + WHO
 
 Stamp = list[int]
-"""Size, times of the last change of content and of anything else (ns), and number of a file."""
+"""Size, times of the last change of content and of anything else (ns), and number of a file; of a log also of what is
+kept beside it."""
 
 
 class Found(NamedTuple):
@@ -27,11 +31,13 @@ class Found(NamedTuple):
 
 def scan(folder: Path) -> Iterator[Found]:
     """The recordings in `folder`: files that are named so, and folders that hold one. Raises OSError."""
-    with os.scandir(folder) as places:
+    with os.scandir(folder) as found:
+        places = list(found)
+        beside = {p.name: _stamp(p) for p in places if p.name.endswith(_BESIDE)}
         for place in places:
             is_folder = place.is_dir()
             if not is_folder and place.name.endswith(SUFFIX):
-                yield Found(place.name, False, [(place.name, _stamp(place))])
+                yield Found(place.name, False, [(place.name, _stamp(place) + beside.get(place.name + WHO, []))])
             elif is_folder and (logs := _logs(place.path)) is not None:
                 yield Found(place.name, True, logs)
             elif is_folder and place.name.endswith(SUFFIX):  # it looks like a recording and is none
@@ -41,8 +47,10 @@ def scan(folder: Path) -> Iterator[Found]:
 def _logs(folder: str) -> list[tuple[str, Stamp]] | None:
     """Those of a folder, by name; None if it has none, no logs if that cannot be seen."""
     try:
-        with os.scandir(folder) as places:
-            logs = [(p.name, _stamp(p)) for p in places if p.name.endswith(SUFFIX) and not p.name.startswith(".")]
+        with os.scandir(folder) as found:
+            places = [p for p in found if not p.name.startswith(".")]
+            beside = {p.name: _stamp(p) for p in places if p.name.endswith(_BESIDE)}
+            logs = [(p.name, _stamp(p) + beside.get(p.name + WHO, [])) for p in places if p.name.endswith(SUFFIX)]
     except PermissionError:
         return []
     except OSError:

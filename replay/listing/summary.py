@@ -15,6 +15,7 @@ from replay.fields import node_name
 from replay.glimpse import glimpse
 from replay.run import BROKEN
 from replay.values import target
+from replay.who.kept import users
 
 TOTALS = ("sessions", "execs", "output_bytes", "input_bytes", "lost_events", "lost_bytes")
 COMPLETE, CUT, RECORDING = "complete", "cut", "recording"
@@ -46,6 +47,8 @@ class Summary:
     namespaces: Sequence[str] = ()
     targets: str = "[]"
     """All that is known of its targets, as JSON."""
+    users: Sequence[str] = ()
+    """Who its sessions were, as far as `identify` has found out."""
 
     @property
     def stem(self) -> str:
@@ -56,14 +59,14 @@ class Summary:
         return [getattr(self, name) for name in self.__slots__]
 
 
-_TYPES = [str, int, str, str, str, str, int, int, str, list, list, list, str]
+_TYPES = [str, int, str, str, str, str, int, int, str, list, list, list, str, list]
 
 
 def from_values(values: list[Any]) -> Summary:
     """What `values()` gave. Raises ValueError if it is something else."""
     if list(map(type, values)) != _TYPES or len(values[9]) != len(TOTALS):
         raise ValueError("no summary of a log")
-    if set(map(type, values[9])) != {int} or not set(map(type, (*values[10], *values[11]))) <= {str}:
+    if set(map(type, values[9])) != {int} or not set(map(type, (*values[10], *values[11], *values[13]))) <= {str}:
         raise ValueError("no summary of a log")
     return Summary(*values)
 
@@ -100,4 +103,5 @@ def _summary(path: Path, size: int) -> Summary:
         names=[text(of.name) or f"target {of.number}" for of in seen.targets],
         namespaces=list(dict.fromkeys(text(of.namespace) for of in seen.targets)),
         targets=json.dumps([target(of) for of in seen.targets]),
+        users=list(users(path, header, end)),
     )

@@ -38,6 +38,7 @@ def as_document(entries: Iterable[Entry]) -> list[dict[str, Any]]:
             "problem": text("; ".join(e.problems)) or None,
             "id": e.ids[0] if len(e.ids) == 1 else None,
             "targets": e.targets,
+            "users": e.users,
             "started": None if e.started is None else rfc3339(e.started),
             "duration_seconds": None if e.lasted is None else e.lasted / 1e9,
             "size_bytes": e.size,

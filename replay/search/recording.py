@@ -13,7 +13,8 @@ from replay.search.commands import in_commands
 from replay.search.hit import ARGV, INPUT, OUTPUT, PLACES, SCREEN, Hit
 from replay.search.lines import Found
 from replay.search.pattern import Pattern
-from replay.search.streams import in_input, in_output, on_screen
+from replay.search.screens import on_screen
+from replay.search.streams import in_input, in_output
 from replay.timeline import build
 
 _MOST_SORTED = 10_000

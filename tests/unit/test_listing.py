@@ -122,9 +122,9 @@ def garbled(data: bytes) -> dict[str, bytes]:
         "cut": data[:-9],
         "one byte changed": data[:-50] + b"X" + data[-49:],
         "another version": b"0" + data[1:],
-        "no map": f"1 {hashlib.sha256(b'[1]').hexdigest()}\n".encode() + b"[1]",
-        "deep": f"1 {hashlib.sha256(b'[' * 99999).hexdigest()}\n".encode() + b"[" * 99999,
-        "other types": f"1 {hashlib.sha256(forged).hexdigest()}\n".encode() + forged,
+        "no map": f"2 {hashlib.sha256(b'[1]').hexdigest()}\n".encode() + b"[1]",
+        "deep": f"2 {hashlib.sha256(b'[' * 99999).hexdigest()}\n".encode() + b"[" * 99999,
+        "other types": f"2 {hashlib.sha256(forged).hexdigest()}\n".encode() + forged,
     }
 
 

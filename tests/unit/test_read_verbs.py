@@ -167,6 +167,7 @@ def test_list_shows_each_recording_on_a_line(cli: Cli, log: Path) -> None:
         "STARTED",
         "DURATION",
         "SESSIONS",
+        "USER",
         "COMMANDS",
         "OUTPUT",
         "SIZE",
@@ -176,9 +177,9 @@ def test_list_shows_each_recording_on_a_line(cli: Cli, log: Path) -> None:
     assert [re.sub(r"\S+KiB", "SIZE", row).split() for row in rows] == [
         [
             *["cut", "default/victim/main", "2026-01-02T03:04:05Z"],
-            *["<unknown>", "1", "4", "<unknown>", "SIZE", "<unknown>", "cut"],
+            *["<unknown>", "1", "-", "4", "<unknown>", "SIZE", "<unknown>", "cut"],
         ],
-        ["one", "default/victim/main", "2026-01-02T03:04:05Z", "8s", "1", "4", "62B", "SIZE", "-", "complete"],
+        ["one", "default/victim/main", "2026-01-02T03:04:05Z", "8s", "1", "-", "4", "62B", "SIZE", "-", "complete"],
     ]
     assert cli("list", "-o", "name").text == "cut\none\n"
     assert [e["execs"] for e in json.loads(cli("list", "-o", "json").out)] == [4, 4]
@@ -202,7 +203,7 @@ def test_list_goes_on_after_a_broken_file(cli: Cli, log: Path) -> None:
     os.mkfifo(store / "fifo.ebpfaudit")
     ran = cli("list", "-o", "wide")
     assert ran.code == 0
-    assert {row.split()[0]: row.split()[9] for row in ran.text.splitlines()[1:]} == {
+    assert {row.split()[0]: row.split()[10] for row in ran.text.splitlines()[1:]} == {
         "good": "complete", "empty": "broken", "noise\\x1b[2J": "broken", "folder": "broken", "fifo": "broken"
     }  # fmt: skip
     assert "the file is empty" in ran.text

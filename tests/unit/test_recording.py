@@ -282,7 +282,7 @@ def test_list_shows_a_folder_as_one_line(cli: Cli, folder: Path) -> None:
     path = in_store(folder, "web_20260102T030405Z")
     ran = cli("list")
     assert [" ".join(line.split()) for line in re.sub(r"\S+KiB", "SIZE", ran.text).splitlines()[1:]] == [
-        "web_20260102T030405Z default/pod-a/main +1 2026-01-02T03:04:05Z 16s 4 4 37B SIZE - complete"
+        "web_20260102T030405Z default/pod-a/main +1 2026-01-02T03:04:05Z 16s 4 - 4 37B SIZE - complete"
     ]
     assert cli("list", "-o", "name").text == "web_20260102T030405Z\n"
     content = (path / "a.ebpfaudit").read_bytes()
