@@ -39,6 +39,7 @@ FORMATS = {
         Format("jsonl", "jsonl", "every event, one JSON object a line"),
         Format("asciicast", "asciicast", "a cast for asciinema (version 2)", of_terminal=True),
         Format("asciicast-v3", "asciicast_v3", "the same in version 3", of_terminal=True),
+        Format("text", "text", "what came onto the screen, with times, and the commands", of_terminal=True),
         Format("html", "html", "a report with a player in it, one file for any browser", for_terminal=False),
         Format("ecs", "ecs", "commands and sessions as documents of the Elastic Common Schema, one a line"),
         Format("ocsf", "ocsf", "starts and ends of commands as events of OCSF, one a line"),

@@ -10,7 +10,7 @@ from replay.screen.reel import Item, Reel
 
 _BATCH = 64 << 10
 """Bytes of output."""
-_BATCH_TIME = 50_000_000
+BATCH_TIME = 50_000_000
 """ns. What was on a screen for less than that nobody has seen."""
 
 
@@ -22,14 +22,16 @@ class Change(NamedTuple):
 
     at: int
     lines: list[str]
+    holes: tuple[Item, ...] = ()
+    """Output that is missing before these lines."""
 
 
-def changes(log: Log, session: Session, tty: Terminal) -> Generator[Change, None, None]:
-    """The changes of the screens of terminal `tty`, in order."""
+def changes(log: Log, session: Session, tty: Terminal, span: int = BATCH_TIME) -> Generator[Change, None, None]:
+    """The changes of the screens of terminal `tty`, in order; output within `span` ns makes one."""
     display = Display(tty.rows, tty.cols, scrollback=True)
     try:
         before: list[str] = []
-        for batch in _batches(Reel(log, session, tty.number)):
+        for batch in _batches(Reel(log, session, tty.number), span):
             for item in batch:
                 if item.size:
                     display.resize(*item.size)
@@ -39,19 +41,22 @@ def changes(log: Log, session: Session, tty: Terminal) -> Generator[Change, None
             lines = [line.rstrip() for line in scrolled + screen]
             new = [line for line, old in zip(lines, before, strict=False) if line != old and line]
             new += filter(None, lines[len(before) :])
-            if new:
-                yield Change(batch[-1].time, new)
+            holes = tuple(item for item in batch if item.missing)
+            if new or holes:
+                yield Change(batch[-1].time, new, holes)
             # What scrolls out from now on comes above what is on the screen now.
             before = lines[len(scrolled) :]
     finally:
         display.close()
 
 
-def _batches(items: Reel) -> Iterator[list[Item]]:
+def _batches(items: Reel, span: int) -> Iterator[list[Item]]:
     batch: list[Item] = []
     size = 0
     for item in items:
-        if batch and (size >= _BATCH or item.time > batch[0].time + _BATCH_TIME):
+        if not (item.data or item.size or item.missing):
+            continue
+        if batch and (size >= _BATCH or item.time > batch[0].time + span):
             yield batch
             batch, size = [], 0
         batch.append(item)

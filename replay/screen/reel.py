@@ -30,6 +30,8 @@ class Item(NamedTuple):
     missing: int = 0
     reason: int | str = 0
     size: tuple[int, int] | None = None
+    offset: int = 0
+    """Bytes of output before these."""
 
 
 class Reel:
@@ -51,7 +53,7 @@ class Reel:
         for piece in ordered(self._events(), self._tty, OUT, self._start.offset):
             yield from self._resized()
             self._given_to = piece.offset + piece.size
-            yield Item(self._at(piece.time), piece.data, piece.missing, piece.reason)
+            yield Item(self._at(piece.time), piece.data, piece.missing, piece.reason, offset=piece.offset)
         yield from self._resized()
 
     def place(self) -> Place | None:
