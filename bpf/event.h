@@ -293,7 +293,7 @@ struct stream_open_event {
 struct stream_data_event {
 	struct event_header h;
 	__u64 offset; /* bytes that went through the pipe before these */
-	__u64 left_out; /* bytes after `data` that are not kept: beyond the limit of a stream, or input is not wanted */
+	__u64 left_out; /* bytes that are not kept: beyond the limit of a stream, or input is not wanted; then without data */
 	__u32 stream; /* number of the pipe */
 	__u32 fd; /* 0 stdin, 1 stdout, 2 stderr */
 	TAIL(data); /* the bytes */

@@ -19,6 +19,7 @@ CLIENT_SECONDS = 60.0
 """Seconds without a client after which a recorder ends by itself: so long a connection may be away."""
 
 SPOOL_BYTES = 1 << 30
+STREAM_BYTES = 16 << 20
 
 STOP, GONE = b"stop\n", b"gone\n"
 """End the log; end it since nothing of what is recorded will come back."""
@@ -50,6 +51,7 @@ class Order:
     may_be_gone: bool = False
     spool_bytes: int = SPOOL_BYTES
     probes: dict[str, list[str]] = field(default_factory=dict)
+    stream_limit: int = STREAM_BYTES
 
     def config(self, sysfs: str, own_spool: bool = False) -> str:
         """The recorder's --config. `sysfs` is where it finds the node's /sys.
@@ -70,6 +72,7 @@ class Order:
             "follow": self.follow,
             "may_be_gone": self.may_be_gone,
             "spool_bytes": self.spool_bytes,
+            "stream_limit": self.stream_limit,
             "own_spool": own_spool,
             "node": self.node,
             **({"probes": self.probes} if self.probes else {}),

@@ -35,6 +35,14 @@ class Direction(str, Enum):
     in_ = "in"
 
 
+class Pipe(str, Enum):
+    """The pipes of a session without a terminal."""
+
+    stdin = "stdin"
+    stdout = "stdout"
+    stderr = "stderr"
+
+
 Verbose = Annotated[
     bool,
     typer.Option("-v", "--verbose", help="Say more about an error.", callback=set_verbose, show_default=False),

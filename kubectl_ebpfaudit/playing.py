@@ -19,7 +19,7 @@ from replay.fields import Enums
 from replay.plain import PlainText
 from replay.player.state import Player
 from replay.safe import SafeFilter
-from replay.stream import Piece
+from replay.stream import ON_PURPOSE, Piece
 from replay.terminal import Restorer, untouched_output
 
 _SIGNALS = (signal.SIGTERM, signal.SIGHUP)
@@ -38,14 +38,16 @@ class Stage:
         self._enums = Enums(header)
         self._write, self._tell, self._finish = write, tell, finish
         self.missing = 0
+        self.returns = False
+        """Whether lines end with a newline alone, as what no terminal has gone through does."""
 
     def show(self, piece: Piece) -> None:
         """Shows one piece, or says that it is missing."""
         if piece.missing:
-            self.missing += piece.missing
+            self.missing += piece.missing if piece.reason not in ON_PURPOSE else 0
             self._tell(printable(hole_note(piece, self._enums)))
         else:
-            self._write(piece.data)
+            self._write(piece.data.replace(b"\n", b"\r\n") if self.returns else piece.data)
 
     def __enter__(self) -> "Stage":
         return self

@@ -9,10 +9,11 @@ _UNITS = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "Ki": 1 << 10, "Mi": 1 << 2
 MIN_BYTES, MAX_BYTES = 1 << 20, 1 << 40
 
 
-def parse_bytes(option: str, text: str) -> int:
-    """The size that an option gives, 1Mi to 1024Gi. Raises WrongUsage."""
+def parse_bytes(option: str, text: str, least: int = MIN_BYTES) -> int:
+    """The size that an option gives, 1Mi (or `least`, 0) to 1024Gi. Raises WrongUsage."""
     found = re.fullmatch(r"(\d{1,15})(Ki|Mi|Gi|k|M|G|)", text, re.A)
-    size = int(found[1]) * _UNITS[found[2]] if found else 0
-    if not MIN_BYTES <= size <= MAX_BYTES:
-        raise WrongUsage(f"{option}: '{printable(text)}' is no size from 1Mi to 1024Gi, such as 256Mi")
+    size = int(found[1]) * _UNITS[found[2]] if found else -1
+    if not least <= size <= MAX_BYTES:
+        smallest = "1Mi" if least else "0"
+        raise WrongUsage(f"{option}: '{printable(text)}' is no size from {smallest} to 1024Gi, such as 256Mi")
     return size

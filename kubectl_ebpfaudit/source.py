@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from kubectl_ebpfaudit import local, run
-from kubectl_ebpfaudit.carrier import Carrier, Order, Slow
+from kubectl_ebpfaudit.carrier import STREAM_BYTES, Carrier, Order, Slow
 from kubectl_ebpfaudit.connection import Connection
 from kubectl_ebpfaudit.names import check_name, check_pull_policy
 from replay.errors import WrongUsage
@@ -28,6 +28,7 @@ class Limits:
     client_timeout: float
     spool_size: int
     probes: dict[str, list[str]] = field(default_factory=dict)
+    stream_limit: int = STREAM_BYTES
 
     def order(self, recording: str, detached: bool = False) -> Order:
         """What a recorder is asked to do, its targets apart."""
@@ -41,6 +42,7 @@ class Limits:
             linger_seconds=_DETACHED_LINGER_SECONDS if detached else _LINGER_SECONDS,
             spool_bytes=self.spool_size,
             probes=self.probes,
+            stream_limit=self.stream_limit,
         )
 
 
@@ -106,6 +108,7 @@ class LocalSource(Source):
             linger_seconds=_LOCAL_CLIENT_SECONDS,
             spool_bytes=limits.spool_size,
             probes=limits.probes,
+            stream_limit=limits.stream_limit,
         )
 
     def carriers(self, slow: Slow) -> list[tuple[str, Carrier]]:

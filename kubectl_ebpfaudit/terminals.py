@@ -1,4 +1,4 @@
-"""Chooses the session, and the terminal, that a verb is about."""
+"""Chooses the session, and the terminal or the pipes, that a verb is about."""
 
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -13,7 +13,10 @@ _SHOWN = 20
 
 
 class Found(NamedTuple):
-    """A session, under its number in the recording, with the log that it is in and the terminal it came in on."""
+    """A session, under its number in the recording, with the log that it is in and the terminal it came in on.
+
+    `tty` is number 0 for a session that has pipes, and the number of the pipe if only one of them is meant.
+    """
 
     number: int
     part: Part
@@ -29,30 +32,38 @@ def no_session(recording: Recording, number: int, known: Iterable[int]) -> NoSuc
     return NoSuchRecording(f"{printable(recording.name)} has no session {number}; it has: {some}")
 
 
-def find_terminal(recording: Recording, number: int | None, tty: int | None = None) -> Found:
-    """The session asked for, or the only one that has a terminal; with the terminal it came in on, or the `tty`-th.
+def find_terminal(
+    recording: Recording, number: int | None, tty: int | None = None, pipe: str | None = None
+) -> Found:
+    """The session asked for, or the only one that has a terminal, or else pipes; with the terminal it came in on.
+
+    `tty`: or with its `tty`-th. `pipe`: the one of its pipes that is meant: stdin, stdout or stderr.
 
     Raises NoSuchRecording, NoTerminal, or WrongUsage that lists the sessions if there are several.
     """
     name = printable(recording.name)
     if number is not None:
         part, session = _session(recording, number)
-        if not session.terminals:
-            raise NoTerminal(f"session {number} of {name} has no terminal: `kubectl ebpfaudit show` lists its commands")
-        return _with(Found(number, part, session, session.terminals[0]), tty)
+        if not (own := _way_in(session, pipe)):
+            what = pipe or "terminal"
+            raise NoTerminal(f"session {number} of {name} has no {what}: `kubectl ebpfaudit show` lists its commands")
+        return _with(Found(number, part, session, own), tty)
     found = [
-        Found(recording.number(part, of.number), part, of, of.terminals[0], _where(recording, timeline, of))
+        Found(recording.number(part, of.number), part, of, own, _where(recording, timeline, of))
         for part in recording.parts
         for timeline in [with_terminals(part.log)]
         for of in timeline.sessions
-        if of.terminals
+        if (own := _way_in(of, pipe))
     ]
+    # Probes and copies are many, and have none.
+    found = [one for one in found if one.session.has_terminal] or found
     if not found:
-        raise NoTerminal(f"no session of {name} has a terminal: `kubectl ebpfaudit show` lists what ran")
+        raise NoTerminal(f"no session of {name} has a {pipe or 'terminal'}: `kubectl ebpfaudit show` lists what ran")
     if len(found) > 1:
         found.sort(key=lambda one: one.number)
         known = ", ".join(f"{name}/{of.number} ({shell_line(of.session.argv)[:40]}{of.where})" for of in found[:_SHOWN])
-        raise WrongUsage(f"{name} has {len(found)} sessions with a terminal; say which one: {known}")
+        what = "a terminal" if found[0].session.has_terminal else "output"
+        raise WrongUsage(f"{name} has {len(found)} sessions with {what}; say which one: {known}")
     return _with(found[0], tty)
 
 
@@ -64,6 +75,14 @@ def _with(found: Found, tty: int | None) -> Found:
     if not 1 <= tty <= len(terminals):
         raise NoSuchRecording(f"session {found.number} has no terminal {tty}; it has {len(terminals)}")
     return found._replace(tty=terminals[tty - 1])
+
+
+def _way_in(session: Session, pipe: str | None) -> Terminal | None:
+    if pipe is not None:
+        return next((Terminal(of.number) for of in session.streams if of.name == pipe), None)
+    if session.streams:
+        return Terminal(0)
+    return session.terminals[0] if session.terminals else None
 
 
 def _session(recording: Recording, number: int) -> tuple[Part, Session]:

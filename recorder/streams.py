@@ -71,12 +71,12 @@ class Streams:
         keep = max(self._limit - offset, 0)
         if keep >= len(data):
             yield event
-        elif keep:
-            event[7], event[10] = len(data) - keep, data[:keep]
-            yield event
-        else:
-            event[7], event[10] = len(data), b""
-            yield from _merge(stream, event)
+            return
+        if keep:
+            yield [*event[:10], data[:keep]]
+        rest = [*event[:6], offset + keep, len(data) - keep, *event[8:10], b""]
+        rest[2] = rest[2] if not keep else None
+        yield from _merge(stream, rest)
 
 
 def _merge(stream: _Stream, event: Event) -> Iterator[Event]:

@@ -6,7 +6,7 @@ from recorder.log.format import Header, Target
 from replay.clock import rfc3339
 from replay.escape import text
 from replay.fields import Enums
-from replay.model import Exec, FailedExec, File, Gap, Rights, Session, Timeline, Warned, Watched
+from replay.model import Exec, FailedExec, File, Gap, Rights, Session, Stream, Timeline, Warned, Watched
 from replay.values import argument_list, place, plain, strings
 from replay.values import target as describe
 from replay.warning_report import words
@@ -99,6 +99,17 @@ def watched(of: Watched) -> dict[str, Any]:
     return {**describe(of.target), **times}
 
 
+def _stream(of: Stream) -> dict[str, Any]:
+    """One pipe; of what it carried `left_out_bytes` are not in the recording."""
+    return {
+        "stream": of.number,
+        "name": of.name,
+        "bytes": of.size,
+        "left_out_bytes": of.left_out,
+        "sha256": of.sha256.hex() or None,
+    }
+
+
 def session(of: Session, target: Target | None, enums: Enums) -> dict[str, Any]:
     """One session with all that ran in it."""
     return {
@@ -109,7 +120,7 @@ def session(of: Session, target: Target | None, enums: Enums) -> dict[str, Any]:
         "user": identity_data(of.who) if of.who else None,
         "started": rfc3339(of.started),
         "ended": _time(of.ended),
-        "tty": bool(of.terminals),
+        "tty": of.has_terminal,
         **argument_list("argv", of.argv),
         "exit_code": of.exit_code,
         "signal": of.signal,
@@ -123,6 +134,7 @@ def session(of: Session, target: Target | None, enums: Enums) -> dict[str, Any]:
         "pid": of.pid,
         "host_pid": of.host_pid,
         "terminals": [{"tty": t.number, "pts": t.index, "rows": t.rows, "cols": t.cols} for t in of.terminals],
+        "streams": [_stream(s) for s in of.streams],
         "execs": [_exec(ran, enums) for ran in of.execs],
         "failed_execs": [_failed(failed) for failed in of.failed],
         "gaps": [gap(g) for g in of.gaps],

@@ -12,7 +12,7 @@ from replay.clock import Clock, rfc3339
 from replay.escape import json_line, text
 from replay.fields import Enums, data, number
 from replay.recording import Part, Recording
-from replay.stream import HIDDEN, Piece, ordered
+from replay.stream import HIDDEN, LEFT_OUT, Piece, ordered
 from replay.values import argument_list, plain, strings, target
 
 _ENUMS = {
@@ -26,11 +26,15 @@ _FLAGS = {
     ("exec", "flags"): "exec_flag",
     ("exec_file", "flags"): "file_flag",
     ("session_start", "flags"): "session_flag",
+    ("stream_open", "flags"): "stream_flag",
 }
 
 
 def raw(log: Log, session: int, tty: int, direction: str, missing: Callable[[Piece], None]) -> Iterator[bytes]:
-    """The bytes of one terminal in one direction; each hole is handed to `missing` where it lies."""
+    """The bytes of one terminal or pipe in one direction; each hole is handed to `missing` where it lies.
+
+    `tty` 0: of all pipes of the session.
+    """
     for piece in ordered(log.events(session=session), tty, direction):
         if piece.missing:
             missing(piece)
@@ -40,6 +44,8 @@ def raw(log: Log, session: int, tty: int, direction: str, missing: Callable[[Pie
 
 def hole_note(piece: Piece, enums: Enums) -> str:
     """What is missing in a stream, where and why."""
+    if piece.reason == LEFT_OUT:
+        return f"{piece.missing:,} bytes are not kept, at byte {piece.offset}"
     if piece.reason == HIDDEN:
         return f"{piece.missing:,} bytes typed with echo off are not kept, at byte {piece.offset}"
     reason = piece.reason if isinstance(piece.reason, str) else enums.name("gap_reason", piece.reason)

@@ -28,6 +28,12 @@ class Ledger:
             direction = stream.OUT if event.type == "tty_out" else stream.IN
             if piece := stream.piece_of(event, direction):
                 self._stream(event, direction).add(piece.offset, piece.size, event.time)
+        elif event.session > 0 and event.type == "stream_data":
+            direction = stream.direction_of(event)
+            if piece := stream.piece_of(event, direction):
+                self._stream(event, direction).add(piece.offset, piece.size, event.time)
+        elif event.session > 0 and event.type == "stream_close":
+            self._stream(event, stream.direction_of(event)).close(number(event, "bytes"), event.time)
         elif event.session > 0 and event.type == "tty_close":
             for direction in DIRECTIONS.values():
                 self._stream(event, direction).close(number(event, f"{direction}_bytes"), event.time)
@@ -36,7 +42,7 @@ class Ledger:
         return self._sequences.setdefault((event.target, event.lane), Coverage())
 
     def _stream(self, event: Event, direction: str) -> Coverage:
-        key = (number(event, "tty"), direction)
+        key = (stream.stream_of(event), direction)
         return self._streams.setdefault(key, (Coverage(), event.session))[0]
 
     def _gap(self, event: Event) -> None:

@@ -142,8 +142,27 @@ class Terminal:
 
 
 @dataclass(slots=True)
+class Stream:
+    """A pipe of a session: `fd` 0 is its stdin, 1 its stdout, 2 its stderr.
+
+    `size` bytes went through it, of which `left_out` are not in the recording on purpose. `sha256` is of all of them.
+    """
+
+    number: int
+    fd: int
+    size: int = 0
+    left_out: int = 0
+    sha256: bytes = b""
+
+    @property
+    def name(self) -> str:
+        """stdin, stdout or stderr."""
+        return ("stdin", "stdout", "stderr")[self.fd] if 0 <= self.fd < 3 else f"fd {self.fd}"
+
+
+@dataclass(slots=True)
 class Session:
-    """One entry from outside into a container. Byte counts are of what the recording holds."""
+    """One entry from outside into a container. Byte counts are of what the recording holds, or left out on purpose."""
 
     number: int
     target: int
@@ -157,6 +176,7 @@ class Session:
     exit_code: int | None = None
     signal: int = 0
     terminals: list[Terminal] = field(default_factory=list)
+    streams: list[Stream] = field(default_factory=list)
     execs: list[Exec] = field(default_factory=list)
     failed: list[FailedExec] = field(default_factory=list)
     gaps: list[Gap] = field(default_factory=list)
@@ -175,7 +195,14 @@ class Session:
     @property
     def kind(self) -> str:
         """How it came in, in kubectl's words."""
-        return "exec -it" if self.terminals else "exec"
+        if self.has_terminal:
+            return "exec -it"
+        return "exec -i" if any(stream.fd == 0 for stream in self.streams) else "exec"
+
+    @property
+    def has_terminal(self) -> bool:
+        """Whether it came in on a terminal; one that has pipes may have opened a terminal of its own later."""
+        return bool(self.terminals) and not self.streams
 
     @property
     def argv(self) -> tuple[bytes, ...]:

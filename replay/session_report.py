@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from recorder.log.format import Target
 from replay.clock import duration, time_of_day, to_second
 from replay.escape import printable, shell_line
-from replay.model import Exec, FailedExec, Session, Terminal
+from replay.model import Exec, FailedExec, Session, Stream, Terminal
 from replay.table import columns
 from replay.who.words import in_words
 from replay.words import count, gap_note, lost, pairs
@@ -77,9 +77,16 @@ def _summary(shown: Shown) -> str:
             ("Terminal", "; ".join(sizes) or "none"),
             ("Output", count(session.output_bytes, "byte") if session.terminals else ""),
             ("Input", count(session.input_bytes, "byte") + hidden if session.terminals else ""),
+            *((pipe.name.capitalize(), _carried(pipe)) for pipe in session.streams),
             ("Lost", lost(session.lost_events, session.lost_bytes)),
         ]
     )
+
+
+def _carried(pipe: Stream) -> str:
+    left_out = f", {pipe.left_out:,} of them not kept" if pipe.left_out else ""
+    digest = f", SHA-256 {pipe.sha256.hex()}" if pipe.sha256 and pipe.size else ""
+    return count(pipe.size, "byte") + left_out + digest
 
 
 def command(ran: Exec) -> str:

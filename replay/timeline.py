@@ -11,7 +11,7 @@ from replay import exec_file, stream
 from replay.clock import Clock
 from replay.fields import Enums, data, number
 from replay.loss import DIRECTIONS, Ledger
-from replay.model import SESSION_UNDER_WAY, Exec, FailedExec, Gap, Session, Terminal, Timeline
+from replay.model import SESSION_UNDER_WAY, Exec, FailedExec, Gap, Session, Stream, Terminal, Timeline
 from replay.targets import Targets
 from replay.warnings import Warnings
 from replay.who import kept
@@ -29,6 +29,10 @@ _OF_NO_SESSION = ("gap", "target_start", "target_end")
 
 _MAX_ARGV = 8 << 20
 """Bytes; Linux takes no more than 6 MiB (fs/exec.c, three quarters of _STK_LIM)."""
+
+
+_MAX_DIGEST = 64
+"""Bytes."""
 
 
 @dataclass(slots=True)
@@ -74,6 +78,7 @@ class _Builder:
         self._files = exec_file.Files(self.enums)
         self._warnings = Warnings(self.enums)
         self._terminals: dict[int, Terminal] = {}
+        self._streams: dict[int, Stream] = {}
         self._ledger = Ledger()
         self._memory = memory
         self._handlers = {
@@ -91,6 +96,9 @@ class _Builder:
             "tty_resize": self._tty_resize,
             "tty_out": self._tty_bytes,
             "tty_in": self._tty_bytes,
+            "stream_open": self._stream,
+            "stream_data": self._stream_data,
+            "stream_close": self._stream_close,
             "gap": self._gap,
             "target_start": self._target,
             "target_end": self._target,
@@ -254,6 +262,30 @@ class _Builder:
         else:
             session.input_bytes += len(piece.data)
             session.hidden_bytes += piece.missing
+
+    def _stream(self, event: Event) -> Stream:
+        pipe = self._streams.get(number(event, "stream"))
+        if not pipe:
+            self._keep()
+            pipe = self._streams[number(event, "stream")] = Stream(number(event, "stream"), number(event, "fd"))
+            self._session(event).streams.append(pipe)
+        return pipe
+
+    def _stream_data(self, event: Event) -> None:
+        pipe, session = self._stream(event), self._session(event)
+        piece = stream.piece_of(event, stream.direction_of(event))
+        if not piece:
+            return
+        pipe.size = max(pipe.size, piece.offset + piece.size)
+        pipe.left_out += piece.missing
+        if pipe.fd:
+            session.output_bytes += piece.size
+        else:
+            session.input_bytes += piece.size
+
+    def _stream_close(self, event: Event) -> None:
+        pipe = self._stream(event)
+        pipe.size, pipe.sha256 = max(number(event, "bytes"), 0), data(event, "sha256")[:_MAX_DIGEST]
 
     def _gap(self, event: Event) -> None:
         self._add_gap(

@@ -39,7 +39,8 @@ def verify(log: Log) -> Verdict:
         verdict.findings += [(DAMAGED, text) for text in _contradictions(timeline, end.totals)]
     gaps = [("", gap) for gap in timeline.gaps]
     gaps += [(f"session {s.number}: ", gap) for s in timeline.sessions for gap in s.gaps]
-    verdict.findings += [(LOSSY, where + _gap(gap)) for where, gap in gaps if _tells_of_loss(gap)]
+    pipes = {pipe.number: pipe.name for s in timeline.sessions for pipe in s.streams}
+    verdict.findings += [(LOSSY, where + _gap(gap, pipes)) for where, gap in gaps if _tells_of_loss(gap)]
     if end and end.lost and not gaps:
         events, lost_bytes = end.totals.get("lost_events", 0), end.totals.get("lost_bytes", 0)
         verdict.findings.append(
@@ -59,8 +60,9 @@ def _contradictions(timeline: Timeline, totals: dict[str, Any]) -> list[str]:
     return []
 
 
-def _gap(gap: Gap) -> str:
+def _gap(gap: Gap, pipes: dict[int, str]) -> str:
     note = gap_note(gap).removeprefix("!! ")
-    where = f" at byte {gap.offset} of terminal {gap.tty}" if gap.direction else ""
+    stream = pipes.get(gap.tty) or f"terminal {gap.tty}"
+    where = f" at byte {gap.offset} of {stream}" if gap.direction else ""
     hint = ": no gap event speaks of it" if gap.reason == UNEXPLAINED else ""
     return f"{note}{where}{hint}"

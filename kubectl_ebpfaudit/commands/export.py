@@ -11,7 +11,7 @@ import typer
 
 from kubectl_ebpfaudit import store
 from kubectl_ebpfaudit.complaints import complain, warn_of_strangers
-from kubectl_ebpfaudit.options import Direction, RecordingOrSession, Verbose
+from kubectl_ebpfaudit.options import Direction, Pipe, RecordingOrSession, Verbose
 from kubectl_ebpfaudit.output import LogFile
 from kubectl_ebpfaudit.printing import emit, note
 from kubectl_ebpfaudit.terminals import find_terminal, no_session
@@ -23,7 +23,7 @@ from replay.exports.job import Job, Screen
 from replay.fields import Enums
 from replay.recording import Recording as Found
 from replay.recording import opened
-from replay.stream import HIDDEN, Piece
+from replay.stream import ON_PURPOSE, Piece
 
 Write = Callable[[bytes], None]
 Sink = AbstractContextManager[Write]
@@ -54,6 +54,14 @@ def export(
         Table | None,
         typer.Option("--table", help="With parquet: commands (the default) or sessions.", show_default=False),
     ] = None,
+    stream: Annotated[
+        Pipe | None,
+        typer.Option(
+            "--stream",
+            help="With raw, of a session without a terminal: that one only. [default: stdout and stderr]",
+            show_default=False,
+        ),
+    ] = None,
     write: Annotated[
         Path | None,
         typer.Option(
@@ -69,8 +77,8 @@ def export(
 ) -> None:
     """Write a recording, or a session of it, in a form that other programs read.
 
-    raw and the asciicasts are of one terminal, the others of all events. What could do harm to a terminal, or is no
-    text, is not printed on one.
+    raw and the asciicasts are of one terminal, or of the pipes of a session without one; the others are of all
+    events. What could do harm to a terminal, or is no text, is not printed on one.
 
     Bytes that the recording lacks are named on stderr, and the exit code is then 3. The events of a run over
     several nodes come in order of wall-clock time, each with the log and the node it is from.
@@ -86,6 +94,8 @@ def export(
         raise WrongUsage("--direction goes with --format raw only")
     if table and form != "parquet":
         raise WrongUsage("--table goes with --format parquet only")
+    if stream and (form != "raw" or direction):
+        raise WrongUsage("--stream goes with --format raw only, and without --direction")
     if force and not write:
         raise WrongUsage("--force goes with -w FILE only")
     if write is None and not chosen.for_terminal and sys.stdout.isatty():
@@ -96,7 +106,7 @@ def export(
             raise WrongUsage(f"{printable(str(write))} is the recording itself: name another file with -w")
         warn_of_strangers(found)
         if chosen.of_terminal:
-            _export_terminal(chosen, found, wanted.session, direction or Direction.out, _sink(write, force))
+            _export_terminal(chosen, found, wanted.session, direction or Direction.out, stream, _sink(write, force))
         else:
             _export_events(chosen, found, wanted.session, (table or Table.commands).value, _sink(write, force))
 
@@ -115,21 +125,26 @@ def _sink(write: Path | None, force: bool) -> Iterator[Write]:
         yield file.append
 
 
-def _export_terminal(form: Format, found: Found, session: int | None, direction: Direction, sink: Sink) -> None:
-    """Exports the terminal of the session, and says what is missing in it."""
-    chosen = find_terminal(found, session)
+def _export_terminal(
+    form: Format, found: Found, session: int | None, direction: Direction, stream: Pipe | None, sink: Sink
+) -> None:
+    """Exports the terminal or the pipes of the session, and says what is missing in it."""
+    chosen = find_terminal(found, session, pipe=stream and stream.value)
+    if stream == Pipe.stdin:
+        direction = Direction.in_
     screen = Screen(chosen.number, chosen.part, chosen.session, chosen.tty)
     enums, missing = Enums(screen.log.header), 0
 
     def tell(piece: Piece) -> None:
         nonlocal missing
-        note(f"{'note' if piece.reason == HIDDEN else 'warning'}: {hole_note(piece, enums)}")
-        if piece.reason != HIDDEN:
+        note(f"{'note' if piece.reason in ON_PURPOSE else 'warning'}: {hole_note(piece, enums)}")
+        if piece.reason not in ON_PURPOSE:
             missing += piece.missing
 
     job = Job(found, screen=screen, direction=direction.value, missing=tell)
     if not _write(form, job, sink):
-        note(f"note: session {chosen.number} has no {direction.value}put: nothing is exported")
+        what = stream.value if stream else f"{direction.value}put"
+        note(f"note: session {chosen.number} has no {what}: nothing is exported")
     lacking = f"{missing:,} bytes are missing in what was exported" if missing else ""
     complain(found, "is exported", lacking, only=chosen.part)
 

@@ -102,7 +102,7 @@ def record(
         bool,
         typer.Option("--detach", help="Leave the recorders running, and print their names; attach fetches their logs."),
     ] = False,
-    no_input: Annotated[bool, typer.Option("--no-input", help="Do not keep what is typed.")] = False,
+    no_input: Annotated[bool, typer.Option("--no-input", help="Do not keep what is typed, nor stdin.")] = False,
     quiet: Annotated[
         bool, typer.Option("-q", "--quiet", help="Say nothing while recording, nor what was recorded.")
     ] = False,
@@ -166,6 +166,14 @@ def record(
             help="How much of a log may wait at the recorder, such as 256Mi.",
         ),
     ] = "1Gi",
+    stream_limit: Annotated[
+        str,
+        typer.Option(
+            "--stream-limit",
+            metavar="SIZE",
+            help="How much to keep of each pipe of a session without a terminal; of the rest count and SHA-256.",
+        ),
+    ] = "16Mi",
     memory_limit: Annotated[
         str | None,
         typer.Option(
@@ -233,6 +241,7 @@ def record(
         seconds("--client-timeout", client_timeout),
         parse_bytes("--spool-size", spool_size),
         {} if probes == LIST else parse(probes),
+        parse_bytes("--stream-limit", stream_limit, least=0),
     )
     with Signals() as signals:
         with signals.interruptible():

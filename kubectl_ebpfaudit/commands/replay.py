@@ -74,7 +74,7 @@ def replay(
     raw: Annotated[bool, typer.Option("--raw", help="Pass everything, also what could harm your terminal.")] = False,
     verbose: Verbose = False,
 ) -> None:
-    """Play what a session showed on its terminal, with keys: h shows them, q quits.
+    """Play what a session showed on its terminal, or printed without one, with keys: h shows them, q quits.
 
     Only what draws reaches your terminal: titles, clipboard, links and queries that a program in the
     container sent are dropped. If stdout is no terminal, plain text comes out. Bytes that the recording lacks
@@ -101,9 +101,11 @@ def replay(
         end = _offset("--to", to, log, session)
         if end is not None and end < start:
             raise WrongUsage("--to is before --from")
-        if at is not None and not raw:
+        # What no terminal has gone through has no screen.
+        on_screen = chosen.tty.number > 0
+        if at is not None and not raw and on_screen:
             missing = playing.show_screen(chosen, _offset("--at", at, log, session) or 0, on_terminal)
-        elif not raw and console.is_usable():
+        elif not raw and console.is_usable() and on_screen:
             story = Story(log, session, chosen.tty, chosen.number, terminals=len(session.terminals))
             limit = DEFAULT_IDLE if idle is None else idle
             player = Player(story, factor, limit, follow, end, start if not follow else story.length)
@@ -115,6 +117,7 @@ def replay(
             if idle is not None:
                 dues = pace.limit_idle(dues, idle)
             with playing.stage(log, raw, on_terminal) as stage:
+                stage.returns = on_terminal and not on_screen
                 pace.play(pace.accelerate(dues, factor), stage.show)
             missing = stage.missing
         lacking = f"{missing:,} bytes of the output are missing" if missing else ""

@@ -65,13 +65,19 @@ class LogBuilder:
         unknown = fields.keys() - own.keys() - {"seq", "target"}
         if unknown:
             raise TypeError(f"{name} has no field {', '.join(sorted(unknown))}")
-        lane = BYTE_LANE if name.startswith("tty_") or own.get("direction") or fields.get("direction") else PROCESS_LANE
+        lane = (
+            BYTE_LANE
+            if name.startswith(("tty_", "stream_")) or own.get("direction") or fields.get("direction")
+            else PROCESS_LANE
+        )
         counter = fields.get("target", 1), lane
         seq = fields["seq"] if "seq" in fields else self._seq[counter]
         self._seq[counter] += "seq" not in fields
         own |= {k: v for k, v in fields.items() if k in own}
         if name in ("tty_out", "tty_in"):
             self._stream(name, own, fields)
+        elif name == "stream_data":
+            self._pipe(own, fields)
         if name == "exec" and not fields.get("argv_total"):
             own["argv_total"] = len(own["argv"])
         self._count(name, own)
@@ -99,12 +105,20 @@ class LogBuilder:
             own["offset"] = self._offsets.get(key, 0)
         self._offsets[key] = own["offset"] + len(own["data"]) + own.get("hidden", 0)
 
+    def _pipe(self, own: dict[str, Any], given: dict[str, Any]) -> None:
+        key = (own["stream"], "stream")
+        if "offset" not in given:
+            own["offset"] = self._offsets.get(key, 0)
+        self._offsets[key] = own["offset"] + len(own["data"]) + own["left_out"]
+
     def _count(self, name: str, own: dict[str, Any]) -> None:
         totals = self.totals
         totals["sessions"] += name == "session_start"
         totals["execs"] += name == "exec"
         totals["output_bytes"] += len(own["data"]) if name == "tty_out" else 0
         totals["input_bytes"] += len(own["data"]) if name == "tty_in" else 0
+        if name == "stream_data":
+            totals["output_bytes" if own["fd"] else "input_bytes"] += len(own["data"]) + own["left_out"]
         if name == "gap":
             totals["lost_events"] += own["events"]
             totals["lost_bytes"] += own["bytes"]
