@@ -70,6 +70,7 @@ struct terminal {
 
 BPF_F_TABLE("array", u32, struct target_state, target_states, MAX_TARGETS, BPF_F_MMAPABLE);
 BPF_HASH(targets, u64, u32, MAX_TARGETS); /* cgroup ID -> number of the target */
+BPF_HASH(mount_namespaces, u64, u32, MAX_TARGETS); /* inode number -> number of the target */
 BPF_ARRAY(levels, u32, MAX_LEVELS); /* depths of the targets' cgroups; 0 ends the list */
 BPF_ARRAY(numbers, struct numbers, 1);
 BPF_HASH(processes, u32, struct process, MAX_PROCESSES); /* host process ID -> whose it is */

@@ -79,6 +79,7 @@ enum warning_kind {
 
 enum session_flag {
 	SESSION_UNDER_WAY = 1, /* was already running when recording started */
+	SESSION_FROM_NODE = 2, /* its first process is in the container's mount namespace, and not in its cgroup: nsenter on the node */
 };
 
 enum gap_reason {

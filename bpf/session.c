@@ -28,7 +28,7 @@ static __always_inline bool inherited_session(void *task, u32 target, u32 *sessi
 }
 
 /* Begins a session with the current process; its number, or 0. */
-static __always_inline u32 start_session(void *task, u32 target, u32 pid)
+static __always_inline u32 start_session(void *task, u32 target, u32 pid, u32 flags)
 {
 	struct session_start_event e = {};
 	struct target_state *state;
@@ -44,8 +44,29 @@ static __always_inline u32 start_session(void *task, u32 target, u32 pid)
 		return 0;
 	e.start_time = start_time(task);
 	e.ns_pid = pid_at_level(task, pid_level(task));
+	e.flags = flags;
 	put_process_event(state, &e, sizeof(e));
 	return session;
+}
+
+static __always_inline u64 mount_namespace(void *task)
+{
+	void *nsproxy = NULL, *mount_ns = NULL;
+	u32 inum = 0;
+
+	READ(nsproxy, task, OFF_task_struct_nsproxy);
+	READ(mount_ns, nsproxy, OFF_nsproxy_mnt_ns);
+	READ(inum, mount_ns, OFF_mnt_namespace_ns + OFF_ns_common_inum);
+	return inum;
+}
+
+/* The target whose mount namespace the current task has joined without its cgroup; else 0. */
+static __always_inline u32 target_by_mounts(void *task)
+{
+	u64 inum = mount_namespace(task);
+	u32 *target = mount_namespaces.lookup(&inum);
+
+	return target ? *target : 0;
 }
 
 /*
@@ -55,18 +76,13 @@ static __always_inline u32 start_session(void *task, u32 target, u32 pid)
  */
 static __always_inline bool in_host_mounts(void *task)
 {
-	void *nsproxy = NULL, *mount_ns = NULL;
 	struct numbers *n;
 	int zero = 0;
-	u32 inum = 0;
 
 	n = numbers.lookup(&zero);
 	if (!n || !n->host_mount_ns)
 		return false;
-	READ(nsproxy, task, OFF_task_struct_nsproxy);
-	READ(mount_ns, nsproxy, OFF_nsproxy_mnt_ns);
-	READ(inum, mount_ns, OFF_mnt_namespace_ns + OFF_ns_common_inum);
-	return inum == n->host_mount_ns;
+	return mount_namespace(task) == n->host_mount_ns;
 }
 
 /* sched_process_exec(task, old_pid, bprm) */
@@ -74,23 +90,27 @@ int raw_exec_session(u64 *ctx)
 {
 	u32 pid = current_tgid();
 	struct process *known = processes.lookup(&pid);
+	void *task = (void *)bpf_get_current_task();
 	struct process p = {};
+	u32 flags = 0;
 
 	if (known) {
 		p = *known;
 	} else {
 		p.target = current_target();
+		if (!p.target) {
+			p.target = target_by_mounts(task);
+			flags = SESSION_FROM_NODE;
+		}
 		if (!p.target)
 			return 0;
 	}
-
-	void *task = (void *)bpf_get_current_task();
 
 	if (!known && in_host_mounts(task))
 		return 0;
 	if (!known) {
 		if (!inherited_session(task, p.target, &p.session)) {
-			p.session = start_session(task, p.target, pid);
+			p.session = start_session(task, p.target, pid, flags);
 			if (!p.session)
 				return 0;
 			p.newcomer = 1;

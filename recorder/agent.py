@@ -19,6 +19,7 @@ from recorder.log import __version__
 from recorder.log.errors import NotRoot
 from recorder.log.format import BYTE_LANE, PROCESS_LANE
 from recorder.log.writer import LogWriter
+from recorder.mounts import Mounts
 from recorder.pipes import Pipes
 from recorder.ring import Ring
 from recorder.scope import BYTES, MAX_TARGETS, PROCESS, Full, Scope
@@ -97,6 +98,8 @@ class Agent:
             entries, under_way = self._targets.first(config.targets, config.may_be_gone, now)
         except Full as error:
             raise BadConfig("more containers, or at more depths of cgroups, than one recorder can watch") from error
+        self._mounts = Mounts(self._probes)
+        self._mounts.follow(self._targets.watched)
         self._writer = LogWriter(
             self._spool.write, header(config, entries, self._probes.taken, now, now + self._realtime_offset)
         )
@@ -204,6 +207,7 @@ class Agent:
         self._lanes[BYTES].take(self._stream_ends.close())
         now = monotonic()
         own = self._targets.look(now, self._config.follow)
+        self._mounts.follow(self._targets.watched)
         if self._targets.open:
             self._all_gone_since = None
         elif self._all_gone_since is None:

@@ -25,6 +25,11 @@ class Target:
     levels: tuple[int, ...]
     about: dict[str, Any] = field(default_factory=dict)
 
+    @property
+    def is_entered(self) -> bool:
+        """Whether its own first process is a session: an ephemeral container is there to enter a pod."""
+        return self.about.get("kind") == "ephemeral"
+
     def pids(self) -> set[int]:
         """Host process IDs in the cgroup and those below it; none if it is gone."""
         found: set[int] = set()

@@ -19,6 +19,7 @@ BPF_DIR = Path(__file__).parent.parent / "bpf"
 MAPS = (
     "target_states",
     "targets",
+    "mount_namespaces",
     "levels",
     "numbers",
     "processes",

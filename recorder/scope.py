@@ -117,23 +117,42 @@ class Scope:
         being_made = bool(running) and running[0][0].is_runtime
         for i, tree in enumerate(running):
             session = known.get(tree[0].pid)
-            if session is None and (i == 0 or (being_made and tree[0].is_runtime)):
+            if session is None and not target.is_entered and (i == 0 or (being_made and tree[0].is_runtime)):
                 session = 0  # the container's own workload
             if session is None and tree[0].is_runtime:
                 continue  # on its way in for a session, which begins, for the probes, with what it runs in the end
             told += self._adopt(number, session, tree, known, now)
         return told
 
+    def enter(self, number: int, target: Target, now: int) -> list[Event]:
+        """Makes a session of the workload of a target that was not known to be `is_entered` yet; its events."""
+        known: dict[int, int] = {}
+        told: list[Event] = []
+        for _ in range(2):  # what starts meanwhile is found by the second look
+            for tree in trees(target.pids())[:1]:
+                told += self._adopt(number, known.get(tree[0].pid), tree, known, now, workload_too=True)
+        return told
+
     def _adopt(
-        self, target: int, session: int | None, tree: list[Process], known: dict[int, int], now: int
+        self,
+        target: int,
+        session: int | None,
+        tree: list[Process],
+        known: dict[int, int],
+        now: int,
+        workload_too: bool = False,
     ) -> list[Event]:
-        """Takes the processes of a tree that nobody knows into the session; None: into a new one."""
+        """Takes the processes of a tree that nobody knows into the session; None: into a new one.
+
+        `workload_too`: also those that are known as the container's own workload.
+        """
         told: list[Event] = []
         for process in tree:
             key = _U32.pack(process.pid)
             if process.pid in known:
                 continue
-            if found := self._processes.lookup(key):  # by the kernel, meanwhile
+            found = self._processes.lookup(key)
+            if found and not (workload_too and _PROCESS.unpack(found)[1] == 0):  # by the kernel, meanwhile
                 if session is None:
                     session = _PROCESS.unpack(found)[1]
                 continue

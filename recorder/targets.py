@@ -38,6 +38,11 @@ class Targets:
         return len(self._all)
 
     @property
+    def watched(self) -> dict[int, Target]:
+        """Those that are there still, by number."""
+        return {number: self._target(number) for number in self._open}
+
+    @property
     def open(self) -> int:
         """How many are there still."""
         return len(self._open)
@@ -81,10 +86,14 @@ class Targets:
         return self._watch(target, now) if target.populated() else self._gone_already(about, now)
 
     def _describe(self, number: int, target: Target, now: int) -> list[Event]:
-        if self._all[number - 1] == target:  # a client that comes back says all that it knows once more
+        known = self._all[number - 1]
+        if known == target:  # a client that comes back says all that it knows once more
             return []
         self._all[number - 1] = target
-        return [_started(number, target, now)]
+        told = [_started(number, target, now)]
+        if target.is_entered and not (known and known.is_entered) and number in self._open:
+            told += self._scope.enter(number, target, now)
+        return told
 
     def _gone_already(self, about: dict[str, Any], now: int) -> list[Event]:
         """Describes a container that has ended before anybody could say what it was; or one never seen."""

@@ -8,6 +8,7 @@ from recorder.log.reader import Damage
 from replay.who.identity import Identity
 
 SESSION_UNDER_WAY = 1
+SESSION_FROM_NODE = 2
 
 
 @dataclass(slots=True, eq=False)
@@ -172,6 +173,11 @@ class Session:
     began: int
     """Time of its first event, ns of CLOCK_MONOTONIC."""
     under_way: bool = False
+    from_node: bool = False
+    """Whether it entered beside the container's cgroup, as nsenter on the node does."""
+    told_kind: str = ""
+    is_probe: bool = False
+    """Whether it is one of the pod's probes or hooks."""
     ended: int | None = None
     exit_code: int | None = None
     signal: int = 0
@@ -195,6 +201,8 @@ class Session:
     @property
     def kind(self) -> str:
         """How it came in, in kubectl's words."""
+        if self.told_kind:
+            return self.told_kind
         if self.has_terminal:
             return "exec -it"
         return "exec -i" if any(stream.fd == 0 for stream in self.streams) else "exec"

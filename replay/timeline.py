@@ -10,8 +10,19 @@ from recorder.log.reader import Damage, Log
 from replay import exec_file, stream
 from replay.clock import Clock
 from replay.fields import Enums, data, number
+from replay.kinds import name_all
 from replay.loss import DIRECTIONS, Ledger
-from replay.model import SESSION_UNDER_WAY, Exec, FailedExec, Gap, Session, Stream, Terminal, Timeline
+from replay.model import (
+    SESSION_FROM_NODE,
+    SESSION_UNDER_WAY,
+    Exec,
+    FailedExec,
+    Gap,
+    Session,
+    Stream,
+    Terminal,
+    Timeline,
+)
 from replay.targets import Targets
 from replay.warnings import Warnings
 from replay.who import kept
@@ -133,6 +144,7 @@ class _Builder:
     def _session_start(self, event: Event) -> None:
         session = self._session(event)
         session.host_pid, session.pid = event.pid, number(event, "ns_pid")
+        session.from_node = bool(number(event, "flags") & SESSION_FROM_NODE)
         if number(event, "flags") & SESSION_UNDER_WAY:
             session.under_way = True
             if created := number(event, "start_time"):
@@ -347,6 +359,7 @@ def build(log: Log, lane: str | None = None, memory: Memory | None = None) -> Ti
         builder.take(event)
     if builder.is_whole:
         builder.close()
+    name_all(builder.sessions.values(), builder.targets.known, log.header.version)
     last = builder.clock.wall(builder.last or log.header.monotonic)
     known = kept.load(log.path, log.header, log.end)
     for session in builder.sessions.values():

@@ -20,8 +20,9 @@ _LISTS = (
 class Container:
     """A container that runs or ran. `target` is for the recorder, which writes it into the log.
 
-    Its keys are all texts but `labels`: container_id (without containerd://), namespace, pod, container, kind (app,
-    init, sidecar or ephemeral), pod_uid, image, image_id, labels, owner (Deployment/web), service_account, node.
+    Its keys are all texts but `labels` and `probes`: container_id (without containerd://), namespace, pod, container,
+    kind (app, init, sidecar or ephemeral), pod_uid, image, image_id, labels, owner (Deployment/web), service_account and
+    node. `probes` has kind and argv of each probe and hook that runs a command.
     """
 
     node: str
@@ -121,7 +122,27 @@ def started(pod: Object, state: State, container_id: str, since: Object, owner: 
         "service_account": str(spec.get("serviceAccountName") or ""),
         "node": node,
     }
+    if found := _probes(state.spec):
+        target["probes"] = found
     return Container(node, target, str(since.get("startedAt") or ""), str(spec.get("runtimeClassName") or ""))
+
+
+_PROBES = {"livenessProbe": "liveness probe", "readinessProbe": "readiness probe", "startupProbe": "startup probe"}
+_HOOKS = {"postStart": "postStart hook", "preStop": "preStop hook"}
+_MAX_COMMAND = 16 << 10
+"""Bytes of the command of a probe: what is longer is left out, and its runs are like any session then."""
+
+
+def _probes(spec: Object) -> list[Object]:
+    """The commands that the kubelet itself runs in the container, by which their sessions are known."""
+    parts = [(kind, spec.get(key)) for key, kind in _PROBES.items()]
+    parts += [(kind, (spec.get("lifecycle") or {}).get(key)) for key, kind in _HOOKS.items()]
+    commands = ((kind, ((part or {}).get("exec") or {}).get("command")) for kind, part in parts)
+    return [
+        {"kind": kind, "argv": list(map(str, argv))}
+        for kind, argv in commands
+        if argv and sum(map(len, map(str, argv))) <= _MAX_COMMAND
+    ]
 
 
 def running(pod: Object, only: str | None) -> bool:

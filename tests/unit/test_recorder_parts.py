@@ -292,7 +292,7 @@ def scoped(
         waiting = list(looks)
 
         class Target:
-            cgroup_id, levels = 4, (2,)
+            cgroup_id, levels, is_entered = 4, (2,), False
 
             @staticmethod
             def pids() -> set[int]:

@@ -1,0 +1,54 @@
+"""Tells the probes the mount namespace of each target, by which they know who enters it beside its cgroup.
+
+That is nsenter on the node, and whatever else joins a container's namespaces by itself.
+"""
+
+import os
+import struct
+from collections.abc import Mapping
+
+from recorder import bpf, processes
+from recorder.cgroups import Target
+from recorder.loader import Probes
+
+_U32, _U64 = struct.Struct("=I"), struct.Struct("=Q")
+
+
+class Mounts:
+    """The mount namespaces of the targets that are there."""
+
+    def __init__(self, probes: Probes) -> None:
+        self._map = bpf.Map(probes.maps["mount_namespaces"], _U32.size)
+        self._known: dict[int, int] = {}
+        # Some machines let nobody look at init; the recorder's own is at least no target's.
+        self._not = {namespace(1), namespace(os.getpid())}
+
+    def follow(self, targets: Mapping[int, Target]) -> None:
+        """Takes note of those that have come, by their numbers, and of those that are not there any more."""
+        for number in self._known.keys() - targets.keys():
+            if found := self._known.pop(number):
+                self._map.delete(_U64.pack(found))
+        for number in targets.keys() - self._known.keys():
+            found = _of(targets[number])
+            if not found:
+                continue
+            shared = found in self._not or found in self._known.values()
+            self._known[number] = 0 if shared else found
+            if not shared:
+                self._map.update(_U64.pack(found), _U32.pack(number))
+
+
+def _of(target: Target) -> int:
+    """Inode number of the mount namespace of a target's first process; 0 if it has not got there yet."""
+    running = processes.trees(target.pids())
+    if not running or running[0][0].is_runtime:
+        return 0
+    return namespace(running[0][0].pid)
+
+
+def namespace(pid: int) -> int:
+    """Inode number of a process's mount namespace; 0 if it is gone."""
+    try:
+        return os.stat(f"/proc/{pid}/ns/mnt").st_ino
+    except OSError:
+        return 0

@@ -1,0 +1,47 @@
+"""Ways into a container other than the runtime's exec."""
+
+import subprocess
+
+from tests.support.container import Container, container
+from tests.support.recorder import recording
+
+FROM_NODE, UNDER_WAY = 2, 1
+
+
+def test_nsenter_on_the_node_is_a_session(victim: Container) -> None:
+    with recording({"container_id": victim.id}, sessions=1) as live:
+        seen = subprocess.run(
+            ["nsenter", "--target", str(victim.init), "--all", "/bin/sh", "-c", "/bin/hostname; /bin/true"],
+            stdin=subprocess.DEVNULL, capture_output=True, check=True, timeout=60,
+        )  # fmt: skip
+        live.end()
+    assert seen.stdout == b"victim\n"
+    (start,) = live.of("session_start")
+    assert start.fields["flags"] == FROM_NODE
+    assert live.commands()[0] == ["/bin/sh", "-c", "/bin/hostname; /bin/true"]
+    out = next(e for e in live.of("stream_open") if e.fields["fd"] == 1)
+    assert b"".join(e.fields["data"] for e in live.of("stream_data") if e.fields["stream"] == out.fields["stream"]) == (
+        b"victim\n"
+    )
+
+
+def test_nsenter_into_another_container_is_none(victim: Container) -> None:
+    with container() as other, recording({"container_id": victim.id}, sessions=1) as live:
+        subprocess.run(
+            ["nsenter", "--target", str(other.init), "--mount", "--pid", "/bin/true"], check=True, timeout=60
+        )
+        victim.exec("/bin/echo")
+        live.end()
+    assert live.commands() == [["/bin/echo"]]
+
+
+def test_the_first_process_of_an_ephemeral_container_is_a_session(victim: Container) -> None:
+    init = victim.init
+    with recording({"container_id": victim.id, "kind": "ephemeral"}, sessions=2) as live:
+        victim.exec("/bin/echo")
+        victim.kill()
+        live.end()
+    main, entry = live.of("session_start")
+    assert (main.pid, main.fields["flags"]) == (init, UNDER_WAY)
+    assert live.commands(main.session) == [["/bin/sleep", "1000000"]]
+    assert live.commands(entry.session) == [["/bin/echo"]]
