@@ -17,6 +17,7 @@ WAYS = {
     "exit": ("tracepoint",),
     "exec_failed": ("fexit", "kprobe", "syscall", "none"),
     "tty": ("fexit", "kprobe", "syscall"),
+    "stream": ("fexit", "fexit-pipe", "syscall", "none"),
 }
 """The ways of each kind of probe, as recorder/ladder.py has them: a test holds the two together."""
 

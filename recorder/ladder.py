@@ -175,9 +175,9 @@ SOURCES = (
     "tty_fexit.c",
     "tty_kprobe.c",
     "tty_syscall.c",
-    "sys_exit.c",
     "stream_fexit.c",
     "stream_syscall.c",
+    "sys_exit.c",
 )
 """The files of bpf/ in the order in which they are compiled, as one text."""
 

@@ -21,7 +21,7 @@ class Container:
     """A container that runs or ran. `target` is for the recorder, which writes it into the log.
 
     Its keys are all texts but `labels` and `probes`: container_id (without containerd://), namespace, pod, container,
-    kind (app, init, sidecar or ephemeral), pod_uid, image, image_id, labels, owner (Deployment/web), service_account and
+    kind (app, init, sidecar or ephemeral), pod_uid, image, image_id, labels, owner (Deployment/web), service_account,
     node. `probes` has kind and argv of each probe and hook that runs a command.
     """
 
