@@ -50,7 +50,9 @@ def name_all(sessions: Iterable[Session], targets: Mapping[int, Watched], versio
             session.told_kind = "from the node"
         elif session.has_terminal:
             continue
-        elif probe := commands.get(session.target, {}).get(session.argv):
+        elif not any(pipe.fd == 0 for pipe in session.streams) and (
+            probe := commands.get(session.target, {}).get(session.argv)
+        ):
             session.told_kind, session.is_probe = probe, True
         elif is_copy(session.argv):
             session.told_kind = "cp"

@@ -6,6 +6,7 @@ from replay.clock import duration, to_second
 from replay.escape import printable
 from replay.fields import node_name
 from replay.model import Timeline
+from replay.probe_report import fold
 from replay.session_report import Shown, sessions
 from replay.table import columns
 from replay.target_report import Row, summary, table, worth_a_table
@@ -61,8 +62,8 @@ def target_rows(timeline: Timeline) -> list[Row]:
     return [Row(of, name, entered[number]) for number, of in timeline.targets.items()]
 
 
-def report(timeline: Timeline, session: int | None = None, wide: bool = False) -> str:
-    """The text that `show` prints, of all sessions or of one."""
+def report(timeline: Timeline, session: int | None = None, wide: bool = False, every: bool = False) -> str:
+    """The text that `show` prints, of all sessions or of one; `every`: also each run of a probe."""
     shown = [
         Shown(of.number, of, timeline.target(of.target)) for of in timeline.sessions if session in (None, of.number)
     ]
@@ -72,4 +73,6 @@ def report(timeline: Timeline, session: int | None = None, wide: bool = False) -
     if timeline.gaps:
         rows_of_gaps = [(to_second(gap.time), gap_note(gap)) for gap in timeline.gaps]
         parts.append(columns(("TIME", "MISSING IN THE RECORDING"), rows_of_gaps))
-    return "\n".join([*parts, *sessions(shown, timeline.started, by_pod=len(timeline.targets) > 1)])
+    kept, probes = (shown, []) if every or session else fold(shown)
+    parts += ["".join(probes)] * bool(probes)
+    return "\n".join([*parts, *sessions(kept, timeline.started, by_pod=len(timeline.targets) > 1)])

@@ -2,6 +2,7 @@
 
 from replay.clock import duration, to_second
 from replay.escape import printable
+from replay.probe_report import fold
 from replay.report import target_rows
 from replay.run import BROKEN, Run
 from replay.session_report import Shown, sessions
@@ -13,8 +14,8 @@ from replay.words import count, gap_note, lost, pairs
 _HEADERS = ("LOG", "NODE", "STARTED", "ENDED", "SESSIONS", "COMMANDS", "LOST", "STATE")
 
 
-def run_report(run: Run, session: int | None = None, wide: bool = False) -> str:
-    """The text that `show` prints, of all sessions or of one."""
+def run_report(run: Run, session: int | None = None, wide: bool = False, every: bool = False) -> str:
+    """The text that `show` prints, of all sessions or of one; `every`: also each run of a probe."""
     shown = [
         Shown(number, of, member.target, f" on {printable(part.node)} ({printable(part.name)}/{of.number})")
         for member in run.sessions
@@ -30,7 +31,9 @@ def run_report(run: Run, session: int | None = None, wide: bool = False) -> str:
     if gaps:
         rows_of_gaps = [(to_second(time), log, note) for time, log, note in gaps]
         parts.append(columns(("TIME", "LOG", "MISSING IN THE RECORDING"), rows_of_gaps))
-    return "\n".join([*parts, *sessions(shown, run.started, by_pod=True)])
+    kept, probes = (shown, []) if every or session else fold(shown)
+    parts += ["".join(probes)] * bool(probes)
+    return "\n".join([*parts, *sessions(kept, run.started, by_pod=True)])
 
 
 def _summary(run: Run) -> str:

@@ -34,6 +34,9 @@ def show(
             "-o", "--output", help="Print data instead of text; wide: more about each target.", show_default=False
         ),
     ] = None,
+    every: Annotated[
+        bool, typer.Option("--all", help="Also each run of the pods' probes and hooks, which else take a line in all.")
+    ] = False,
     verbose: Verbose = False,
 ) -> None:
     """Show the sessions of a recording and every command that ran in them.
@@ -56,7 +59,7 @@ def show(
         if output in (ShowOutput.json, ShowOutput.yaml):
             emit(as_data(_document(run, wanted.session), output.value))
         else:
-            emit(_report(run, wanted.session, wide=output == ShowOutput.wide))
+            emit(_report(run, wanted.session, output == ShowOutput.wide, every))
         warn_of_strangers(found)
         complain(found, "is shown")
 
@@ -65,5 +68,7 @@ def _document(run: Run, session: int | None) -> dict[str, Any]:
     return run_document(run, session) if run.recording.is_folder else document(run.logs[0][1], session)
 
 
-def _report(run: Run, session: int | None, wide: bool) -> str:
-    return run_report(run, session, wide) if run.recording.is_folder else report(run.logs[0][1], session, wide)
+def _report(run: Run, session: int | None, wide: bool, every: bool) -> str:
+    if run.recording.is_folder:
+        return run_report(run, session, wide, every)
+    return report(run.logs[0][1], session, wide, every)

@@ -1,0 +1,114 @@
+"""What a session was: a copy, a probe, the shell of kubectl debug, or what entered from the node."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kubectl_ebpfaudit.cluster.targets import State, started
+from recorder.log.format import Target
+from replay.kinds import is_copy, probes
+from tests.support.cli import Cli
+from tests.support.logs import MONOTONIC, MS, SECOND, TARGET, LogBuilder, argv, start_shell
+
+LIVENESS = ["cat", "/tmp/healthy"]
+PROBES = [{"kind": "liveness probe", "argv": LIVENESS}, {"kind": "preStop hook", "argv": ["sh", "-c", "drain"]}]
+
+
+def entry(log: LogBuilder, session: int, at: int, *words: str, flags: int = 0, code: int = 0, fds: str = "12") -> None:
+    """A session without a terminal that runs one command."""
+    pid, start = 100 + session, MONOTONIC + at
+    log.add("session_start", at, session, pid, start_time=start, ns_pid=pid, flags=flags)
+    log.add("exec", at + MS, session, pid, start_time=start, ns_pid=pid, filename=b"/bin/x", argv=argv(*words))
+    for fd in map(int, fds):
+        log.add("stream_open", at + MS, session, pid, stream=10 * session + fd, fd=fd)
+    log.add("exit", at + 2 * MS, session, pid, start_time=start, exit_code=code)
+    log.add("session_end", at + 2 * MS, session, pid, exit_code=code)
+
+
+def kinds(cli: Cli, log: LogBuilder, folder: Path) -> list[str]:
+    shown = json.loads(cli("show", log.save(folder / "s.ebpfaudit"), "-o", "json").text)
+    return [session["kind"] for session in shown["sessions"]]
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (("tar", "cf", "-", "/etc/hosts"), True),
+        (("tar", "-xmf", "-", "-C", "/tmp"), True),
+        (("tar", "--no-same-permissions", "--no-same-owner", "-xmf", "-", "-C", "/tmp"), True),
+        (("/bin/tar", "cf", "-", "x"), True),
+        (("tar", "czf", "/tmp/x", "/etc"), False),
+        (("tar",), False),
+        ((), False),
+    ],
+)
+def test_a_copy_is_known_by_its_command(words: tuple[str, ...], expected: bool) -> None:
+    assert is_copy(tuple(word.encode() for word in words)) is expected
+
+
+def test_each_session_is_called_what_it_was(cli: Cli, tmp_path: Path) -> None:
+    log = LogBuilder(targets=[{**TARGET, "probes": PROBES}])
+    start_shell(log)
+    entry(log, 2, SECOND, *LIVENESS)
+    entry(log, 3, 2 * SECOND, "sh", "-c", "drain")
+    entry(log, 4, 3 * SECOND, "tar", "cf", "-", "/etc")
+    entry(log, 5, 4 * SECOND, "sh", flags=2)
+    entry(log, 6, 5 * SECOND, "sh", fds="012")
+    entry(log, 7, 6 * SECOND, *LIVENESS, fds="012")
+    entry(log, 8, 7 * SECOND, "ls")
+    expected = ["exec -it", "liveness probe", "preStop hook", "cp", "from the node", "exec -i", "exec -i", "exec"]
+    assert kinds(cli, log, tmp_path) == expected
+
+
+def test_the_first_session_of_an_ephemeral_container_is_that_of_kubectl_debug(cli: Cli, tmp_path: Path) -> None:
+    log = start_shell(LogBuilder(targets=[{**TARGET, "kind": "ephemeral"}]))
+    entry(log, 2, SECOND, "ls")
+    assert kinds(cli, log, tmp_path) == ["debug", "exec"]
+
+
+def test_in_logs_of_before_it_was_whoever_entered_there(cli: Cli, tmp_path: Path) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("recorder.log.format.VERSION", (1, 1))
+        assert kinds(cli, start_shell(LogBuilder(targets=[{**TARGET, "kind": "ephemeral"}])), tmp_path) == ["exec -it"]
+
+
+def test_runs_of_a_probe_take_one_line_unless_all_are_asked_for(cli: Cli, tmp_path: Path) -> None:
+    log = LogBuilder(targets=[{**TARGET, "probes": PROBES}])
+    for i in range(1, 6):
+        entry(log, i, i * SECOND, *LIVENESS, code=int(i == 3))
+    entry(log, 6, 7 * SECOND, "ls")
+    path = log.save(tmp_path / "s.ebpfaudit")
+    shown = cli("show", path).text
+    assert "5 runs of liveness probe `cat /tmp/healthy` in default/victim, 2026-01-02T03:04:06Z to" in shown
+    assert ": 4 with exit code 0, 1 with exit code 1 (session 1 to 5; --all shows each)\n" in shown
+    assert shown.count("Session:") == 1
+    assert cli("show", path, "--all").text.count("Session:") == 6
+    assert "3, liveness probe in" in cli("show", f"{path}/3").text
+
+
+def test_a_run_of_a_probe_with_a_hole_is_shown(cli: Cli, tmp_path: Path) -> None:
+    log = LogBuilder(targets=[{**TARGET, "probes": PROBES}])
+    entry(log, 1, SECOND, *LIVENESS)
+    log.add("gap", 2 * SECOND, 1, tty=11, direction=1, bytes=7, reason=1, seq=None)
+    assert "1, liveness probe in" in cli("show", log.save(tmp_path / "s.ebpfaudit")).text
+
+
+@pytest.mark.parametrize(
+    "told", [None, 7, "x", [7], [{}], [{"kind": 1, "argv": []}], [{"kind": "x", "argv": [1]}], {"kind": "x"}]
+)
+def test_what_a_hostile_log_tells_of_probes_is_ignored(told: Any) -> None:
+    assert probes(Target(1, "", "", "", "", "", 0, {"probes": told})) == {}
+
+
+def test_the_recorder_is_told_of_probes_and_hooks_that_run_a_command() -> None:
+    spec = {
+        "name": "main",
+        "livenessProbe": {"exec": {"command": LIVENESS}},
+        "readinessProbe": {"httpGet": {"path": "/"}},
+        "startupProbe": {"exec": {"command": ["x" * 20_000]}},
+        "lifecycle": {"preStop": {"exec": {"command": ["sh", "-c", "drain"]}}, "postStart": {"sleep": {"seconds": 1}}},
+    }
+    assert started({}, State(spec, "app", {}), "c0", {}, "").target["probes"] == PROBES
+    assert "probes" not in started({}, State({"name": "main"}, "app", {}), "c0", {}, "").target
