@@ -101,7 +101,7 @@ def command(ran: Exec) -> str:
     return f"{shell_line(shown)} … ({count(rest, 'byte')} more)"
 
 
-def _marks(ran: Exec) -> str:
+def marks(ran: Exec) -> str:
     """What is odd about the program, in words in brackets, which in a command are always within quotes."""
     words = [printable(flag).replace("_", " ") for flag in ran.file.flags] if ran.file else []
     if ran.rights and (ran.rights.euid, ran.rights.egid) != (ran.uid, ran.gid):
@@ -128,7 +128,7 @@ def _rows(session: Session, day: int) -> Iterator[tuple[int, tuple[str, ...]]]:
                 lasted,
                 _status(ran.exit_code, ran.signal),
                 str(ran.uid),
-                _INDENT * min(depth, _MAX_DEPTH) + command(ran) + _marks(ran),
+                _INDENT * min(depth, _MAX_DEPTH) + command(ran) + marks(ran),
             ),
         )
     for failed in session.failed:
@@ -138,7 +138,7 @@ def _rows(session: Session, day: int) -> Iterator[tuple[int, tuple[str, ...]]]:
                 time_of_day(failed.time, day),
                 str(failed.pid or "-"),
                 "-",
-                _error(failed),
+                error_name(failed),
                 "-",
                 _failed(failed),
             ),
@@ -147,7 +147,8 @@ def _rows(session: Session, day: int) -> Iterator[tuple[int, tuple[str, ...]]]:
         yield gap.time, (time_of_day(gap.time, day), "-", "-", "-", "-", gap_note(gap))
 
 
-def _error(failed: FailedExec) -> str:
+def error_name(failed: FailedExec) -> str:
+    """Why it could not be run: ENOENT."""
     return _ERRORS.get(failed.error, f"error {failed.error}")
 
 

@@ -15,6 +15,7 @@ from replay.exports.walk import Visit, about, filled, places, visits
 from replay.model import Exec, FailedExec
 from replay.session_report import command
 from replay.values import argument_list
+from replay.warning_report import words
 
 VERSION = "8.17.0"
 
@@ -97,6 +98,8 @@ def _session(visit: Visit) -> dict[str, Any]:
         "lost_events": session.lost_events,
         "lost_bytes": session.lost_bytes,
         "signal": session.signal or None,
+        "user": text(session.user),
+        "warnings": [words(of) for of in session.warnings],
     }
     return shown
 
@@ -127,6 +130,9 @@ def _process(visit: Visit, ran: Exec, known: dict[Exec, int]) -> dict[str, Any]:
         "group": {"id": str(ran.gid)},
     }
     shown["user"] = {"id": str(ran.uid)}
+    if ran.file:
+        shown["process"]["hash"] = {"sha256": ran.file.sha256.hex()}
+        shown["ebpfaudit"] |= {"file": text(ran.file.path), "file_flags": [text(flag) for flag in ran.file.flags]}
     exact = argument_list("args", ran.argv).get("args_base64")
     shown["ebpfaudit"] |= {"container_pid": ran.pid, "signal": ran.signal or None, "args_base64": exact}
     if ran.argv_missing:

@@ -26,6 +26,7 @@ _CLASS, _CATEGORY = 1007, 1
 _SUCCESS, _FAILURE = 1, 2
 _INFORMATIONAL = 1
 _REGULAR_FILE = 1
+_SHA256 = 3
 _LINUX = 200
 _DEVICE_UNKNOWN = 0
 
@@ -88,6 +89,7 @@ def _event(
             "pod": text(of.pod) if of else "",
             "session": visit.number,
             "kind": session.kind,
+            "user": text(session.user),
             **(unmapped or {}),
         },
         **more,
@@ -108,7 +110,7 @@ def _process(visit: Visit, ran: Exec, known: dict[Exec, int]) -> dict[str, Any]:
         "uid": visit.id_of(known[ran]),
         "name": text(ran.filename).rpartition("/")[2],
         "cmd_line": command(ran),
-        "file": _file(ran.filename),
+        "file": _file(ran.filename, ran.file.sha256 if ran.file else b""),
         "created_time": ran.time // _MS,
         "terminated_time": ran.ended // _MS if ran.ended is not None else None,
         "user": {"uid": str(ran.uid)},
@@ -117,8 +119,9 @@ def _process(visit: Visit, ran: Exec, known: dict[Exec, int]) -> dict[str, Any]:
     }
 
 
-def _file(path: bytes) -> dict[str, Any]:
-    return {"path": text(path), "name": text(path).rpartition("/")[2], "type_id": _REGULAR_FILE}
+def _file(path: bytes, sha256: bytes = b"") -> dict[str, Any]:
+    hashes = [{"algorithm": "SHA-256", "algorithm_id": _SHA256, "value": sha256.hex()}] if sha256 else []
+    return {"path": text(path), "name": text(path).rpartition("/")[2], "type_id": _REGULAR_FILE, "hashes": hashes}
 
 
 def _failed(visit: Visit, failed: FailedExec) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from replay.exports.job import Job
 from replay.exports.walk import Visit, about, visits
 from replay.model import Exec, FailedExec
 from replay.session_report import command
+from replay.warning_report import words
 
 if TYPE_CHECKING:
     import pyarrow
@@ -34,12 +35,14 @@ COLUMNS = {
         **_WHERE, "time": _TIME, "ended": _TIME, "command": _TEXT, "argv": _WORDS, "argv_bytes": _BYTES,
         "filename": _TEXT, "cwd": _TEXT, "pid": _NUMBER, "ppid": _NUMBER, "host_pid": _NUMBER, "uid": _NUMBER,
         "gid": _NUMBER, "tty": _NUMBER, "exit_code": _NUMBER, "signal": _NUMBER, "error": _NUMBER,
+        "sha256": _TEXT, "file_flags": _WORDS,
     },
     SESSIONS: {
         **_WHERE, "container_id": _TEXT, "image": _TEXT, "owner": _TEXT, "kind": _TEXT, "started": _TIME,
         "ended": _TIME, "under_way": _FLAG, "command": _TEXT, "exit_code": _NUMBER, "signal": _NUMBER,
         "commands": _NUMBER, "failed": _NUMBER, "output_bytes": _NUMBER, "input_bytes": _NUMBER,
         "hidden_input_bytes": _NUMBER, "lost_events": _NUMBER, "lost_bytes": _NUMBER,
+        "user": _TEXT, "warnings": _WORDS,
     },
 }  # fmt: skip
 """The columns of each table, and what they hold. `error` is the errno of a program that could not be run."""
@@ -109,6 +112,8 @@ def _session(visit: Visit) -> Iterator[dict[str, Any]]:
         "hidden_input_bytes": _number(session.hidden_bytes),
         "lost_events": _number(session.lost_events),
         "lost_bytes": _number(session.lost_bytes),
+        "user": text(session.user) or None,
+        "warnings": [words(of) for of in session.warnings],
     }
 
 
@@ -136,6 +141,8 @@ def _command(ran: Exec) -> dict[str, Any]:
         "tty": _number(ran.tty) or None,
         "exit_code": _number(ran.exit_code),
         "signal": _number(ran.signal) or None,
+        "sha256": ran.file.sha256.hex() or None if ran.file else None,
+        "file_flags": [text(flag) for flag in ran.file.flags] if ran.file else None,
     }
 
 

@@ -9,7 +9,8 @@ from replay.escape import printable
 from replay.exports.job import Entry
 from replay.model import Exec
 from replay.page.markup import element, safe
-from replay.session_report import command
+from replay.session_report import command, error_name, marks
+from replay.warning_report import words
 from replay.words import gap_note
 
 _MAX_DEPTH = 12
@@ -21,13 +22,13 @@ class Row(NamedTuple):
 
     at: int
     kind: str
-    """ok | failed | running | gap"""
+    """ok | failed | running | gap | warning"""
     markup: str
 
 
 def rows(entry: Entry) -> list[Row]:
     """All rows of a session, in order of time."""
-    found = [*_execs(entry), *_failed(entry), *_gaps(entry)]
+    found = [*_execs(entry), *_failed(entry), *_gaps(entry), *_warnings(entry)]
     found.sort(key=lambda row: row.at)
     return found
 
@@ -48,7 +49,7 @@ def _execs(entry: Entry) -> Iterator[Row]:
         took = "-" if ran.ended is None else duration(ran.ended - ran.time)
         details = (status, took, f"pid {ran.pid}", f"uid {ran.uid}")
         title = f"in {printable(ran.cwd)}, {printable(ran.filename)}"
-        yield _row(at, ran.time, kind, command(ran), details, min(depth, _MAX_DEPTH), title)
+        yield _row(at, ran.time, kind, command(ran) + marks(ran), details, min(depth, _MAX_DEPTH), title)
 
 
 def _times(entry: Entry) -> list[int]:
@@ -61,13 +62,18 @@ def _times(entry: Entry) -> list[int]:
 def _failed(entry: Entry) -> Iterator[Row]:
     for failed in entry.session.failed:
         text = f"{printable(failed.filename)} could not be run"
-        details = (f"errno {failed.error}", "-", f"pid {failed.pid}")
+        details = (error_name(failed), "-", f"pid {failed.pid}")
         yield _row(_ms(entry, failed.time), failed.time, "failed", text, details, 0)
 
 
 def _gaps(entry: Entry) -> Iterator[Row]:
     for gap in entry.session.gaps:
         yield _row(_ms(entry, gap.time), gap.time, "gap", gap_note(gap), (), 0)
+
+
+def _warnings(entry: Entry) -> Iterator[Row]:
+    for of in entry.session.warnings:
+        yield _row(_ms(entry, of.time), of.time, "warning", f"!! warning: {words(of)}", (), 0)
 
 
 def _row(at: int, time: int, kind: str, text: str, details: tuple[str, ...], depth: int, title: str = "") -> Row:

@@ -10,7 +10,7 @@ from replay.exports.job import Entry
 from replay.page.casts import MAX_OUTPUT
 from replay.page.markup import asset, element, policy, safe
 from replay.page.sessions import Budget, section
-from replay.page.summary import log_facts, remarks, sha256, targets
+from replay.page.summary import log_facts, remarks, sha256, targets, warnings
 from replay.recording import Broken, Part, Recording
 from replay.verify import Verdict, verify
 
@@ -34,13 +34,13 @@ def document(recording: Recording, only: tuple[Part, int] | None = None) -> str:
     sections, casts = [], []
     for entry in entries[:_MAX_SESSIONS]:
         target = timelines[entry.part].target(entry.session.target)
-        shown, played = section(entry, target, "", budget)
+        shown, played = section(entry, target, budget)
         sections.append(shown)
         casts.append(played)
     if len(entries) > _MAX_SESSIONS:
         more = f"{len(entries) - _MAX_SESSIONS:,} more sessions had no room in this file: export them one by one"
         sections.append(element("p", more, class_="note"))
-    return _page(recording, verdicts, broken, sections, casts)
+    return _page(recording, verdicts, broken, entries, sections, casts)
 
 
 def _verdicts(recording: Recording, only: tuple[Part, int] | None) -> tuple[list[tuple[Part, Verdict]], list[Broken]]:
@@ -64,6 +64,7 @@ def _page(
     recording: Recording,
     verdicts: list[tuple[Part, Verdict]],
     broken: list[Broken],
+    entries: list[Entry],
     sections: list[str],
     casts: list[str],
 ) -> str:
@@ -82,7 +83,7 @@ def _page(
         subtitle=safe(f"Sessions of kubectl exec, recorded in the kernel from {to_second(began)} on"),
         style=style,
         summary=summary,
-        remarks=remarks(named, broken),
+        remarks=remarks(named, broken, warnings(entries)),
         sessions="\n".join(sections) or '<p class="note">There was no session.</p>',
         casts="\n".join(casts),
         player=player,

@@ -12,6 +12,7 @@ from replay.page.commands import Row, rows
 from replay.page.markup import element, facts, safe
 from replay.page.strip import strip
 from replay.session_report import named
+from replay.who.words import in_words
 from replay.words import count, lost
 
 _MAX_TITLE = 80
@@ -27,7 +28,7 @@ class Budget:
     rows: int
 
 
-def section(entry: Entry, target: Target | None, user: str, budget: Budget) -> tuple[str, str]:
+def section(entry: Entry, target: Target | None, budget: Budget) -> tuple[str, str]:
     """(the session's section of the page, the casts that it plays)."""
     session, found = entry.session, rows(entry)
     left_out = max(len(found) - budget.rows, 0)
@@ -43,11 +44,11 @@ def section(entry: Entry, target: Target | None, user: str, budget: Budget) -> t
     cut = title[: _MAX_TITLE - 1] + "…" if len(title) > _MAX_TITLE else title
     head = element("h2", safe(cut), id=f"session-{entry.number}")
     body = f'<div class="screens">{"".join(players)}</div>' if players else ""
-    whole = f"{head}{_facts(entry, target, user)}{body}{_commands(entry, found, left_out)}"
+    whole = f"{head}{_facts(entry, target)}{body}{_commands(entry, found, left_out)}"
     return element("section", whole, class_="session", aria_labelledby=f"session-{entry.number}"), "".join(casts)
 
 
-def _facts(entry: Entry, target: Target | None, user: str) -> str:
+def _facts(entry: Entry, target: Target | None) -> str:
     session = entry.session
     ended = "not within the recording"
     if session.ended is not None:
@@ -56,13 +57,13 @@ def _facts(entry: Entry, target: Target | None, user: str) -> str:
     hidden = f" and {count(session.hidden_bytes, 'byte')} unseen, with echo off" if session.hidden_bytes else ""
     return facts(
         [
-            ("Who", user),
+            ("User", in_words(session.who) if session.who else ""),
             ("Container", named(target)),
             ("Node", printable(entry.part.node)),
             ("Started", to_second(session.started) + " (before the recording)" * session.under_way),
             ("Ended", ended),
-            ("Output", count(session.output_bytes, "byte") if session.terminals else ""),
-            ("Input", count(session.input_bytes, "byte") + hidden if session.terminals else ""),
+            ("Output", count(session.output_bytes, "byte") if session.terminals or session.output_bytes else ""),
+            ("Input", count(session.input_bytes, "byte") + hidden if session.terminals or session.input_bytes else ""),
             ("Lost", lost(session.lost_events, session.lost_bytes)),
         ]
     )

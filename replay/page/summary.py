@@ -6,11 +6,13 @@ from pathlib import Path
 
 from replay.clock import duration, to_second
 from replay.escape import printable
+from replay.exports.job import Entry
 from replay.fields import node_name
 from replay.model import Timeline, Watched
 from replay.page.markup import element, facts, safe
 from replay.recording import Broken
 from replay.verify import COMPLETE, Verdict
+from replay.warning_report import words
 from replay.words import count
 
 _READ = 1 << 20
@@ -69,7 +71,16 @@ def _target(of: Watched) -> str:
     return f"<b>{safe(of.target.name)}</b> {safe(more)}"
 
 
-def remarks(verdicts: Iterable[tuple[str, Verdict]], broken: Iterable[Broken], others: Iterable[str] = ()) -> str:
+def warnings(entries: Iterable[Entry]) -> list[str]:
+    """The warnings of all sessions, safe to print."""
+    return [
+        f"{to_second(of.time)} session {entry.number}: {words(of)}"
+        for entry in entries
+        for of in entry.session.warnings
+    ]
+
+
+def remarks(verdicts: Iterable[tuple[str, Verdict]], broken: Iterable[Broken], others: Iterable[str]) -> str:
     """All that a reader should know before trusting the rest, as a section; empty if there is nothing."""
     found = [f"{name}{kind}: {text}" for name, verdict in verdicts for kind, text in verdict.findings]
     found += [f"{log.name}: broken: {log.reason}" for log in broken]

@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 from pyarrow import parquet
 
+from recorder import events
 from replay.exports.parquet import COLUMNS
 from tests.golden import make
 from tests.support.cli import Cli
-from tests.support.logs import MONOTONIC, SECOND, LogBuilder, run, shell_session, start_shell
+from tests.support.logs import MONOTONIC, MS, SECOND, LogBuilder, run, shell_session, start_shell
 
 
 @pytest.fixture
@@ -139,3 +140,18 @@ def test_without_pyarrow_it_says_what_to_install(log: Path) -> None:
 
 def test_a_table_goes_with_parquet_alone(cli: Cli, log: Path) -> None:
     assert cli("export", log, "--format", "ecs", "--table", "sessions").code == 2
+
+
+def test_the_file_that_ran_is_told_with_its_hash(cli: Cli, tmp_path: Path) -> None:
+    flags, results = events.enums()["file_flag"], events.enums()["hash_result"]
+    log = run(start_shell(LogBuilder()), SECOND, 101, "evil", tty=1)
+    when: dict[str, Any] = {"exec_time": MONOTONIC + SECOND + 2 * MS, "seq": None}
+    log.add("exec_file", SECOND + 2 * MS, pid=101, path=b"/tmp/evil", flags=flags["FILE_UPPER"])
+    log.add("exec_hash", 2 * SECOND, pid=101, **when, result=results["HASH_TAKEN"], sha256=b"\xab" * 32)
+    log.save(tmp_path / "s.ebpfaudit")
+    ecs, ocsf = (lines(cli, tmp_path / "s.ebpfaudit", form)[-1] for form in ("ecs", "ocsf"))
+    assert ecs["process"]["hash"] == {"sha256": "ab" * 32}
+    assert (ecs["ebpfaudit"]["file"], ecs["ebpfaudit"]["file_flags"]) == ("/tmp/evil", ["upper"])
+    assert ocsf["process"]["file"]["hashes"] == [{"algorithm": "SHA-256", "algorithm_id": 3, "value": "ab" * 32}]
+    row = table(cli, tmp_path / "s.ebpfaudit", "commands")[-1]
+    assert (row["sha256"], row["file_flags"]) == ("ab" * 32, ["upper"])

@@ -15,6 +15,10 @@ import pytest
 
 from replay.page import document, markup
 from replay.page.busy import Busy
+from replay.recording import opened
+from replay.who import kept
+from replay.who.identity import Asked, Identity
+from replay.who.request import Person
 from tests.support.cli import Cli
 from tests.support.logs import SECOND, LogBuilder, run, shell_session, start_shell
 
@@ -133,3 +137,16 @@ def test_the_player_is_the_one_whose_checksums_are_kept() -> None:
         assert "</script" not in text
         assert "<!--" not in text
         assert "</style" not in text
+
+
+def test_who_it_was_and_what_to_be_wary_of_come_first(cli: Cli, tmp_path: Path) -> None:
+    log = start_shell(LogBuilder()).add("tty_out", SECOND, data=b"\x1b]52;c;cm0=\x07").save(tmp_path / "s.ebpfaudit")
+    person = Person("<b>alice</b>", source_ips=("203.0.113.9",))
+    identity = Identity("certain", "the only one", (Asked("id-1", person, 0),))
+    with opened(log) as recording:
+        found = recording.parts[0].log
+        kept.save(log, found.header, found.end, kept.Kept({1: identity}))
+    page = report(cli, log)
+    assert "<dt>User</dt><dd>&lt;b&gt;alice&lt;/b&gt; from 203.0.113.9, certain</dd>" in page
+    warning = "its output sets or reads the clipboard"
+    assert page.index(f"session 1: {warning}") < page.index('id="session-1"') < page.index(f"!! warning: {warning}")
