@@ -5,6 +5,7 @@
 #define PATH_BYTES 4096 /* PATH_MAX */
 #define MAX_PATH_DEPTH 48
 #define MAX_ARGV (1 << 20)
+#define NO_MOUNT (~0ULL)
 #define PFA_NO_NEW_PRIVS 1 /* bit 0 of task_struct.atomic_flags, include/linux/sched.h */
 
 /* A scratch for each kind of event: a fexit program may be preempted by another kind of probe. */
@@ -17,6 +18,7 @@ struct exec_buffer {
 	 */
 	volatile u64 at;
 	volatile u64 cwd_size;
+	volatile u64 inside;
 };
 struct argv_buffer {
 	struct exec_argv_event e;
@@ -29,18 +31,19 @@ BPF_PERCPU_ARRAY(argv_scratch, struct argv_buffer, 1);
 /*
  * Path of a dentry on a mount as its components from the innermost to the given root, or to the root of the
  * mount namespace, each ended by a NUL, at `out`; their size in bytes into *size. The recorder turns them
- * round. *top becomes the outermost mount that lies on another one: the container's root, since pivot_root(2)
- * wants it so. False if the path is too deep. bpf_d_path() is not allowed in tracepoints, so this is what
+ * round. *inside becomes the size of what lies on the mount itself, if it lies on another one: there may be
+ * several below a root, which add no component. False if the path is too deep. bpf_d_path() is not allowed in tracepoints, so this is what
  * d_path() in fs/d_path.c does.
  */
 static __always_inline bool walk_up(void *mnt, void *dentry, void *root_mnt, void *root, u8 *out,
-				    volatile u64 *path_size, void **top)
+				    volatile u64 *path_size, volatile u64 *inside)
 {
 	void *mount, *up = NULL, *mnt_root = NULL, *name = NULL;
 	long size;
 	u64 n;
 
 	*path_size = 0;
+	*inside = NO_MOUNT;
 	for (int i = 0; i < MAX_PATH_DEPTH; i++) {
 		if (dentry == root && mnt == root_mnt)
 			return true;
@@ -51,7 +54,8 @@ static __always_inline bool walk_up(void *mnt, void *dentry, void *root_mnt, voi
 			READ(up, mount, OFF_mount_mnt_parent);
 			if (up == mount)
 				return true; /* the root of everything: outside the process's own root */
-			*top = mnt;
+			if (*inside == NO_MOUNT)
+				*inside = *path_size;
 			READ(dentry, mount, OFF_mount_mnt_mountpoint);
 			mnt = (char *)up + OFF_mount_mnt;
 			continue;
@@ -70,14 +74,14 @@ static __always_inline bool walk_up(void *mnt, void *dentry, void *root_mnt, voi
 /* The working directory as the process sees it, as walk_up() leaves it. */
 static __always_inline void read_cwd(void *task, struct exec_buffer *b, u8 *out)
 {
-	void *fs = NULL, *mnt = NULL, *dentry = NULL, *root_mnt = NULL, *root = NULL, *top = NULL;
+	void *fs = NULL, *mnt = NULL, *dentry = NULL, *root_mnt = NULL, *root = NULL;
 
 	READ(fs, task, OFF_task_struct_fs);
 	READ(mnt, fs, OFF_fs_struct_pwd + OFF_path_mnt);
 	READ(dentry, fs, OFF_fs_struct_pwd + OFF_path_dentry);
 	READ(root_mnt, fs, OFF_fs_struct_root + OFF_path_mnt);
 	READ(root, fs, OFF_fs_struct_root + OFF_path_dentry);
-	if (!walk_up(mnt, dentry, root_mnt, root, out, &b->cwd_size, &top))
+	if (!walk_up(mnt, dentry, root_mnt, root, out, &b->cwd_size, &b->inside))
 		b->e.flags |= EXEC_CWD_CUT;
 }
 

@@ -10,6 +10,7 @@ struct exec_file_buffer {
 	struct exec_file_event e;
 	u8 tail[PATH_BYTES + 256 + MAX_FILESYSTEM_NAME];
 	volatile u64 path_size; /* in memory as in struct exec_buffer */
+	volatile u64 inside;
 };
 BPF_PERCPU_ARRAY(exec_file_scratch, struct exec_file_buffer, 1);
 
@@ -46,7 +47,7 @@ int raw_exec_file(u64 *ctx)
 		return 0;
 
 	void *task = (void *)bpf_get_current_task(), *mm = NULL, *file = NULL, *mnt = NULL, *dentry = NULL;
-	void *inode = NULL, *sb = NULL, *type = NULL, *name = NULL, *top = NULL;
+	void *inode = NULL, *sb = NULL, *type = NULL, *name = NULL;
 	struct target_state *state;
 	struct exec_file_buffer *b;
 	u64 magic = 0, size, at;
@@ -84,9 +85,9 @@ int raw_exec_file(u64 *ctx)
 		n = read_kernel_str(b->tail, 256, name);
 		b->path_size = n > 0 ? n : 0;
 	} else {
-		if (!walk_up(mnt, dentry, NULL, NULL, b->tail, &b->path_size, &top))
+		if (!walk_up(mnt, dentry, NULL, NULL, b->tail, &b->path_size, &b->inside))
 			flags = FILE_PATH_CUT;
-		else if (top && mnt != top)
+		else if (b->inside < b->path_size) /* its mount is not at the root */
 			flags = magic == TMPFS_MAGIC ? FILE_OTHER_MOUNT | FILE_TMPFS : FILE_OTHER_MOUNT;
 		if (is_deleted(dentry))
 			flags |= FILE_DELETED;

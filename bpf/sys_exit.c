@@ -23,6 +23,9 @@ int raw_sys_exit(u64 *ctx)
 #ifdef EXEC_FAILED_AT_SYS_EXIT
 	exec_failed_at_sys_exit(regs, nr, result);
 #endif
+#ifdef WARNINGS_AT_SYS_EXIT
+	warnings_at_sys_exit(regs, nr, result);
+#endif
 #ifdef TTY_AT_SYS_EXIT
 	tty_at_sys_exit(regs, nr, result);
 #endif

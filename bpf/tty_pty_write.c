@@ -20,8 +20,12 @@ static __always_inline void pty_wrote(void *tty, char *from, int accepted)
 		tty_in(t, link, from, accepted, false);
 	} else {
 		t = terminal_of(tty);
-		if (t)
-			tty_out(t, tty, from, accepted, false);
+		if (!t)
+			return;
+#ifdef WARNINGS
+		warn_of_foreign_write(t, accepted);
+#endif
+		tty_out(t, tty, from, accepted, false);
 	}
 }
 

@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from recorder.btf import Btf
 
-FEXIT, KPROBE, KRETPROBE, RAW_TRACEPOINT = "fexit", "kprobe", "kretprobe", "raw tracepoint"
+FENTRY, FEXIT, KPROBE, KRETPROBE, RAW_TRACEPOINT = "fentry", "fexit", "kprobe", "kretprobe", "raw tracepoint"
 _SYSCALL_FUNCTION = {"x86_64": "__x64_sys_", "aarch64": "__arm64_sys_"}.get(os.uname().machine, "sys_")
 
 NONE = "none"
@@ -43,10 +43,10 @@ class Way:
 
     def missing(self, btf: Btf) -> str:
         """What of it this kernel obviously lacks, "" if nothing: a quick look that spares a compilation."""
-        fexits = [hook.where for hook in self.hooks if hook.how == FEXIT]
-        if absent := [function for function in fexits if not btf.has_function(function)]:
+        traced = [hook.where for hook in self.hooks if hook.how in (FENTRY, FEXIT)]
+        if absent := [function for function in traced if not btf.has_function(function)]:
             return f"the kernel's type information has no function {absent[0]}"
-        if fexits and not btf.allows_tracing():
+        if traced and not btf.allows_tracing():
             return "the kernel takes no programs of type tracing"
         if any(hook.how == KPROBE for hook in self.hooks) and not _KPROBES.exists():
             return "the kernel has no kprobes"
@@ -156,7 +156,44 @@ STREAM = Kind(
     required=False,
 )
 
-KINDS = (EXEC, FORK, EXIT, EXEC_FAILED, TTY, STREAM)
+_WARNING_HOOKS = (
+    Hook(RAW_TRACEPOINT, "sched_process_fork", "raw_warn_fork"),
+    Hook(RAW_TRACEPOINT, "signal_generate", "raw_warn_signal"),
+    Hook(RAW_TRACEPOINT, "cgroup_attach_task", "raw_warn_cgroup"),
+)
+_WARNING_FUNCTIONS = (
+    "security_ptrace_access_check",
+    "security_bpf",
+    "security_sb_mount",
+    "security_sb_umount",
+    "security_move_mount",
+    "switch_task_namespaces",
+    "create_user_ns",
+    "tty_ioctl",
+)
+
+WARNINGS = Kind(
+    "warnings",
+    (
+        Way(
+            "fentry",
+            "fentry",
+            ("warn.c", "warn_fentry.c", "warn_functions.c"),
+            (*_WARNING_HOOKS, *(Hook(FENTRY, name, f"kfunc__{name}") for name in _WARNING_FUNCTIONS)),
+        ),
+        Way(
+            "kprobe",
+            "kprobe",
+            ("warn.c", "warn_kprobe.c", "warn_functions.c"),
+            (*_WARNING_HOOKS, *(Hook(KPROBE, name, f"kprobe_{name}") for name in _WARNING_FUNCTIONS)),
+        ),
+        # It looks at system calls only where others do so anyway: what that costs is too much for warnings.
+        Way("tracepoint", "raw tracepoints", ("warn.c", "warn_syscall.c"), _WARNING_HOOKS, "WARNINGS_AT_SYS_EXIT"),
+    ),
+    required=False,
+)
+
+KINDS = (EXEC, FORK, EXIT, EXEC_FAILED, TTY, STREAM, WARNINGS)
 """All kinds, in the order in which a log's header names them."""
 
 SOURCES = (
@@ -167,6 +204,11 @@ SOURCES = (
     "stream.c",
     "exec.c",
     "exec_file.c",
+    "warn.c",
+    "warn_fentry.c",
+    "warn_kprobe.c",
+    "warn_functions.c",
+    "warn_syscall.c",
     "exec_failed.c",
     "exec_failed_fexit.c",
     "exec_failed_kprobe.c",

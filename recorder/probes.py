@@ -12,7 +12,7 @@ from pathlib import Path
 from recorder import bpf, privileges
 from recorder.btf import Btf
 from recorder.definitions import definitions
-from recorder.ladder import FEXIT, KINDS, KRETPROBE, RAW_TRACEPOINT, Choice, Hook, Refused, sources
+from recorder.ladder import FENTRY, FEXIT, KINDS, KRETPROBE, RAW_TRACEPOINT, Choice, Hook, Refused, sources
 from recorder.log.errors import KernelRefused, NoBcc
 
 BPF_DIR = Path(__file__).parent.parent / "bpf"
@@ -47,6 +47,7 @@ def flags(btf: Btf, choice: Choice, text: str, keep_input: bool, rings: tuple[in
         f"-DPROCESS_RING_BYTES={rings[0]}",
         f"-DBYTE_RING_BYTES={rings[1]}",
         f"-DNO_INPUT={int(not keep_input)}",
+        f"-DRECORDER={os.getppid()}",  # who started this process
         f"-I{BPF_DIR}",
         "-Wno-everything",
     ]
@@ -120,6 +121,10 @@ class Programs:
             self._load(hook.program, self._bcc.TRACING)
             self.module.attach_kretfunc(fn_name=hook.program.encode())
             self.links.append(self.module.kfunc_exit_fds[hook.program.encode()])
+        elif hook.how == FENTRY:
+            self._load(hook.program, self._bcc.TRACING)
+            self.module.attach_kfunc(fn_name=hook.program.encode())
+            self.links.append(self.module.kfunc_entry_fds[hook.program.encode()])
         else:
             self._load(hook.program, self._bcc.KPROBE)
             attach = self.module.attach_kretprobe if hook.how == KRETPROBE else self.module.attach_kprobe

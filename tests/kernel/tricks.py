@@ -5,10 +5,13 @@ An entry of ROWS is proven by tests/kernel/test_coverage.py: its script runs as 
 """
 
 import hashlib
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from tests.support.container import Container
 
 Session = dict[str, Any]
 
@@ -17,8 +20,10 @@ Session = dict[str, Any]
 class Row:
     """`kind` is the table it goes to. The session runs `script` in bash, or what `argv` says; `tty`: on a terminal.
 
-    `seen` is for a reader; `only` says where alone it is seen, and `probe` names the key of the header's `probes` that
-    is "none" elsewhere: there the row is not tried.
+    With `outside` its script prints "ready" and reads a line, and `outside` is called in between.
+
+    `seen` is for a reader; `only` says where alone it is seen: elsewhere, where the header's `probes` has `probe`, the
+    row is tried in vain.
     """
 
     kind: str
@@ -29,7 +34,8 @@ class Row:
     argv: tuple[str, ...] = ()
     tty: bool = False
     only: str = ""
-    probe: str = ""
+    probe: tuple[str, str] | None = None
+    outside: Callable[[Container], object] | None = None
 
 
 def last(session: Session) -> dict[str, Any]:
@@ -57,6 +63,24 @@ def _hashed(*names: str) -> Callable[[Session], object]:
         return True
 
     return check
+
+
+def _warned(kind: str, **wanted: object) -> Callable[[Session], object]:
+    """A check that a session has this warning, and no other, with these entries."""
+
+    def check(session: Session) -> bool:
+        told = session.get("warnings", [])
+        assert [one["kind"] for one in told] == [kind], told
+        return _of(told[0], **wanted)
+
+    return check
+
+
+def _write_to_its_terminal(victim: Container) -> None:
+    terminal = f"/proc/{victim.init}/root/dev/pts/0"
+    fd = os.open(terminal, os.O_WRONLY | os.O_NOCTTY)
+    os.write(fd, b"from elsewhere\n")
+    os.close(fd)
 
 
 def _of(where: dict[str, Any], **wanted: object) -> bool:
@@ -127,9 +151,40 @@ ROWS = [
     Row("exec", "programs without privileges", "capabilities and `no_new_privs`",
         lambda s: _of(last(s), effective_capabilities="0" * 16, no_new_privs=True, euid=1000),
         "/bin/tricks no-privileges /bin/true; :"),
+    Row("warnings", "`ptrace` of another process", "a warning, with whose it is", _warned("ptrace"),
+        "/bin/tricks ptrace; :"),
+    Row("warnings", "`process_vm_writev`", "the same", _warned("ptrace"), "/bin/tricks write-memory; :"),
+    Row("warnings", "`bpf`", "a warning, also where it is refused", _warned("bpf"), "/bin/tricks bpf; :"),
+    Row("warnings", "`mount`, `umount`, `move_mount`", "the same", _warned("mount"),
+        "/bin/tricks mount; :"),
+    Row("warnings", "`unshare`, `setns`", "a warning that names the namespaces", _warned("namespace", value=0x04000000),
+        "/bin/tricks unshare; :"),
+    Row("warnings", "`clone` with new namespaces", "the same", _warned("namespace", value=0x04000000),
+        "/bin/tricks clone; :"),
+    Row("warnings", "input that is put into a terminal (`TIOCSTI`)", "a warning, also where Linux refuses it",
+        _warned("typed"), "/bin/tricks push-input; :", tty=True),
+    Row("warnings", "a process that is not of the session writes to its terminal", "a warning, with who it was",
+        _warned("foreign_write", value=15), "echo ready; read -r line; :", tty=True, outside=_write_to_its_terminal,
+        only="not on the last rung", probe=("tty", "raw tracepoint sys_exit")),
+    Row("warnings", "output that sets or reads the clipboard (OSC 52)", "a warning; `replay` leaves it out",
+        _warned("clipboard"), r"printf '\e]52;c;cm0=\a'; :", tty=True),
+    Row("warnings", "output that has a terminal type an answer of its choice (title, ENQ, odd DECRQSS or XTGETTCAP)",
+        "the same", _warned("answer_back", count=2), r"printf '\e[21t\005'; :", tty=True),
 ]  # fmt: skip
 
 UNSEEN = {
+    "What terminal it is, where the cursor stands, colours (DA, DSR, OSC 11 …)": (
+        "every editor asks that: a warning of it would hide the others; the bytes are recorded"
+    ),
+    "Signals to the recorder from outside the sessions": (
+        "they are the node's own business; from a container that does not share the node's process IDs there are none"
+    ),
+    "`/proc/PID/mem`, and 32-bit calls that would be warnings, where there is neither fentry nor kprobes": (
+        "there only some system calls are looked at, where a program looks at all of them anyway"
+    ),
+    "A process of the session that writes to files, opens connections, loads libraries": (
+        "that needs a probe on each of these calls of the node"
+    ),
     "Shell builtins (`echo`, `cd`, `>` …), and what an interpreter does by itself": (
         "no program is run: only what shows on the terminal is recorded"
     ),

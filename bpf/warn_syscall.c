@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: GPL-2.0 OR Apache-2.0 */
+/*
+ * Warnings by system calls that have returned: only where there is a program on all of them anyway (sys_exit.c), since
+ * what it costs others is too much for these. What comes by another way, as from 32-bit programs, is not seen.
+ */
+
+#define PTRACE_ATTACH 16
+#define PTRACE_SEIZE 0x4206
+
+static __always_inline void warnings_at_sys_exit(void *regs, s64 nr, long result)
+{
+	u64 arg0 = 0, arg1 = 0;
+	struct process *p;
+
+	switch (nr) {
+	case SYS_PTRACE:
+	case SYS_PROCESS_VM_READV:
+	case SYS_PROCESS_VM_WRITEV:
+	case SYS_BPF:
+	case SYS_MOUNT:
+	case SYS_UMOUNT2:
+	case SYS_MOVE_MOUNT:
+	case SYS_UNSHARE:
+	case SYS_SETNS:
+	case SYS_IOCTL:
+		break;
+	default:
+		return;
+	}
+	p = session_process();
+	if (!p)
+		return;
+	READ(arg0, regs, SYSCALL_ARG0);
+	READ(arg1, regs, SYSCALL_ARG1);
+	if (nr == SYS_IOCTL) {
+		if ((u32)arg1 == TIOCSTI)
+			warn(p->target, p->session, WARNING_TYPED, 0, 0, 0, 0);
+	} else if (nr == SYS_PTRACE) {
+		if (arg0 == PTRACE_ATTACH || arg0 == PTRACE_SEIZE)
+			warn(p->target, p->session, WARNING_PTRACE, arg0, 0, 0, 0);
+	} else if (nr == SYS_PROCESS_VM_READV || nr == SYS_PROCESS_VM_WRITEV) {
+		warn(p->target, p->session, WARNING_PTRACE, 0, 0, 0, 0);
+	} else if (nr == SYS_BPF) {
+		warn(p->target, p->session, WARNING_BPF, (u32)arg0, 0, 0, 0);
+	} else if (nr == SYS_UNSHARE || nr == SYS_SETNS) {
+		if (!result)
+			warn(p->target, p->session, WARNING_NAMESPACE, nr == SYS_UNSHARE ? arg0 : arg1, 0, 0, 0);
+	} else {
+		warn(p->target, p->session, WARNING_MOUNT, 0, 0, 0, 0);
+	}
+}
