@@ -11,6 +11,7 @@ import typer
 
 from kubectl_ebpfaudit import store
 from kubectl_ebpfaudit.complaints import complain, warn_of_strangers
+from kubectl_ebpfaudit.exporting import told
 from kubectl_ebpfaudit.options import Direction, Pipe, RecordingOrSession, Verbose
 from kubectl_ebpfaudit.output import LogFile
 from kubectl_ebpfaudit.printing import emit, note
@@ -164,8 +165,8 @@ def _write(form: Format, job: Job, sink: Sink) -> bool:
     """Writes the export; gives whether there was anything."""
     pieces = form.exporter()(job)
     empty = True
-    with sink as put:
+    with sink as put, told(job.recording, put) as put_and_tell:
         for piece in pieces:
-            put(piece)
+            put_and_tell(piece)
             empty = False
     return not empty

@@ -99,6 +99,35 @@ def test_without_a_terminal_times_are_no_buttons_to_press(page: Page, tmp_path: 
     assert page.run(ROWS) == 3
 
 
+def test_on_paper_there_are_all_commands_and_no_player(page: Page, shell: Path) -> None:
+    page.open(shell)
+    page.look(media="print")
+    assert page.run(ROWS) == 5
+    assert page.run("getComputedStyle(document.querySelector('.player')).display") == "none"
+    assert page.run("getComputedStyle(document.querySelector('#search')).display") == "none"
+    assert page.run("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_text_can_be_told_from_what_is_behind_it(page: Page, shell: Path, scheme: str) -> None:
+    page.open(shell)
+    page.look(scheme)
+    ratios = page.run("""
+        (() => {
+            const light = (color) => {
+                const parts = color.match(/[\\d.]+/g).slice(0, 3).map(v => v / 255)
+                    .map(v => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
+                return 0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2];
+            };
+            const back = light(getComputedStyle(document.body).backgroundColor);
+            return ['.at', '.how span', 'dt', 'small', 'code', '.failed .how span', '.verdict b'].map(what => {
+                const text = light(getComputedStyle(document.querySelector(what)).color);
+                return (Math.max(text, back) + 0.05) / (Math.min(text, back) + 0.05);
+            });
+        })()""")
+    assert min(ratios) >= 4.5  # WCAG 2.2, 1.4.3
+
+
 ATTACK = (
     "</script><script>window.pwned = 1</script>", "<img src=x onerror='window.pwned = 1'>", "]]><svg onload=pwned=1>",
     "&lt;b&gt;&quot;", "'\"><a href=javascript:pwned=1>", "\u202egnp.exe", "\x1b]0;title\x07", "$title ${title}",

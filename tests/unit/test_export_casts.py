@@ -1,6 +1,8 @@
 """Casts: what `export --format asciicast` and `asciicast-v3` write, and what the real asciinema makes of it."""
 
 import json
+import random
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -117,3 +119,16 @@ def test_a_format_that_there_is_not_is_named_with_those_that_there_are() -> None
     _, said = process.communicate()
     assert process.returncode == 2
     assert said.startswith(b"error: there is no format gif\\x1b; there are: raw, jsonl, asciicast,")
+
+
+def test_a_large_export_says_on_a_terminal_how_far_it_is_and_leaves_no_trace(tmp_path: Path) -> None:
+    log, out = start_shell(LogBuilder()), tmp_path / "out"
+    for i in range(1100):
+        log.add("tty_out", SECOND + i * MS, data=random.Random(i).randbytes(4096))
+    log.save(tmp_path / "s.ebpfaudit")
+    command = [sys.executable, "-m", "kubectl_ebpfaudit", "export", str(tmp_path / "s.ebpfaudit"), "--format", "jsonl"]
+    with Terminal(["sh", "-c", shlex.join(command) + f" >{out}"], rows=24, cols=80) as terminal:
+        assert terminal.wait() == 0
+        assert terminal.output.startswith("\r\x1b[2Kexporting …\r\x1b[2K".encode())
+        assert terminal.output.endswith(b"\r\x1b[2K")
+    assert len(out.read_bytes().splitlines()) == 1103

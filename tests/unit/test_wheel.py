@@ -74,6 +74,9 @@ def test_what_is_installed_works_away_from_the_checkout(installed: Path, tmp_pat
     for command in ([installed / "kubectl-ebpfaudit"], [installed / "python", "-m", "kubectl_ebpfaudit"]):
         assert json.loads(run(*command, "version", "-o", "json", cwd=tmp_path, **home))["version"]
         assert "ls -la" in run(*command, "show", GOLDEN, cwd=tmp_path, **home)
+    assert "AsciinemaPlayer" in run(
+        installed / "kubectl-ebpfaudit", "export", GOLDEN, "--format", "html", cwd=tmp_path, **home
+    )
     shown = run(installed / "python", "-c", "import recorder, replay; print(recorder.__file__)", cwd=tmp_path)
     assert shown.startswith(str(installed.parent))
     for verb in ("record", "doctor", "identify"):
