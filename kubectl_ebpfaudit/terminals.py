@@ -32,9 +32,7 @@ def no_session(recording: Recording, number: int, known: Iterable[int]) -> NoSuc
     return NoSuchRecording(f"{printable(recording.name)} has no session {number}; it has: {some}")
 
 
-def find_terminal(
-    recording: Recording, number: int | None, tty: int | None = None, pipe: str | None = None
-) -> Found:
+def find_terminal(recording: Recording, number: int | None, tty: int | None = None, pipe: str | None = None) -> Found:
     """The session asked for, or the only one that has a terminal, or else pipes; with the terminal it came in on.
 
     `tty`: or with its `tty`-th. `pipe`: the one of its pipes that is meant: stdin, stdout or stderr.

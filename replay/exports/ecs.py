@@ -16,6 +16,7 @@ from replay.model import Exec, FailedExec
 from replay.session_report import command
 from replay.values import argument_list
 from replay.warning_report import words
+from replay.who.words import in_brief
 
 VERSION = "8.17.0"
 
@@ -53,7 +54,11 @@ def _common(visit: Visit, time: int) -> dict[str, Any]:
                 "id": about(of, "pod_uid"),
             },
         },
-        "ebpfaudit": {"recording": text(visit.timeline.header.recording), "session": visit.number},
+        "ebpfaudit": {
+            "recording": text(visit.timeline.header.recording),
+            "session": visit.number,
+            **in_brief(visit.session.who),
+        },
     }
 
 
@@ -98,7 +103,6 @@ def _session(visit: Visit) -> dict[str, Any]:
         "lost_events": session.lost_events,
         "lost_bytes": session.lost_bytes,
         "signal": session.signal or None,
-        "user": text(session.user),
         "warnings": [words(of) for of in session.warnings],
     }
     return shown

@@ -15,6 +15,7 @@ from replay.exports.lines import compact, joined
 from replay.exports.walk import Visit, about, filled, places, visits
 from replay.model import Exec, FailedExec
 from replay.session_report import command
+from replay.who.words import in_brief
 
 VERSION = "1.3.0"
 _MS = 1_000_000
@@ -89,7 +90,7 @@ def _event(
             "pod": text(of.pod) if of else "",
             "session": visit.number,
             "kind": session.kind,
-            "user": text(session.user),
+            **in_brief(session.who),
             **(unmapped or {}),
         },
         **more,

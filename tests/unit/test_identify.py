@@ -1,6 +1,7 @@
 """`identify`, and what list, show and replay know from it."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -185,3 +186,32 @@ def test_where_nothing_can_be_kept_it_is_printed_all_the_same(cli: Cli, log: Pat
     assert (ran.code, "alice   certain" in ran.text) == (9, True)
     assert "or print what was found with -o json" in ran.err
     assert sorted(found.name for found in tmp_path.iterdir()) == ["audit.log", "s.ebpfaudit", "s.ebpfaudit.who.json"]
+
+
+def test_exports_and_the_report_name_who_it_was(cli: Cli, log: Path, tmp_path: Path) -> None:
+    for form in ("ecs", "ocsf", "html"):
+        assert b"alice" not in cli("export", log, "--format", form, "-w", "-").out
+    cli("identify", log, "--audit-log", audit(tmp_path, *alice()))
+    assert "alice from 203.0.113.9, certain" in cli("export", log, "--format", "html").text
+    who = {
+        "users": ["alice"],
+        "impersonators": [],
+        "source_ips": ["203.0.113.9"],
+        "confidence": "certain",
+        "audit_ids": ["alice--50000000"],
+    }
+    for form, key in (("ecs", "ebpfaudit"), ("ocsf", "unmapped")):
+        lines = [json.loads(line) for line in cli("export", log, "--format", form).out.splitlines()]
+        found = [line[key]["who"] for line in lines]
+        assert found
+        assert all({name: value or [] for name, value in {"impersonators": [], **of}.items()} == who for of in found)
+
+
+def test_delete_takes_what_is_kept_with_it(cli: Cli, log: Path, tmp_path: Path) -> None:
+    cli("identify", log, "--audit-log", audit(tmp_path, *alice()))
+    store = Path(os.environ["EBPFAUDIT_HOME"]) / "recordings"
+    store.mkdir(parents=True)
+    for path in (log, kept(log)):
+        path.rename(store / path.name)
+    assert cli("delete", "s").code == 0
+    assert [path.name for path in store.iterdir() if "s.ebpfaudit" in path.name] == []
