@@ -143,6 +143,15 @@ static __always_inline void put_stream_gap(struct stream *s, u64 offset, u64 byt
 	put_byte_event(state, &e, sizeof(e));
 }
 
+/* `n` bytes went through that cannot be shown. */
+static __always_inline void pass_stream_bytes(struct stream *s, u64 n, u32 reason)
+{
+	u64 offset = 0;
+
+	if (take_number(&s->offset, n, COUNTER_OF_TTY_OUT(s->number), &offset))
+		put_stream_gap(s, offset, n, reason);
+}
+
 /*
  * Stores the event of `size` bytes at b->left.offset. What is beyond the limit of a stream is not kept: the
  * recorder makes one event of many and adds to the hash of the whole. So that it need not account for each,
@@ -198,7 +207,9 @@ static __always_inline void stream_bytes(struct stream *s, u64 from, u64 n, u64 
 	b = stream_scratch.lookup(&zero);
 	if (!b)
 		return;
-	b->left.offset = __sync_fetch_and_add(&s->offset, n);
+	if (!take_number(&s->offset, n, COUNTER_OF_TTY_OUT(s->number), &size))
+		return; /* a hole in the offsets */
+	b->left.offset = size;
 	if (NO_INPUT && !s->fd) {
 		put_stream_data(s, b, 0, n);
 		return;
@@ -268,16 +279,17 @@ static __always_inline void add_stream(struct process *p, u32 pid, u32 fd, u64 k
 	struct target_state *state;
 	struct stream s = {};
 	struct numbers *n;
+	u64 number = 0;
 	int zero = 0;
 
 	n = numbers.lookup(&zero);
-	if (!n)
+	if (!n || !take_number(&n->next_tty, 1, COUNTER_OF_TTYS, &number))
 		return;
 	s.target = p->target;
 	s.session = p->session;
 	s.fd = fd;
 	s.flags = flags;
-	s.number = __sync_fetch_and_add(&n->next_tty, 1);
+	s.number = number;
 	if (streams.insert(&key, &s) && streams.lookup(&key))
 		return; /* stderr that is stdout */
 	state = begin_byte_event(&e.h, EVENT_STREAM_OPEN, s.target, s.session, pid);

@@ -25,7 +25,7 @@ static __always_inline void stream_moved(struct stream *s, void *iter, u64 n)
 		return;
 	}
 	if (type != ENUM_iter_type__ITER_IOVEC) {
-		put_stream_gap(s, __sync_fetch_and_add(&s->offset, n), n, GAP_UNREADABLE);
+		pass_stream_bytes(s, n, GAP_UNREADABLE);
 		return;
 	}
 	READ(segments, iter, OFF_iov_iter_segments);
@@ -47,7 +47,7 @@ static __always_inline void stream_moved(struct stream *s, void *iter, u64 n)
 	else if (before > n && before - at == segment[1])
 		stream_bytes(s, segment[0] + segment[1] - n, n, 0, true); /* a single one, and a part of it */
 	else
-		put_stream_gap(s, __sync_fetch_and_add(&s->offset, n), n, GAP_TOO_LONG);
+		pass_stream_bytes(s, n, GAP_TOO_LONG);
 }
 
 static __always_inline void pipe_call(void *iocb, void *iter, long result, bool reading)
@@ -112,7 +112,7 @@ int kretfunc__do_splice(u64 *ctx)
 		return 0;
 	s->owner = current_tgid();
 	if (result)
-		put_stream_gap(s, __sync_fetch_and_add(&s->offset, result), result, GAP_UNREADABLE);
+		pass_stream_bytes(s, result, GAP_UNREADABLE);
 	else if (s->fd)
 		close_stream(key, s);
 	return 0;

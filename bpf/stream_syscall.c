@@ -41,7 +41,7 @@ int raw_stream_sys_exit(u64 *ctx)
 		if (s->fd && (other || nr == SYS_SPLICE))
 			close_stream(key, s);
 	} else if (!shown) {
-		put_stream_gap(s, __sync_fetch_and_add(&s->offset, result), result, GAP_UNREADABLE);
+		pass_stream_bytes(s, result, GAP_UNREADABLE);
 	} else if (nr == SYS_READV || nr == SYS_WRITEV) {
 		stream_bytes(s, 0, result, buffer, false);
 	} else {
