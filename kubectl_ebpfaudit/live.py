@@ -17,6 +17,9 @@ from recorder.log.events import Event, decode_block
 from recorder.log.format import PROCESS_LANE, Block, Header
 from recorder.log.objects import parse_about
 from replay.escape import printable, shell_line
+from replay.fields import Enums
+from replay.warning_report import words
+from replay.warnings import told_by
 from replay.words import count
 
 _MAX_COMMAND = 1000
@@ -263,6 +266,8 @@ class View:
             return f"lost {_number(fields, 'events')} events and {_number(fields, 'bytes')} bytes here"
         if kind == "target_end":
             return "the container has ended"
+        if kind == "warning" and self._header:
+            return f"warning: {words(told_by(event, Enums(self._header)))}"
         return None
 
     def _clock(self, monotonic: int) -> str:

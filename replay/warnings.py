@@ -8,6 +8,21 @@ from replay.model import Session, Warned
 _MAX_NAME = 16
 
 
+def told_by(event: Event, enums: Enums, time: int = 0, pid: int = 0) -> Warned:
+    """What a warning event tells."""
+    return Warned(
+        time,
+        enums.name("warning_kind", number(event, "kind")),
+        pid=pid,
+        host_pid=event.pid,
+        value=number(event, "value"),
+        other=number(event, "other"),
+        other_session=number(event, "other_session"),
+        tty=number(event, "tty"),
+        name=data(event, "comm")[:_MAX_NAME],
+    )
+
+
 class Warnings:
     """Adds warnings to sessions: the same again counts up the first, so that there are few."""
 
@@ -18,17 +33,7 @@ class Warnings:
 
     def event(self, event: Event, session: Session, time: int, pid: int) -> None:
         """Takes a warning event of a session; `pid` is that of who did it, in the container, or 0."""
-        told = Warned(
-            time,
-            self._enums.name("warning_kind", number(event, "kind")),
-            pid=pid,
-            host_pid=event.pid,
-            value=number(event, "value"),
-            other=number(event, "other"),
-            other_session=number(event, "other_session"),
-            tty=number(event, "tty"),
-            name=data(event, "comm")[:_MAX_NAME],
-        )
+        told = told_by(event, self._enums, time, pid)
         key = (session.number, event.pid, number(event, "start_time"), number(event, "kind"), told.other, told.value)
         self._add(session, key, told)
 

@@ -1,12 +1,15 @@
 """What points at evasion: found in output, told first by `show`, and safe to print."""
 
+import io
 import time
 from pathlib import Path
 
 import pytest
 
+from kubectl_ebpfaudit.live import Live
 from recorder import events
 from recorder.log.reader import open_log
+from recorder.log.stream import Stream
 from replay.answers import ANSWER, CLIPBOARD, Answers
 from replay.document import document
 from replay.model import Timeline
@@ -117,3 +120,12 @@ def test_a_session_without_warnings_has_none(tmp_path: Path) -> None:
     timeline = timeline_of(log, tmp_path)
     assert "WARNING" not in report(timeline)
     assert "warnings" not in document(timeline)["sessions"][0]
+
+
+def test_record_says_a_warning_as_it_happens() -> None:
+    log = start_shell(LogBuilder()).add("warning", SECOND, pid=100, kind=KINDS["WARNING_SIGNAL"], value=9)
+    out = io.StringIO()
+    view = Live(out).view()
+    for _, parsed in Stream().feed(log.build()):
+        view.object(parsed)
+    assert out.getvalue().splitlines()[-1] == "03:04:06Z  session 1  warning: sent SIGKILL to the recorder"
