@@ -77,13 +77,14 @@ def _summary(shown: Shown) -> str:
             ("Terminal", "; ".join(sizes) or "none"),
             ("Output", count(session.output_bytes, "byte") if session.terminals else ""),
             ("Input", count(session.input_bytes, "byte") + hidden if session.terminals else ""),
-            *((pipe.name.capitalize(), _carried(pipe)) for pipe in session.streams),
+            *((pipe.name.capitalize(), carried(pipe)) for pipe in session.streams),
             ("Lost", lost(session.lost_events, session.lost_bytes)),
         ]
     )
 
 
-def _carried(pipe: Stream) -> str:
+def carried(pipe: Stream) -> str:
+    """How much went through a pipe."""
     left_out = f", {pipe.left_out:,} of them not kept" if pipe.left_out else ""
     digest = f", SHA-256 {pipe.sha256.hex()}" if pipe.sha256 and pipe.size else ""
     return count(pipe.size, "byte") + left_out + digest

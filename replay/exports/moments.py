@@ -16,10 +16,13 @@ from replay.export import hole_note
 from replay.exports.job import Screen
 from replay.fields import Enums, data, number
 from replay.safe import SafeFilter
-from replay.stream import HIDDEN, IN, OUT, Piece, ordered
+from replay.stream import IN, ON_PURPOSE, OUT, Piece, ordered
 
 OUTPUT, INPUT, MARKER, RESIZE = "o", "i", "m", "r"
 """What an event of a cast is, in the letters of both versions."""
+
+ALL_PIPES = 0
+"""The number of the terminal that stands for all pipes of a session."""
 
 SIZE = (80, 24)
 """Columns and rows of a terminal of which the recording knows no size."""
@@ -75,13 +78,15 @@ def _safe_output(screen: Screen, missing: Callable[[Piece], None]) -> Iterator[M
             missing(piece)
             yield Moment(piece.time, MARKER, printable(f"!! {hole_note(piece, enums)}"))
         elif passed := safe.feed(piece.data):
+            if screen.tty.number == ALL_PIPES:  # no terminal has made line ends of the newlines
+                passed = passed.replace(b"\n", b"\r\n")
             yield Moment(piece.time, OUTPUT, passed.decode("utf-8", "replace"))
 
 
 def _input(screen: Screen, missing: Callable[[Piece], None]) -> Iterator[Moment]:
     def typed() -> Iterator[Moment]:
         for piece in ordered(_events(screen), screen.tty.number, IN):
-            if piece.missing and piece.reason != HIDDEN:
+            if piece.missing and piece.reason not in ON_PURPOSE:
                 missing(piece)
             elif piece.data:
                 yield Moment(piece.time, INPUT, piece.data.decode("utf-8", "replace"))

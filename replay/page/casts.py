@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from replay.clock import SECOND
 from replay.exports.job import Screen
-from replay.exports.moments import INPUT, MARKER, OUTPUT, moments, size
+from replay.exports.moments import ALL_PIPES, INPUT, MARKER, OUTPUT, moments, size
+from replay.model import Session, Terminal
 from replay.page.busy import Busy
 from replay.page.markup import element
 
@@ -18,6 +19,13 @@ _MAX_MARKERS = 1000
 """Of more the player's bar would be a single line."""
 _MS = SECOND // 1000
 _LEVEL = 6
+
+
+def playable(session: Session) -> list[Terminal]:
+    """What can be played: its terminals, and what came out of its pipes, but not the files of a `kubectl cp`."""
+    if session.is_probe or session.told_kind == "cp":
+        return session.terminals
+    return [Terminal(ALL_PIPES)] * bool(session.streams and session.output_bytes) + session.terminals
 
 
 @dataclass

@@ -39,7 +39,9 @@ def _ms(entry: Entry, time: int) -> int:
 
 def _execs(entry: Entry) -> Iterator[Row]:
     session, depths = entry.session, dict[Exec, int]()
-    times = _times(entry) if session.terminals else []  # without a screen there is nowhere to jump to
+    times = (
+        _times(entry) if session.terminals or session.streams else []
+    )  # without a screen there is nowhere to jump to
     for place, ran in enumerate(session.execs):
         inside = ran.parent and ran.parent.session == ran.session
         depths[ran] = depth = depths.get(ran.parent, 0) + 1 if inside and ran.parent else 0

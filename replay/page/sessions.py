@@ -6,12 +6,13 @@ from recorder.log.format import Target
 from replay.clock import duration, to_second
 from replay.escape import printable, shell_line
 from replay.exports.job import Entry, Screen
+from replay.exports.moments import ALL_PIPES
 from replay.model import Terminal
-from replay.page.casts import Cast, cast
+from replay.page.casts import Cast, cast, playable
 from replay.page.commands import Row, rows
 from replay.page.markup import element, facts, safe
 from replay.page.strip import strip
-from replay.session_report import named
+from replay.session_report import carried, named
 from replay.who.words import in_words
 from replay.words import count, lost
 
@@ -35,7 +36,7 @@ def section(entry: Entry, target: Target | None, budget: Budget) -> tuple[str, s
     found = found[: budget.rows]
     budget.rows -= len(found)
     players, casts = [], []
-    for tty in session.terminals:
+    for tty in playable(session):
         made = cast(Screen(entry.number, entry.part, session, tty), f"{entry.number}-{tty.number}", budget.left)
         budget.left -= made.used
         players.append(_player(entry, tty, made, found))
@@ -62,15 +63,18 @@ def _facts(entry: Entry, target: Target | None) -> str:
             ("Node", printable(entry.part.node)),
             ("Started", to_second(session.started) + " (before the recording)" * session.under_way),
             ("Ended", ended),
-            ("Output", count(session.output_bytes, "byte") if session.terminals or session.output_bytes else ""),
-            ("Input", count(session.input_bytes, "byte") + hidden if session.terminals or session.input_bytes else ""),
+            ("Output", count(session.output_bytes, "byte") if session.terminals else ""),
+            ("Input", count(session.input_bytes, "byte") + hidden if session.terminals else ""),
+            *((pipe.name.capitalize(), carried(pipe)) for pipe in session.streams),
             ("Lost", lost(session.lost_events, session.lost_bytes)),
         ]
     )
 
 
 def _player(entry: Entry, tty: Terminal, made: Cast, found: list[Row]) -> str:
-    name = f"Terminal pts/{tty.index}" if len(entry.session.terminals) > 1 else "Terminal"
+    name = "Output" if tty.number == ALL_PIPES else "Terminal"
+    if tty.number != ALL_PIPES and len(entry.session.terminals) > 1:
+        name = f"Terminal pts/{tty.index}"
     note = ""
     if made.left_out:
         left = f"{made.left_out:,} characters of output had no room in this file: replay the recording to see them"

@@ -86,6 +86,21 @@ def test_sizes_that_no_player_can_take_are_bounded(cli: Cli, tmp_path: Path) -> 
     assert not [e for e in events if e[1] == "r"]
 
 
+def test_of_a_session_without_a_terminal_a_cast_has_what_its_pipes_carried(cli: Cli, tmp_path: Path) -> None:
+    log = start_shell(LogBuilder(), tty=0)
+    for fd in range(3):
+        log.add("stream_open", 2 * MS, inode=4711 + fd, stream=1 + fd, fd=fd)
+    log.add("stream_data", 3 * MS, stream=1, fd=0, data=b"in\n").add(
+        "stream_data", 4 * MS, stream=2, fd=1, data=b"out\n"
+    )
+    log.add("stream_data", 5 * MS, stream=3, fd=2, data=b"err\x1b]0;x\x07\n").save(tmp_path / "s.ebpfaudit")
+    _, events = cast(cli, tmp_path / "s.ebpfaudit")
+    assert [e[1:] for e in events] == [["m", "bash"], ["i", "in\n"], ["o", "out\r\n"], ["o", "err\r\n"]]
+    page = cli("export", tmp_path / "s.ebpfaudit", "--format", "html").text
+    assert 'id="cast-1-0"' in page
+    assert "<dt>Stderr</dt>" in page
+
+
 def test_a_long_command_is_cut_in_its_marker(cli: Cli, tmp_path: Path) -> None:
     log = start_shell(LogBuilder())
     log.add("exec", SECOND, pid=100, argv=argv("echo", "x" * 3000), tty=1).save(tmp_path / "s.ebpfaudit")
