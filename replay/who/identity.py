@@ -6,6 +6,8 @@ from replay.who.request import Person, Request
 
 CERTAIN, LIKELY, POSSIBLE, UNKNOWN = "certain", "likely", "possible", "unknown"
 
+_MAX_NAMES = 4
+
 
 @dataclass(frozen=True)
 class Asked:
@@ -45,6 +47,8 @@ class Identity:
     def user(self) -> str:
         """Who it was in a few words, not safe to print: alice; alice or bob? if it is no more than possible."""
         names = [person.name for person in self.people]
+        if len(names) > _MAX_NAMES:
+            names[_MAX_NAMES - 1 :] = [f"{len(names) - _MAX_NAMES + 1} others"]
         return " or ".join(names) + "?" * bool(names and self.confidence == POSSIBLE)
 
 

@@ -8,6 +8,7 @@ import contextlib
 import json
 import os
 import secrets
+import stat
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,9 @@ VERSION = 1
 MAX_BYTES = 32 << 20
 
 _MAX_REASON = 4096
+_MAX_USERS = 100
+_MAX_REQUESTS = 100
+"""Of one session, those that fit best; the reason says how many there are."""
 
 
 @dataclass(frozen=True)
@@ -45,12 +49,8 @@ def path_of(log: Path) -> Path:
 
 def load(log: Path, header: Header, end: End | None) -> Kept | None:
     """What is kept of a log; None if there is nothing, or if it is of another log or no such file at all."""
-    try:
-        with path_of(log).open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
-    except OSError:
-        return None
-    if len(data) > MAX_BYTES:
+    data = _read(path_of(log))
+    if data is None:
         return None
     try:
         found = json.loads(data)
@@ -63,11 +63,27 @@ def load(log: Path, header: Header, end: End | None) -> Kept | None:
     return _parse(found)
 
 
+def _read(path: Path) -> bytes | None:
+    """The file's content; None if there is none, if it is larger than any that is written, or no regular file."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # a FIFO would be waited for
+    except OSError:
+        return None
+    try:
+        status = os.fstat(fd)
+        if not stat.S_ISREG(status.st_mode) or status.st_size > MAX_BYTES:
+            return None
+        with open(fd, "rb", closefd=False) as file:
+            return file.read(MAX_BYTES)
+    finally:
+        os.close(fd)
+
+
 def users(log: Path, header: Header, end: End | None) -> tuple[str, ...]:
     """Who the sessions of a log were, each once, in order of their numbers; not safe to print."""
     known = load(log, header, end)
     found = sorted(known.sessions.items()) if known else ()
-    return tuple(dict.fromkeys(of.user for _, of in found if of.user))
+    return tuple(dict.fromkeys(of.user for _, of in found if of.user))[:_MAX_USERS]
 
 
 def save(log: Path, header: Header, end: End | None, kept: Kept) -> Path:
@@ -122,7 +138,7 @@ def as_data(of: Identity) -> dict[str, Any]:
                 "received": rfc3339(one.received),
                 "ended": rfc3339(one.ended) if one.ended is not None else None,
             }
-            for one in of.requests
+            for one in of.requests[:_MAX_REQUESTS]
         ],
     }
 
@@ -163,7 +179,7 @@ def _parse(found: dict[str, Any]) -> Kept:
 def _identity(of: dict[str, Any]) -> Identity:
     confidence = string(of.get("confidence"))
     requests = of.get("requests")
-    known = tuple(_asked(mapping(one)) for one in requests) if isinstance(requests, list) else ()
+    known = tuple(_asked(mapping(one)) for one in requests[:_MAX_REQUESTS]) if isinstance(requests, list) else ()
     if confidence not in (CERTAIN, LIKELY, POSSIBLE) or not known:
         return Identity(UNKNOWN, string(of.get("reason"), _MAX_REASON))
     return Identity(confidence, string(of.get("reason"), _MAX_REASON), known)

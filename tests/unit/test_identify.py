@@ -110,6 +110,11 @@ def test_a_broken_file_beside_a_log_is_passed_over(cli: Cli, log: Path, content:
     assert (cli("show", log).code, cli("list").code) == (0, 0)
 
 
+def test_what_is_no_file_beside_a_log_is_not_waited_for(cli: Cli, log: Path) -> None:
+    os.mkfifo(kept(log))
+    assert (cli("show", log).code, cli("list").code) == (0, 0)
+
+
 def test_what_somebody_wrote_into_it_cannot_harm_a_terminal(cli: Cli, log: Path, tmp_path: Path) -> None:
     cli("identify", log, "--audit-log", audit(tmp_path, *alice()))
     found = json.loads(kept(log).read_text())

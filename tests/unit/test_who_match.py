@@ -94,6 +94,11 @@ def test_two_users_whose_sessions_end_far_apart_are_told_apart_by_their_ends() -
     assert who(places, *asked) == [("bob", "likely"), ("alice", "likely")]
 
 
+def test_of_many_who_may_have_been_it_a_few_are_named() -> None:
+    asked = [request(f"user{n}", n * MS) for n in range(10)]
+    assert who([place(100 * MS)], *asked) == [("user9 or user8 or user7 or 7 others?", "possible")]
+
+
 def test_one_request_and_two_sessions_is_only_possible_for_both() -> None:
     assert who([place(0), place(SECOND)], request("alice", 0)) == [("alice?", "possible"), ("alice?", "possible")]
 
