@@ -4,10 +4,13 @@ from dataclasses import dataclass
 
 from replay.clock import SECOND
 from replay.model import Session
-from replay.who.request import EXEC, Request
+from replay.who.request import DEBUG, EXEC, Request
 
 START_NS = 30 * SECOND
 """How long after its request a process may begin: the kubelet and the runtime may be busy."""
+
+DEBUG_START_NS = 600 * SECOND
+"""The same of a debugging container, whose image may have to be pulled."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +36,12 @@ class Fit:
 def fit(place: Place, request: Request, skew: int) -> Fit | None:
     """How the session fits the request, None if it cannot be its. `skew` (ns): how far the two clocks may differ."""
     session = place.session
-    if request.kind != EXEC or request.refused or (request.namespace, request.pod) != (place.namespace, place.pod):
+    if (
+        session.from_node
+        or request.kind != _asked_for(session)
+        or request.refused
+        or (request.namespace, request.pod) != (place.namespace, place.pod)
+    ):
         return None
     if request.container and request.container != place.container:
         return None
@@ -49,8 +57,14 @@ def fit(place: Place, request: Request, skew: int) -> Fit | None:
         missing.append(f"the {'audit log' if request.command is None else 'recording'} does not say the command")
     if not request.container:
         missing.append("the audit log does not say the container")
-    together = session.ended is not None and request.ended is not None and abs(session.ended - request.ended) <= skew
+    both = request.kind == EXEC and session.ended is not None and request.ended is not None
+    together = both and abs((session.ended or 0) - (request.ended or 0)) <= skew
     return Fit(request, tuple(missing), together)
+
+
+def _asked_for(session: Session) -> str:
+    """The kind of request that such a session comes from."""
+    return DEBUG if session.kind == DEBUG else EXEC
 
 
 def _runs(session: Session, command: tuple[bytes, ...] | None) -> bool | None:
@@ -75,11 +89,14 @@ def _runs(session: Session, command: tuple[bytes, ...] | None) -> bool | None:
 
 
 def _has_terminal(session: Session, wanted: bool) -> bool:
-    has = bool(session.terminals or any(ran.tty for ran in session.execs))
+    has = session.has_terminal or (not session.streams and any(ran.tty for ran in session.execs))
     return has == wanted or session.under_way or session.lost_events > 0
 
 
 def _in_time(session: Session, request: Request, skew: int) -> bool:
-    if request.ended is not None and session.started > request.ended + skew:
+    window = START_NS
+    if request.kind == DEBUG:  # the request ends at once, and the container begins when it can
+        window = DEBUG_START_NS
+    elif request.ended is not None and session.started > request.ended + skew:
         return False
-    return request.received - skew <= session.started <= request.received + START_NS + skew
+    return request.received - skew <= session.started <= request.received + window + skew

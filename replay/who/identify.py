@@ -8,7 +8,7 @@ from replay.clock import rfc3339, to_second
 from replay.escape import text
 from replay.run import Member, Run
 from replay.who.audit_log import AuditLog
-from replay.who.fit import START_NS, Place
+from replay.who.fit import DEBUG_START_NS, Place
 from replay.who.identity import UNKNOWN, Identity
 from replay.who.kept import person_data
 from replay.who.match import match
@@ -18,8 +18,8 @@ _NOT_FROM_HERE = (
     "no request of the audit log fits: a probe, a hook, or somebody on the node, or one of another API server"
 )
 _WHY = {
-    ATTACH: "what goes through the container's own program is not recorded",
-    DEBUG: "what the debugging container's own program does is not recorded",
+    ATTACH: "it attached to the container's own program, and began none",
+    DEBUG: "no session of the recording fits: is its container recorded?",
 }
 
 
@@ -51,7 +51,7 @@ class Other:
 def wanted(run: Run, skew: int) -> Callable[[Seen], bool]:
     """Whether a request may have to do with the recording: its pods, its time. `skew`: ns."""
     pods = {(of.target.namespace, of.target.pod) for _, timeline in run.logs for of in timeline.targets.values()}
-    begin = min([run.started, *(of.session.started for of in run.sessions)]) - START_NS - skew
+    begin = min([run.started, *(of.session.started for of in run.sessions)]) - DEBUG_START_NS - skew
     end = max(run.last, run.ended or 0) + skew
 
     def is_wanted(seen: Seen) -> bool:
@@ -95,6 +95,10 @@ def _place(member: Member) -> Place:
 
 def _say_why(of: Identity, member: Member, logs: list[AuditLog]) -> Identity:
     session = member.session
+    if session.from_node:
+        return replace(of, reason="it entered from the node, past the API server")
+    if session.is_probe:
+        return replace(of, reason=f"the kubelet's {session.kind}: no request of the audit log fits")
     for log in logs:
         if not log.covers(session.started, session.started):
             begin, end = (to_second(time) if time else "?" for time in (log.begin, log.end))

@@ -130,6 +130,23 @@ def test_a_request_that_names_no_container_is_likely_at_most() -> None:
     assert (found.confidence, "does not say the container" in found.reason) == ("likely", True)
 
 
+def test_a_debugging_container_comes_from_who_added_it() -> None:
+    at = place(60 * SECOND, "sh", container="debugger-x")
+    at.session.told_kind = "debug"
+    spec = {"spec": {"ephemeralContainers": [{"name": "debugger-x"}]}}
+    asked = request("alice", 0, ended=MS, subresource="ephemeralcontainers", container="", requestObject=spec)
+    assert asked.container == "debugger-x"
+    asked.command = asked.tty = None
+    attached = request("bob", 59 * SECOND, subresource="attach", container="debugger-x")
+    assert who([at], asked, attached, request("carol", 60 * SECOND, container="debugger-x")) == [("alice", "likely")]
+
+
+def test_who_enters_from_the_node_comes_from_no_request() -> None:
+    at = place(0)
+    at.session.from_node = True
+    assert who([at], request("alice", 0)) == [("", "unknown")]
+
+
 def test_who_acts_for_somebody_is_named_with_them() -> None:
     asked = request("rancher", 0, impersonatedUser={"username": "alice", "groups": ["dev"]})
     found = only(place(0), asked)
