@@ -9,6 +9,7 @@ from replay.fields import Enums
 from replay.model import Exec, FailedExec, File, Gap, Rights, Session, Stream, Timeline, Warned, Watched
 from replay.values import argument_list, place, plain, strings
 from replay.values import target as describe
+from replay.view import WHOLE, View
 from replay.warning_report import words
 from replay.who.kept import as_data as identity_data
 
@@ -110,7 +111,7 @@ def _stream(of: Stream) -> dict[str, Any]:
     }
 
 
-def session(of: Session, target: Target | None, enums: Enums) -> dict[str, Any]:
+def session(of: Session, target: Target | None, enums: Enums, view: View = WHOLE) -> dict[str, Any]:
     """One session with all that ran in it."""
     return {
         "id": of.number,
@@ -135,9 +136,9 @@ def session(of: Session, target: Target | None, enums: Enums) -> dict[str, Any]:
         "host_pid": of.host_pid,
         "terminals": [{"tty": t.number, "pts": t.index, "rows": t.rows, "cols": t.cols} for t in of.terminals],
         "streams": [_stream(s) for s in of.streams],
-        "execs": [_exec(ran, enums) for ran in of.execs],
-        "failed_execs": [_failed(failed) for failed in of.failed],
-        "gaps": [gap(g) for g in of.gaps],
+        "execs": [_exec(ran, enums) for ran in view.execs(of)],
+        "failed_execs": [_failed(failed) for failed in view.failed(of)],
+        "gaps": [gap(g) for g in view.gaps(of)],
     }
 
 
@@ -164,12 +165,12 @@ def log_document(timeline: Timeline) -> dict[str, Any]:
     }
 
 
-def document(timeline: Timeline, number: int | None = None) -> dict[str, Any]:
+def document(timeline: Timeline, number: int | None = None, view: View = WHOLE) -> dict[str, Any]:
     """The whole timeline, or with one session only, as `show -o json` prints it."""
     enums = Enums(timeline.header)
-    shown = [of for of in timeline.sessions if number in (None, of.number)]
+    shown = [of for of in view.sessions(timeline.sessions) if number in (None, of.number)]
     return {
         "recording": log_document(timeline),
         "targets": [watched(of) for of in timeline.targets.values()],
-        "sessions": [session(of, timeline.target(of.target), enums) for of in shown],
+        "sessions": [session(of, timeline.target(of.target), enums, view) for of in shown],
     }

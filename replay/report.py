@@ -10,6 +10,7 @@ from replay.probe_report import fold
 from replay.session_report import Shown, sessions
 from replay.table import columns
 from replay.target_report import Row, summary, table, worth_a_table
+from replay.view import WHOLE, View
 from replay.warning_report import warnings
 from replay.words import count, gap_note, lost, pairs
 
@@ -62,17 +63,19 @@ def target_rows(timeline: Timeline) -> list[Row]:
     return [Row(of, name, entered[number]) for number, of in timeline.targets.items()]
 
 
-def report(timeline: Timeline, session: int | None = None, wide: bool = False, every: bool = False) -> str:
-    """The text that `show` prints, of all sessions or of one; `every`: also each run of a probe."""
+def report(timeline: Timeline, session: int | None = None, view: View = WHOLE) -> str:
+    """The text that `show` prints, of all sessions or of one."""
     shown = [
-        Shown(of.number, of, timeline.target(of.target)) for of in timeline.sessions if session in (None, of.number)
+        Shown(of.number, of, timeline.target(of.target))
+        for of in view.sessions(timeline.sessions)
+        if session in (None, of.number)
     ]
     parts = [_summary(timeline), *warnings(shown)]
     if worth_a_table(timeline.targets.values()):
-        parts.append(table(target_rows(timeline), wide))
+        parts.append(table(target_rows(timeline), view.wide))
     if timeline.gaps:
         rows_of_gaps = [(to_second(gap.time), gap_note(gap)) for gap in timeline.gaps]
         parts.append(columns(("TIME", "MISSING IN THE RECORDING"), rows_of_gaps))
-    kept, probes = (shown, []) if every or session else fold(shown)
+    kept, probes = (shown, []) if view.every or session else fold(shown)
     parts += ["".join(probes)] * bool(probes)
-    return "\n".join([*parts, *sessions(kept, timeline.started, by_pod=len(timeline.targets) > 1)])
+    return "\n".join([*parts, *sessions(kept, timeline.started, by_pod=len(timeline.targets) > 1, view=view)])

@@ -8,9 +8,10 @@ from replay.escape import text
 from replay.fields import Enums
 from replay.recording import Part
 from replay.run import BROKEN, Run
+from replay.view import WHOLE, View
 
 
-def run_document(run: Run, number: int | None = None) -> dict[str, Any]:
+def run_document(run: Run, number: int | None = None, view: View = WHOLE) -> dict[str, Any]:
     """All of the run, or with one session only, as `show -o json` prints it.
 
     A session's `id` is its number in the run, `log_session` that in its log; `target` is a number in its log.
@@ -43,13 +44,13 @@ def run_document(run: Run, number: int | None = None) -> dict[str, Any]:
         ],
         "sessions": [
             {
-                **session(member.session, member.target, enums[member.part]),
+                **session(member.session, member.target, enums[member.part], view),
                 "id": member.number,
                 **_where(member.part),
                 "log_session": member.session.number,
             }
             for member in run.sessions
-            if number in (None, member.number)
+            if number in (None, member.number) and view.sessions([member.session])
         ],
     }
 

@@ -8,32 +8,33 @@ from replay.run import BROKEN, Run
 from replay.session_report import Shown, sessions
 from replay.table import columns
 from replay.target_report import summary, table
+from replay.view import WHOLE, View
 from replay.warning_report import warnings
 from replay.words import count, gap_note, lost, pairs
 
 _HEADERS = ("LOG", "NODE", "STARTED", "ENDED", "SESSIONS", "COMMANDS", "LOST", "STATE")
 
 
-def run_report(run: Run, session: int | None = None, wide: bool = False, every: bool = False) -> str:
-    """The text that `show` prints, of all sessions or of one; `every`: also each run of a probe."""
+def run_report(run: Run, session: int | None = None, view: View = WHOLE) -> str:
+    """The text that `show` prints, of all sessions or of one."""
     shown = [
         Shown(number, of, member.target, f" on {printable(part.node)} ({printable(part.name)}/{of.number})")
         for member in run.sessions
         for number, part, _, of in [member]
-        if session in (None, number)
+        if session in (None, number) and view.sessions([of])
     ]
     parts = [_summary(run), *warnings(shown), _logs(run)]
     if rows := [row for _, timeline in run.logs for row in target_rows(timeline)]:
-        parts.append(table(rows, wide))
+        parts.append(table(rows, view.wide))
     gaps = sorted(
         (gap.time, printable(part.name), gap_note(gap)) for part, timeline in run.logs for gap in timeline.gaps
     )
     if gaps:
         rows_of_gaps = [(to_second(time), log, note) for time, log, note in gaps]
         parts.append(columns(("TIME", "LOG", "MISSING IN THE RECORDING"), rows_of_gaps))
-    kept, probes = (shown, []) if every or session else fold(shown)
+    kept, probes = (shown, []) if view.every or session else fold(shown)
     parts += ["".join(probes)] * bool(probes)
-    return "\n".join([*parts, *sessions(kept, run.started, by_pod=True)])
+    return "\n".join([*parts, *sessions(kept, run.started, by_pod=True, view=view)])
 
 
 def _summary(run: Run) -> str:

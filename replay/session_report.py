@@ -2,12 +2,15 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from recorder.log.format import Target
 from replay.clock import duration, time_of_day, to_second
 from replay.escape import printable, shell_line
+from replay.jobs import marks as job_marks
 from replay.model import Exec, FailedExec, Session, Stream, Terminal
 from replay.table import columns
+from replay.view import WHOLE, View
 from replay.who.words import in_words
 from replay.words import count, gap_note, lost, pairs
 
@@ -15,6 +18,8 @@ _MAX_COMMAND_BYTES = 1000
 _MAX_DEPTH = 20
 _INDENT = "  "
 _HEADERS = ("TIME", "PID", "DURATION", "EXIT", "UID", "COMMAND")
+_WIDE_HEADERS = ("TIME", "PID", "DURATION", "EXIT", "UID", "PPID", "CWD", "COMMAND")
+_COLOURS = {"failed": "\x1b[31m", "running": "\x1b[33m", "missing": "\x1b[1;35m"}
 
 # The numbers of Linux, on whatever system the recording is read.
 _SIGNAL_NAMES = """HUP INT QUIT ILL TRAP ABRT BUS FPE KILL USR1 SEGV USR2 PIPE ALRM TERM STKFLT CHLD CONT
@@ -115,37 +120,53 @@ def _size(terminal: Terminal) -> str:
     return f"pts/{terminal.index}, {first}" + (f", {last} in the end" if last != first else "")
 
 
-def _rows(session: Session, day: int) -> Iterator[tuple[int, tuple[str, ...]]]:
-    depths: dict[Exec, int] = {}
+class _Row(NamedTuple):
+    """A line of the table of commands, by time; `state` says in which colour."""
+
+    time: int
+    cells: tuple[str, ...]
+    state: str = ""
+
+
+def _rows(session: Session, day: int, view: View) -> Iterator[_Row]:
+    depths, jobs = _depths(session), job_marks(session.execs)
+    shown = set(map(id, view.execs(session)))
+    cwd = session.execs[0].cwd if session.execs else b""
     for ran in session.execs:
-        inside = ran.parent and ran.parent.session == ran.session
-        depths[ran] = depth = depths.get(ran.parent, 0) + 1 if inside and ran.parent else 0
-        lasted = "-" if ran.ended is None else duration(ran.ended - ran.time)
-        yield (
+        place = f"  [in {printable(ran.cwd)}]" if ran.cwd and ran.cwd != cwd and not view.wide else ""
+        cwd = ran.cwd or cwd
+        if id(ran) not in shown:
+            continue
+        before, after = jobs.get(ran, ("", ""))
+        indent = "" if view.flat else _INDENT * min(depths[ran], _MAX_DEPTH)
+        yield _Row(
             ran.time,
             (
                 time_of_day(ran.time, day),
                 str(ran.pid),
-                lasted,
+                "-" if ran.ended is None else duration(ran.ended - ran.time),
                 _status(ran.exit_code, ran.signal),
                 str(ran.uid),
-                _INDENT * min(depth, _MAX_DEPTH) + command(ran) + marks(ran),
+                *([str(ran.ppid), printable(ran.cwd) or "-"] if view.wide else []),
+                indent + before + command(ran) + after + marks(ran) + place,
             ),
+            "running" if ran.exit_code is None and ran.ended is None else "failed" if ran.exit_code else "",
         )
-    for failed in session.failed:
-        yield (
-            failed.time,
-            (
-                time_of_day(failed.time, day),
-                str(failed.pid or "-"),
-                "-",
-                error_name(failed),
-                "-",
-                _failed(failed),
-            ),
-        )
-    for gap in session.gaps:
-        yield gap.time, (time_of_day(gap.time, day), "-", "-", "-", "-", gap_note(gap))
+    dashes = ["-"] * (2 if view.wide else 0)
+    for failed in view.failed(session):
+        cells = time_of_day(failed.time, day), str(failed.pid or "-"), "-", error_name(failed), "-", *dashes
+        yield _Row(failed.time, (*cells, _failed(failed)), "failed")
+    for gap in view.gaps(session):
+        yield _Row(gap.time, (time_of_day(gap.time, day), "-", "-", "-", "-", *dashes, gap_note(gap)), "missing")
+
+
+def _depths(session: Session) -> dict[Exec, int]:
+    """How many commands of the session each is below."""
+    depths: dict[Exec, int] = {}
+    for ran in session.execs:
+        inside = ran.parent and ran.parent.session == ran.session
+        depths[ran] = depths.get(ran.parent, 0) + 1 if inside and ran.parent else 0
+    return depths
 
 
 def error_name(failed: FailedExec) -> str:
@@ -157,24 +178,36 @@ def _failed(failed: FailedExec) -> str:
     return f"({printable(failed.filename)} could not be run)"
 
 
-def sessions(shown: Iterable[Shown], day: int, by_pod: bool) -> Iterator[str]:
+def sessions(shown: Iterable[Shown], day: int, by_pod: bool, view: View = WHOLE) -> Iterator[str]:
     """The sessions, a text for each; times are of the date of `day` (ns) unless they say otherwise.
 
     With `by_pod` those of one pod stand together, under its name.
     """
     if not by_pod:
-        yield from (text for one in shown for text in _session(one, day))
+        yield from (text for one in shown for text in _session(one, day, view))
         return
     pods: dict[tuple[str, str], list[Shown]] = {}
     for one in shown:
         pods.setdefault(one.pod, []).append(one)
     for pod, of_pod in pods.items():
         yield pairs([pod])
-        yield from (text for one in of_pod for text in _session(one, day))
+        yield from (text for one in of_pod for text in _session(one, day, view))
 
 
-def _session(shown: Shown, day: int) -> Iterator[str]:
+def _session(shown: Shown, day: int, view: View) -> Iterator[str]:
     yield _summary(shown)
-    rows = sorted(_rows(shown.session, day), key=lambda row: row[0])
-    if rows:
-        yield columns(_HEADERS, [row for _, row in rows])
+    rows = sorted(_rows(shown.session, day, view), key=lambda row: row.time)
+    if not rows:
+        return
+    table = columns(_WIDE_HEADERS if view.wide else _HEADERS, [row.cells for row in rows])
+    if not view.colours:
+        yield table
+        return
+    head, *lines = table.splitlines()
+    coloured = (_coloured(line, row.state) for line, row in zip(lines, rows, strict=True))
+    yield "".join(f"{line}\n" for line in (head, *coloured))
+
+
+def _coloured(line: str, state: str) -> str:
+    colour = _COLOURS.get(state)
+    return f"{colour}{line}\x1b[0m" if colour else line

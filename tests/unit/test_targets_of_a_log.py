@@ -19,6 +19,7 @@ from replay.model import Timeline
 from replay.report import report
 from replay.targets import Targets
 from replay.values import target
+from replay.view import View
 from tests.support.logs import MONOTONIC, MS, SECOND, TARGET, LogBuilder, header, start_shell
 
 
@@ -172,7 +173,7 @@ def test_nothing_hostile_reaches_the_table_of_targets(tmp_path: Path) -> None:
     words: dict[str, Any] = dict.fromkeys(places, HOSTILE)
     log = LogBuilder().come(SECOND, 2, **words).come(SECOND, 3, node={"x": HOSTILE}, image=[HOSTILE])
     start_shell(log, 2 * SECOND, target=2)
-    shown = report(timeline_of(log, tmp_path), wide=True)
+    shown = report(timeline_of(log, tmp_path), view=View(wide=True))
     assert all(line.isprintable() for line in shown.splitlines())
 
 
