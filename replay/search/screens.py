@@ -1,12 +1,21 @@
 """Finds a pattern in what stood on the screen of a terminal."""
 
+import re
 from collections.abc import Iterator
 
 from recorder.log.reader import Log
 from replay.model import Session, Terminal
+from replay.plain import PlainText
 from replay.search.hit import Line, excerpt, short
-from replay.search.lines import Found
+from replay.search.lines import Found, LineSearch
 from replay.search.pattern import Pattern, Span
+from replay.stream import OUT, Piece, ordered
+
+_SMALL = 1 << 20
+"""Bytes of output."""
+
+_PLACES = re.compile(rb"\x1b(?:\[[0-9;]*[ABEFHdfLMSTr]|\[\?(?:47|1047|1049)h|[78DEM])")
+"""What moves the cursor to another line, or changes the screen."""
 
 
 def on_screen(log: Log, session: Session, tty: Terminal, pattern: Pattern, context: int) -> Iterator[Found]:
@@ -14,6 +23,11 @@ def on_screen(log: Log, session: Session, tty: Terminal, pattern: Pattern, conte
 
     A line that only grows, as under the hands of somebody who types, is given once, as it was in the end.
     """
+    if session.output_bytes <= _SMALL:
+        pieces = list(ordered(log.events(session=session.number), tty.number, OUT))
+        if not _PLACES.search(b"".join(piece.data for piece in pieces)):
+            yield from _in_lines(pieces, pattern, context)
+            return
     from replay.screen.changes import changes  # it starts a process, which few searches need
 
     growing: dict[str, Found] = {}
@@ -27,6 +41,19 @@ def on_screen(log: Log, session: Session, tty: Terminal, pattern: Pattern, conte
             growing[line] = Found(time, _line(text, span, context))
         yield from before.values()
     yield from growing.values()
+
+
+def _in_lines(pieces: list[Piece], pattern: Pattern, context: int) -> Iterator[Found]:
+    """The same where lines were only written and edited in their places: a screen for each small session takes long."""
+    search, plain = LineSearch(pattern, context), PlainText()
+    for piece in pieces:
+        shown = plain.flush() + "\n" if piece.missing else plain.feed(piece.data)
+        yield from search.feed(shown.encode("utf-8", "surrogateescape"), piece.time)
+        if piece.missing:
+            yield from search.end()
+    if pieces:
+        yield from search.feed(plain.flush().encode("utf-8", "surrogateescape"), pieces[-1].time)
+    yield from search.end()
 
 
 def _line(text: str, span: Span, context: int) -> Line:

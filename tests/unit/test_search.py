@@ -91,6 +91,16 @@ def test_what_colours_and_editing_tore_apart_is_found_on_the_screen(cli: Cli, tm
     assert [hit["text"] for hit in hits(cli, "curl", path)] == ["$ curl"]
 
 
+@pytest.mark.parametrize("full_screen", [False, True], ids=["in lines", "full screen"])
+def test_the_screen_is_searched_as_it_stood(cli: Cli, tmp_path: Path, full_screen: bool) -> None:
+    log = start_shell(LogBuilder())
+    log.add("tty_out", SECOND, data=b"\x1b[2;3Hsecret"[6 * (not full_screen) :])
+    log.add("tty_out", 2 * SECOND, data=b"\b\b\b\b\b\bx\x1b[31my\r\n")
+    path = log.save(tmp_path / "s.ebpfaudit")
+    found = hits(cli, "xycret", path)
+    assert [(hit["in"], str(hit["text"]).strip(), hit["seconds"]) for hit in found] == [("screen", "xycret", 2.0)]
+
+
 def test_what_was_typed_is_found_as_it_was_meant_and_key_by_key(cli: Cli, tmp_path: Path) -> None:
     log = start_shell(LogBuilder())
     for at, key in enumerate([b"r", b"n", b"\x7f", b"m", b" -rf", b"\r"], 1):
