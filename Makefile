@@ -7,7 +7,7 @@ BIN := .venv/bin
 UV := 0.13.9
 
 .DEFAULT_GOAL := help
-.PHONY: help help-texts install demo image testnode check format test test-unit test-kernel test-guest test-cluster site bench lock krew dist clean
+.PHONY: help help-texts install demo image testnode check format test test-unit test-kernel test-guest test-cluster site bench fuzz lock krew dist clean
 
 help: ## list the targets
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -62,6 +62,9 @@ test-cluster: ## the tests with a real Kubernetes on this machine
 
 site: install ## build the documentation site into build/site; a link that leads nowhere is an error
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
+
+fuzz: install ## read mutated logs until something breaks (COUNT=1000000)
+	$(BIN)/python -m tests.fuzz --count $(or $(COUNT),1000000)
 
 bench: install ## measure what recording and reading cost
 	$(BIN)/python -m tests.bench

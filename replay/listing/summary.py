@@ -99,7 +99,7 @@ def _summary(path: Path, size: int) -> Summary:
         started=header.realtime,
         ended=max(header.realtime + end.time - header.monotonic, 0) if end else _UNKNOWN,
         reason=text(end.reason) if end else "",
-        totals=[counts.get(name, _UNKNOWN) for name in TOTALS],
+        totals=[int(counts.get(name, _UNKNOWN)) for name in TOTALS],  # not True
         names=[text(of.name) or f"target {of.number}" for of in seen.targets],
         namespaces=list(dict.fromkeys(text(of.namespace) for of in seen.targets)),
         targets=json.dumps([target(of) for of in seen.targets]),

@@ -1,0 +1,1 @@
+"""Mutates the golden logs and reads what comes of it: `python -m tests.fuzz`, `make fuzz`."""
