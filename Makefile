@@ -40,6 +40,7 @@ format: install ## put the code into the form that `make check` wants
 
 help-texts: install ## write anew what comes from the command line: golden helps, completion
 	@$(BIN)/python scripts/generate-help
+	@$(BIN)/python -m tests.verb_pages
 
 test: ## everything: install, check, prepare, and all tests
 	@scripts/run-tests
