@@ -1,13 +1,13 @@
 """Searches one recording."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from recorder.log.errors import BadLog
 from recorder.log.format import PROCESS_LANE
 from recorder.log.reader import Damage, Log
 from replay.clock import SECOND, Clock
-from replay.model import Session, Terminal, Timeline
+from replay.model import Session, Timeline
 from replay.recording import Part, Recording
 from replay.search.commands import in_commands
 from replay.search.hit import ARGV, INPUT, OUTPUT, PLACES, SCREEN, Hit
@@ -21,9 +21,6 @@ _MOST_SORTED = 10_000
 """Hits that are put in order of time; of more, so many at a time."""
 
 _SAME_SECOND = SECOND
-
-_Search = Callable[[Log, Session, Terminal, Pattern, int], Iterator[Found]]
-_STREAMS: dict[str, _Search] = {OUTPUT: in_output, INPUT: in_input, SCREEN: on_screen}
 
 
 @dataclass(frozen=True)
@@ -104,12 +101,25 @@ def _of_session(part: Part, timeline: Timeline, session: Session, number: int, q
         for time, line in in_commands(session, query.pattern, query.context):
             if query.takes(time):
                 yield Hit(number, session, target, time, max(time - began, 0), ARGV, line)
-    for place, run in _STREAMS.items():
-        if place not in query.places:
-            continue
-        for tty in session.terminals:
-            for moment, line in run(part.log, session, tty, query.pattern, query.context):
-                time = clock.wall(moment)
-                if query.takes(time):
-                    at = max(moment - session.began, 0)
-                    yield Hit(number, session, target, time, at, place, line, tty.number)
+    for place, tty, found in _streams(part.log, session, query):
+        for moment, line in found:
+            time = clock.wall(moment)
+            if query.takes(time):
+                yield Hit(number, session, target, time, max(moment - session.began, 0), place, line, tty)
+
+
+def _streams(log: Log, session: Session, query: Query) -> Iterator[tuple[str, int, Iterator[Found]]]:
+    """Each place to search in the terminals and pipes of a session: which, of which terminal if any, the search."""
+    pattern, context = query.pattern, query.context
+    for tty in session.terminals:
+        if OUTPUT in query.places:
+            yield OUTPUT, tty.number, in_output(log, session, tty.number, pattern, context)
+        if INPUT in query.places:
+            yield INPUT, tty.number, in_input(log, session, tty.number, pattern, context)
+        if SCREEN in query.places:
+            yield SCREEN, tty.number, on_screen(log, session, tty, pattern, context)
+    for pipe in session.streams:
+        if pipe.fd and OUTPUT in query.places:
+            yield OUTPUT, 0, in_output(log, session, pipe.number, pattern, context)
+        elif not pipe.fd and INPUT in query.places:
+            yield INPUT, 0, in_input(log, session, pipe.number, pattern, context)

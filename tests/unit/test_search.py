@@ -83,6 +83,17 @@ def test_a_session_without_a_terminal_is_shown_instead(cli: Cli, tmp_path: Path)
     assert cli("search", "bash", log).text.splitlines()[-1] == f"    kubectl ebpfaudit show {log}/1"
 
 
+def test_pipes_are_searched_like_terminals(cli: Cli, tmp_path: Path) -> None:
+    log = start_shell(LogBuilder(), tty=0)
+    for number, fd, data in ((1, 0, b"typed in\n"), (2, 1, b"sent out\n"), (3, 2, b"went wrong\n")):
+        log.add("stream_open", SECOND, stream=number, fd=fd)
+        log.add("stream_data", 2 * SECOND, stream=number, fd=fd, data=data)
+    found = hits(cli, "typed|sent|went", log.save(tmp_path / "s.ebpfaudit"))
+    assert sorted((hit["in"], hit["text"], hit["tty"]) for hit in found) == [
+        ("input", "typed in", None), ("output", "sent out", None), ("output", "went wrong", None)
+    ]  # fmt: skip
+
+
 def test_what_colours_and_editing_tore_apart_is_found_on_the_screen(cli: Cli, tmp_path: Path) -> None:
     log = start_shell(LogBuilder())
     log.add("tty_out", SECOND, data=b"pass\x1b[1mword\x1b[0m\r\n").add("tty_out", 2 * SECOND, data=b"$ crl\b\burl\r\n")
