@@ -12,9 +12,10 @@ from replay.safe import SafeFilter
 _MAX_LINE = 1 << 16
 """Bytes after which a line is given out, ended or not."""
 
-_STYLES = re.compile(r"(?:\x1b\[(?:[0-9;:]*m|0?K))+")
+_STYLES = re.compile(rb"\x1b\[(?:[0-9;:]*m|0?K)")
 """Colours, and erasing to the right of where writing goes on, which erases nothing in a line that nobody edits."""
 _EDITED = re.compile(r"[\x00-\x08\x0b-\x1f]")
+_UNEDITED = bytes({*range(256)} - {*range(9), *range(11, 32)})
 _TOKEN = re.compile(
     r"(?P<text>[^\x00-\x08\x0b-\x1f]+)"
     r"|\x1b\[(?P<arguments>[0-9;:?]*)(?P<final>[@-~])|\x1b[()*+\#].|\x1b."
@@ -49,26 +50,20 @@ class PlainText:
 
 
 def _lines(data: bytes) -> str:
-    """Whole lines, most of which nobody has edited: each as `_line` gives it, only faster."""
-    text = data.decode("utf-8", "replace")
-    flat = _STYLES.sub("\0", text)  # a character that the filter does not pass
-    if "\0" not in flat and not _EDITED.search(flat.replace("\r\n", "\n")):
-        return flat.replace("\r\n", "\n")
+    """Whole lines, most of which nobody has edited: those come out as they are, without their styles."""
+    flat = _STYLES.sub(b"", data).replace(b"\r\n", b"\n")
+    if not flat.translate(None, _UNEDITED):
+        return flat.decode("utf-8", "replace")
     found = []
-    for line, whole in zip(flat.split("\n"), text.split("\n"), strict=True):
-        plain = line.rstrip("\r")
-        if "\0" in plain:
-            plain = plain.replace("\0", "").rstrip()
-        found.append(_edited(whole.rstrip("\r")) if _EDITED.search(plain) else plain)
+    for line, whole in zip(flat.split(b"\n"), data.split(b"\n"), strict=True):
+        found.append(_line(whole) if line.translate(None, _UNEDITED) else line.decode("utf-8", "replace"))
     return "\n".join(found)
 
 
 def _line(data: bytes) -> str:
     text = data.decode("utf-8", "replace").rstrip("\r")
-    return _edited(text) if _EDITED.search(text) else text
-
-
-def _edited(text: str) -> str:
+    if not _EDITED.search(text):
+        return text
     line = _Line()
     for token in _TOKEN.finditer(text):
         if token["text"]:

@@ -106,8 +106,7 @@ def replay(
         if at is not None and not raw and on_screen:
             missing = playing.show_screen(chosen, _offset("--at", at, log, session) or 0, on_terminal)
         elif not raw and console.is_usable() and on_screen:
-            user = printable(session.user)
-            story = Story(log, session, chosen.tty, chosen.number, user, terminals=len(session.terminals))
+            story = Story(log, session, chosen.tty, chosen.number, printable(session.user))
             limit = DEFAULT_IDLE if idle is None else idle
             player = Player(story, factor, limit, follow, end, start if not follow else story.length)
             missing = playing.watch(chosen, player)

@@ -2,7 +2,7 @@
 
 import bisect
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
@@ -39,8 +39,8 @@ class Story:
     number: int
     """The session's, in the recording."""
     user: str = ""
-    terminals: int = 1
-    title: str = field(default="")
+    """Who it was, safe to print, if anybody knows."""
+    title: str = ""
 
     def wall(self, at: int) -> int:
         """ns since 1970-01-01 UTC."""

@@ -10,7 +10,7 @@ from replay.screen.keyframes import Keyframes
 from replay.screen.reel import Item, Reel
 from replay.screen.screen import Screen
 
-_BETWEEN_KEYFRAMES = 4 << 20
+_BETWEEN_KEYFRAMES = 2 << 20
 _BREATH = 1 << 20
 """Bytes of output after which a seek says how far it is."""
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from tests.bench import cluster
 from tests.bench.export import exports
 from tests.bench.image import compressed_bytes
+from tests.bench.replay import replays
 from tests.bench.row import Row
 from tests.bench.session import CLI, Seen, add_program, cli, cpu_seconds, record, run, status
 from tests.bench.soak import soak
@@ -238,10 +239,12 @@ def main() -> int:
     parser.add_argument("--commands", type=int, default=10_000)
     parser.add_argument("--spool-mb", type=int, default=300)
     parser.add_argument("--soak-minutes", type=float, default=30)
+    parser.add_argument("--replay-mb", type=int, default=1000)
     sections = (
         "start",
         "image",
         "export",
+        "replay",
         "rest",
         "flood",
         "lines",
@@ -264,6 +267,7 @@ def main() -> int:
             "start": lambda: start_up(folder),
             "image": image,
             "export": lambda: exports(folder),
+            "replay": lambda: replays(folder, 100_000_000, wanted.replay_mb * 1_000_000),
             "rest": lambda: rest(victim, folder),
             "flood": lambda: flood(victim, folder, size),
             "lines": lambda: flood_by_lines(victim, folder, size),
