@@ -6,7 +6,7 @@ from recorder.log.format import Header, Target
 from replay.clock import rfc3339
 from replay.escape import text
 from replay.fields import Enums
-from replay.model import Exec, FailedExec, File, Gap, Rights, Session, Stream, Timeline, Warned, Watched
+from replay.model import Copied, Exec, FailedExec, File, Gap, Rights, Session, Stream, Timeline, Warned, Watched
 from replay.values import argument_list, place, plain, strings
 from replay.values import target as describe
 from replay.view import WHOLE, View
@@ -100,6 +100,15 @@ def watched(of: Watched) -> dict[str, Any]:
     return {**describe(of.target), **times}
 
 
+def _copied(of: Copied) -> dict[str, Any]:
+    return {
+        **strings("name", of.name),
+        "size": of.size,
+        "mode": f"{of.mode:04o}",
+        "type": text(of.type.decode("latin-1")),
+    }
+
+
 def _stream(of: Stream) -> dict[str, Any]:
     """One pipe; of what it carried `left_out_bytes` are not in the recording."""
     return {
@@ -136,6 +145,7 @@ def session(of: Session, target: Target | None, enums: Enums, view: View = WHOLE
         "host_pid": of.host_pid,
         "terminals": [{"tty": t.number, "pts": t.index, "rows": t.rows, "cols": t.cols} for t in of.terminals],
         "streams": [_stream(s) for s in of.streams],
+        **({"files": [_copied(f) for f in of.files], "more_files": of.more_files} if of.told_kind == "cp" else {}),
         "execs": [_exec(ran, enums) for ran in view.execs(of)],
         "failed_execs": [_failed(failed) for failed in view.failed(of)],
         "gaps": [gap(g) for g in view.gaps(of)],

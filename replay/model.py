@@ -162,6 +162,16 @@ class Stream:
 
 
 @dataclass(slots=True)
+class Copied:
+    """A file in the archive of a kubectl cp: its size in bytes, permissions, and type as tar writes it."""
+
+    name: bytes
+    size: int
+    mode: int
+    type: bytes
+
+
+@dataclass(slots=True)
 class Session:
     """One entry from outside into a container. Byte counts are of what the recording holds, or left out on purpose."""
 
@@ -176,6 +186,9 @@ class Session:
     from_node: bool = False
     """Whether it entered beside the container's cgroup, as nsenter on the node does."""
     told_kind: str = ""
+    files: list[Copied] = field(default_factory=list)
+    """What a kubectl cp carried; `more_files`: and maybe more, which is not in the recording."""
+    more_files: bool = False
     is_probe: bool = False
     """Whether it is one of the pod's probes or hooks."""
     ended: int | None = None

@@ -194,8 +194,16 @@ def sessions(shown: Iterable[Shown], day: int, by_pod: bool, view: View = WHOLE)
         yield from (text for one in of_pod for text in _session(one, day, view))
 
 
+def _files(session: Session) -> str:
+    rows = [(f"{of.mode:04o}", f"{of.size:,}", printable(of.name)) for of in session.files]
+    more = "and maybe more, which the recording does not have\n" if session.more_files else ""
+    return columns(("MODE", "BYTES", "FILE"), rows) + more
+
+
 def _session(shown: Shown, day: int, view: View) -> Iterator[str]:
     yield _summary(shown)
+    if shown.session.files:
+        yield _files(shown.session)
     rows = sorted(_rows(shown.session, day, view), key=lambda row: row.time)
     if not rows:
         return

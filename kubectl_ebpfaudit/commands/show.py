@@ -13,6 +13,7 @@ from kubectl_ebpfaudit.options import RecordingOrSession, Verbose
 from kubectl_ebpfaudit.printing import as_data, emit
 from kubectl_ebpfaudit.terminals import no_session
 from replay.clock import parse_at
+from replay.copied import fill
 from replay.document import document
 from replay.hidden import RULE
 from replay.hidden import hidden as find_hidden
@@ -87,6 +88,7 @@ def show(
     wanted = store.resolve(recording)
     with opened(wanted.path) as found:
         run = Run(found)
+        fill(run)
         if wanted.session is not None and all(wanted.session != of.number for of in run.sessions):
             raise no_session(found, wanted.session, (of.number for of in run.sessions))
         as_text = output not in (ShowOutput.json, ShowOutput.yaml)

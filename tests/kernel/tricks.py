@@ -99,6 +99,18 @@ BUSYBOX_SHA256 = _sha256_of_busybox()
 # The last word of each script is `:`, since bash would run a last command in its own process.
 _LONG = "a=$(printf '%s ' {1..20000}); /bin/true $a; :"
 
+
+def _carried(**expected: bytes) -> Callable[[Session], object]:
+    """A check that this went through each pipe that is named."""
+
+    def check(session: Session) -> None:
+        found = {pipe["name"]: (pipe["bytes"], pipe["sha256"]) for pipe in session["streams"]}
+        for name, data in expected.items():
+            assert found[name] == (len(data), hashlib.sha256(data).hexdigest())
+
+    return check
+
+
 ROWS = [
     Row("exec", "`/bin/ls`, a link", "the path as given, and the file that it leads to",
         lambda s: (_of(last(s), filename="/bin/ls"), _of(last(s)["file"], path="/bin/busybox", flags=[])),
@@ -151,6 +163,12 @@ ROWS = [
     Row("exec", "programs without privileges", "capabilities and `no_new_privs`",
         lambda s: _of(last(s), effective_capabilities="0" * 16, no_new_privs=True, euid=1000),
         "/bin/tricks no-privileges /bin/true; :"),
+    Row("pipes", "what a command without a terminal prints",
+        "how much, its SHA-256; the bytes: `replay`, `export --format raw`",
+        _carried(stdout=b"printed\n", stderr=b""), "echo printed; :"),
+    Row("pipes", "its errors", "the same, apart", _carried(stdout=b"", stderr=b"bad\n"), "echo bad >&2; :"),
+    Row("pipes", "output by `splice`, `sendfile` and the like", "the same: it counts where it leaves the container",
+        _carried(stdout=b"spliced\n", stderr=b""), "echo spliced | /bin/tricks splice; :"),
     Row("warnings", "`ptrace` of another process", "a warning, with whose it is", _warned("ptrace"),
         "/bin/tricks ptrace; :"),
     Row("warnings", "`process_vm_writev`", "the same", _warned("ptrace"), "/bin/tricks write-memory; :"),
@@ -173,6 +191,18 @@ ROWS = [
 ]  # fmt: skip
 
 UNSEEN = {
+    "What goes through a container's own program: `kubectl attach`, `kubectl run -it`, `kubectl logs`": (
+        "it is no session; who enters is"
+    ),
+    "What was sent to a session's stdin and never read, where the runtime sends before the program runs": (
+        "runc in the foreground does: there input is taken as the container reads it"
+    ),
+    "Who joins a container's PID namespace from the node, and neither its cgroup nor its mount namespace": (
+        "files are seen by the mount namespace, and containers of a pod may share their process IDs"
+    ),
+    "Input and output that a session has as files or sockets of the node, or as a FIFO with a name": (
+        "no runtime of Kubernetes does that: all use pipes"
+    ),
     "What terminal it is, where the cursor stands, colours (DA, DSR, OSC 11 …)": (
         "every editor asks that: a warning of it would hide the others; the bytes are recorded"
     ),
