@@ -77,6 +77,7 @@ def _run(line: str, place: Path) -> str:
         except SystemExit as ended:
             code = ended.code or 0
     text = out.buffer.getvalue().decode()
+    text = text.replace(str(place / "home"), "/home/ada/ebpfaudit")
     return text + (f"$ echo $?\n{code}\n" if code else "")
 
 

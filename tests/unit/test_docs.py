@@ -125,6 +125,6 @@ def test_command_lines_of_the_docs_name_verbs_and_options_that_there_are(page: P
     text = page.read_text().replace("\\\n", " ")
     for verb, rest in COMMAND.findall(text):
         assert verb in VERBS, verb
-        known = set(re.findall(r"(?<![\w-])--?[a-z][\w-]*", help_of(verb)))
+        known = set(re.findall(r"(?<![\w-])--?[a-zA-Z][\w-]*", help_of(verb)))
         ours = re.split(r"[|#`]| -- ", rest)[0]
         assert set(re.findall(r"(?<=[\s\[])--?[a-zA-Z][\w-]*", ours)) <= known | {"-A"}, rest
