@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
@@ -17,6 +18,7 @@ from replay.screen.reel import Item
 from replay.screen.screen import Screen, Span
 from replay.terminals import with_terminals
 from tests.support.logs import MS, shell_session
+from tests.support.player_picture import picture
 
 DOCS = Path(__file__).parents[2] / "docs"
 SCREEN = Screen((24, 80), ((Span("", "one 世界 two"),), (Span("1", "three"),)), (3, 1))
@@ -176,3 +178,11 @@ def test_every_key_of_the_help_is_in_the_docs() -> None:
     page = (DOCS / "replay.md").read_text()
     for keys, what in HELP:
         assert f"| `{keys}` | {what} |" in page, keys
+
+
+def test_the_picture_of_the_player_shows_the_screen_and_the_commands(tmp_path: Path) -> None:
+    path = tmp_path / "player.svg"
+    picture(DOCS.parent / "tests" / "golden" / "v1-shell.ebpfaudit", "ls -la", path)
+    texts = ["".join(text.itertext()) for text in ElementTree.parse(path).iter("{http://www.w3.org/2000/svg}text")]
+    assert "root@victim:~# ls -la" in texts
+    assert any(text.startswith("│ 00:01 ls -la") for text in texts)
