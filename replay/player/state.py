@@ -17,6 +17,7 @@ _BACK_GRACE = SECOND
 """Going back goes to the one before if we are less than so much after one: else one never gets further back."""
 _JUMPS = {"left": -5, "right": 5, "down": -60, "up": 60}
 _MAX_LINE = 200
+_TOLD = 5 * SECOND
 
 
 class Request(NamedTuple):
@@ -51,6 +52,7 @@ class Player:
     forward: bool = True
     marks: dict[str, int] = field(default_factory=dict)
     _size: tuple[int, int] = (0, 0)
+    _told: tuple[str, int] = ("", 0)
     _clock: int = 0
     _shown: int = 0
     """When the last output came that was shown."""
@@ -62,6 +64,7 @@ class Player:
     def tick(self, now: int, upcoming: int | None) -> int:
         """The time up to which output is to be shown now; `upcoming` is when the next comes, None if there is none."""
         passed, self._clock = now - self._clock, now
+        self._forget(now)
         if not self.playing:
             return self.time
         if self.speed == MAX:
@@ -75,6 +78,13 @@ class Player:
         if over or (self.end is not None and self.time >= self.end):
             self._stop()
         return self.time
+
+    def _forget(self, now: int) -> None:
+        """Takes back what was told long enough."""
+        if self.message != self._told[0]:
+            self._told = self.message, now
+        elif self.message and self.playing and now - self._told[1] > _TOLD:
+            self.message = ""
 
     @property
     def _limit(self) -> int:

@@ -137,6 +137,13 @@ def test_holes_and_sizes_are_told_as_they_pass(player: Player) -> None:
     assert "resized to 120x50" in status(player)
 
 
+def test_what_was_told_is_taken_back_after_a_while(player: Player) -> None:
+    player.saw(Item(0, missing=5))
+    for seconds, told in ((1, True), (4, True), (7, False)):
+        player.tick(100 + seconds * SECOND, 60 * SECOND)
+        assert ("missing" in status(player)) == told
+
+
 def test_the_status_line_tells_where_it_stands(player: Player) -> None:
     player.story.user = "alice"
     player.tick(100 + 2 * SECOND, 5 * SECOND)
