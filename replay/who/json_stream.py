@@ -9,7 +9,7 @@ MAX_VALUE_BYTES = 16 << 20
 """Of a line, or of one element of a document. An event has at most about 3 MiB: twice what etcd takes as an object."""
 
 _CHUNK = 1 << 20
-_OF_INTEREST = re.compile(rb"exec|attach|ephemeralcontainers")
+_OF_INTEREST = (b"exec", b"attach", b"ephemeralcontainers")
 _TOKEN = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|["\[\]{}]', re.S)
 _LISTS = re.compile(rb'"(?:events|logEvents|records|entries|items|value)"')
 _decode = json.JSONDecoder().raw_decode
@@ -50,7 +50,7 @@ class Values:
                 while line is not None and not line.endswith(b"\n"):
                     line = self._line()
                 last = b""
-            elif is_first or _OF_INTEREST.search(line):
+            elif is_first or any(word in line for word in _OF_INTEREST):
                 yield from self._of_line(line)
                 last, is_first = b"", False
             elif not line.isspace():
