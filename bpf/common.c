@@ -50,7 +50,11 @@ struct process {
 	u32 session; /* 0: the container's own workload */
 	u32 owns_pty; /* 1: it, or who started it, may hold the owner's end of a terminal */
 	u32 newcomer; /* 1: it has just begun its session, and nobody has looked at its pipes yet */
+	u64 start_time; /* ns of CLOCK_MONOTONIC at which it was created: the kernel gives its ID to others later */
 };
+
+#define QUIET_SEEN 1 /* when last looked at, it had echo off in canonical mode */
+#define QUIET_SINCE_TYPED 2 /* it had that at some moment since something was typed last */
 
 struct terminal {
 	u64 out_offset; /* bytes that came out so far */
@@ -65,7 +69,7 @@ struct terminal {
 	u16 rows;
 	u16 cols;
 	u16 closed; /* 1: and the recorder is not told yet, since its ring was full */
-	u16 quiet; /* 1: when last looked at, it had echo off in canonical mode */
+	u16 quiet; /* QUIET_*, or-ed */
 };
 
 BPF_F_TABLE("array", u32, struct target_state, target_states, MAX_TARGETS, BPF_F_MMAPABLE);
@@ -270,6 +274,45 @@ static __always_inline u64 start_time(void *task)
 	return time;
 }
 
+/* The struct file of a file descriptor of the current process; what is no descriptor gives anything. */
+static __always_inline void *file_of_fd(u64 fd)
+{
+	void *task = (void *)bpf_get_current_task(), *p = NULL;
+
+	READ(p, task, OFF_task_struct_files);
+	READ(p, p, OFF_files_struct_fdt);
+	READ(p, p, OFF_fdtable_fd);
+	READ(p, p, 8 * fd);
+	return p;
+}
+
+/* The task that a struct pid names; NULL if it has ended. */
+static __always_inline void *task_of(void *pid)
+{
+	void *first = NULL;
+
+	READ(first, pid, OFF_pid_tasks); /* [PIDTYPE_PID] */
+	return first ? first - OFF_task_struct_pid_links : NULL;
+}
+
+/* What is known of process `pid`, of which `task` is one; NULL, and forgotten, if that is of one that had the ID before. */
+static __always_inline struct process *known_process(void *task, u32 pid)
+{
+	struct process *p = processes.lookup(&pid);
+
+	if (!p || p->start_time == start_time(task))
+		return p;
+	processes.delete(&pid);
+	return NULL;
+}
+
+/* Where the bytes of a call lie. */
+enum memory {
+	MEMORY_KERNEL,
+	MEMORY_USER, /* of the current process */
+	MEMORY_VECTOR, /* the same, scattered: at `from` are struct iovec */
+};
+
 /*
  * What is left to do of a call. In memory and volatile, of which the verifier remembers nothing:
  * with a range for each path it would look at 20 times as many instructions.
@@ -278,18 +321,60 @@ struct pending {
 	volatile u64 from;
 	volatile u64 bytes;
 	volatile u64 offset;
+	volatile u64 vector; /* the next struct iovec */
+	volatile u64 part; /* bytes at `from` until then */
 };
 
+static __always_inline void begin_pending(struct pending *left, u64 from, u64 bytes, u64 offset, enum memory memory)
+{
+	left->from = from;
+	left->bytes = left->part = bytes;
+	left->offset = offset;
+	if (memory == MEMORY_VECTOR) {
+		left->vector = from;
+		left->part = 0;
+	}
+}
+
+/* Bytes to take next, at most CHUNK, from `left->from` on; 0: an empty part, look again. */
+static __always_inline u64 next_size(struct pending *left, enum memory memory)
+{
+	u64 part[2] = {}; /* struct iovec */
+	u64 size;
+
+	if (memory == MEMORY_VECTOR && !left->part) {
+		/* Of what cannot be read nothing can be read from its address 0 either, and so it is told. */
+		if (read_user(part, sizeof(part), (void *)left->vector))
+			part[1] = left->bytes;
+		left->vector += sizeof(part);
+		left->from = part[0];
+		left->part = part[1];
+	}
+	size = left->part;
+	if (size > left->bytes)
+		size = left->bytes;
+	return size > CHUNK ? CHUNK : size;
+}
+
+static __always_inline void advance(struct pending *left, u64 size)
+{
+	left->offset += size;
+	left->from += size;
+	left->bytes -= size;
+	left->part -= size;
+}
+
 /*
- * Copies `size` (1 to CHUNK) bytes to `to`; 0, or negative if they cannot be read. `user`: `from`
- * is an address of the current process. A constant where the mask would make CHUNK a 0.
+ * Copies `size` (1 to CHUNK) bytes to `to`; 0, or negative if they cannot be read. A constant where the
+ * mask would make CHUNK a 0.
  */
-static __always_inline long read_chunk(u8 *to, u64 from, u64 size, bool user)
+static __always_inline long read_chunk(u8 *to, u64 from, u64 size, enum memory memory)
 {
 	u64 masked = size & (CHUNK - 1);
+	bool kernel = memory == MEMORY_KERNEL;
 
 	asm volatile("%0 &= 4095" : "+r"(masked));
 	if (size == CHUNK)
-		return user ? read_user(to, CHUNK, (void *)from) : read_kernel(to, CHUNK, (void *)from);
-	return user ? read_user(to, masked, (void *)from) : read_kernel(to, masked, (void *)from);
+		return kernel ? read_kernel(to, CHUNK, (void *)from) : read_user(to, CHUNK, (void *)from);
+	return kernel ? read_kernel(to, masked, (void *)from) : read_user(to, masked, (void *)from);
 }

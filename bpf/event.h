@@ -82,12 +82,16 @@ enum session_flag {
 	SESSION_FROM_NODE = 2, /* its first process is in the container's mount namespace, and not in its cgroup: nsenter on the node */
 };
 
+enum session_end_flag {
+	SESSION_END_UNSEEN = 1, /* the end of the first process was not seen: exit code and signal are not known */
+};
+
 enum gap_reason {
 	GAP_RING_FULL = 1, /* events came faster than the recorder could take them */
 	GAP_UNREADABLE = 2, /* the kernel could not read the bytes at that moment */
 	GAP_TOO_LONG = 3, /* one write was larger than what a probe can take */
 	GAP_PROBE_MISSED = 4, /* the kernel skipped a run of a probe */
-	GAP_BEFORE_RECORDING = 5, /* the session had begun before the recording */
+	GAP_BEFORE_RECORDING = 5, /* the session had begun before the recording; no loss, so its counts are 0 */
 	GAP_SPOOL_FULL = 6, /* the recorder's spool was full: nobody fetched the log in time */
 	GAP_RECORDER_DIED = 7, /* the recorder was killed, or its node went away: nothing is known from here on */
 };
@@ -128,6 +132,8 @@ struct session_end_event {
 	struct event_header h;
 	__u32 exit_code; /* 0 to 255, of the session's first process */
 	__u32 signal; /* signal that ended the first process, else 0 */
+	__u32 flags; /* enum session_end_flag */
+	__u32 reserved; /* 0 */
 };
 
 struct fork_event {

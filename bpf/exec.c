@@ -211,25 +211,19 @@ int raw_exec_argv(u64 *ctx)
 		return 0;
 	if (end - from > MAX_ARGV)
 		end = from + MAX_ARGV;
-	b->left.offset = EXEC_TAIL;
-	b->left.from = from + EXEC_TAIL;
-	b->left.bytes = end - from - EXEC_TAIL;
+	begin_pending(&b->left, from + EXEC_TAIL, end - from - EXEC_TAIL, EXEC_TAIL, MEMORY_USER);
 	for (int i = 1; i < MAX_ARGV / EXEC_TAIL; i++) {
-		size = b->left.bytes;
+		size = next_size(&b->left, MEMORY_USER);
 		if (!size)
 			return 0;
-		if (size > EXEC_TAIL)
-			size = EXEC_TAIL;
-		failed = read_chunk(b->argv, b->left.from, size, true);
+		failed = read_chunk(b->argv, b->left.from, size, MEMORY_USER);
 		state = begin_byte_event(&b->e.h, EVENT_EXEC_ARGV, p->target, p->session, pid);
 		if (!state)
 			return 0;
 		b->e.offset = b->left.offset;
 		b->e.reserved = 0;
 		b->e.argv_size = failed ? 0 : size;
-		b->left.offset += size;
-		b->left.from += size;
-		b->left.bytes -= size;
+		advance(&b->left, size);
 		size = b->e.argv_size;
 		asm volatile("%0 &= 8191" : "+r"(size));
 		if (size > EXEC_TAIL)

@@ -5,7 +5,7 @@
 int raw_fork(u64 *ctx)
 {
 	u32 pid = current_tgid();
-	struct process *parent = processes.lookup(&pid);
+	struct process *parent = known_process((void *)ctx[0], pid);
 
 	if (!parent)
 		return 0;
@@ -20,6 +20,7 @@ int raw_fork(u64 *ctx)
 	READ(tgid, child, OFF_task_struct_tgid);
 	if (thread != tgid)
 		return 0; /* a thread belongs to its process */
+	p.start_time = start_time(child);
 	processes.update(&tgid, &p);
 	if (!p.session)
 		return 0;
@@ -27,7 +28,7 @@ int raw_fork(u64 *ctx)
 	if (!state)
 		return 0;
 	e.child = tgid;
-	e.child_start_time = start_time(child);
+	e.child_start_time = p.start_time;
 	e.child_ns_pid = pid_at_level(child, pid_level(child));
 	put_process_event(state, &e, sizeof(e));
 	return 0;
@@ -43,7 +44,8 @@ int raw_fork(u64 *ctx)
 int raw_exit(u64 *ctx)
 {
 	u32 pid = current_tgid();
-	struct process *known = processes.lookup(&pid);
+	void *task = (void *)bpf_get_current_task(), *signal = NULL, *leader = NULL;
+	struct process *known = known_process(task, pid);
 
 	if (!known)
 		return 0;
@@ -51,7 +53,6 @@ int raw_exit(u64 *ctx)
 	struct process p = *known;
 	struct exit_event e = {};
 	struct target_state *state;
-	void *task = (void *)bpf_get_current_task(), *signal = NULL, *leader = NULL;
 	u32 live = 1, flags = 0, code = 0;
 
 	READ(signal, task, OFF_task_struct_signal);
@@ -69,7 +70,7 @@ int raw_exit(u64 *ctx)
 		READ(code, signal, OFF_signal_struct_group_exit_code);
 	else
 		READ(code, leader, OFF_task_struct_exit_code);
-	READ(e.start_time, leader, OFF_task_struct_start_time);
+	e.start_time = p.start_time;
 	e.exit_code = (code >> 8) & 0xff;
 	e.signal = code & 0x7f;
 	put_process_event(state, &e, sizeof(e));

@@ -17,7 +17,7 @@ static __always_inline bool inherited_session(void *task, u32 target, u32 *sessi
 		READ(pid, parent, OFF_task_struct_tgid);
 		if (pid <= 1)
 			return false;
-		p = processes.lookup(&pid);
+		p = known_process(parent, pid);
 		if (p && p->target == target) {
 			*session = p->session;
 			return true;
@@ -89,8 +89,8 @@ static __always_inline bool in_host_mounts(void *task)
 int raw_exec_session(u64 *ctx)
 {
 	u32 pid = current_tgid();
-	struct process *known = processes.lookup(&pid);
 	void *task = (void *)bpf_get_current_task();
+	struct process *known = known_process(task, pid);
 	struct process p = {};
 	u32 flags = 0;
 
@@ -109,6 +109,7 @@ int raw_exec_session(u64 *ctx)
 	if (!known && in_host_mounts(task))
 		return 0;
 	if (!known) {
+		p.start_time = start_time(task);
 		if (!inherited_session(task, p.target, &p.session)) {
 			p.session = start_session(task, p.target, pid, flags);
 			if (!p.session)
@@ -121,21 +122,64 @@ int raw_exec_session(u64 *ctx)
 			return 0;
 		}
 	}
-	if (p.session)
-		current_terminal(task, &p);
+	if (p.session) {
+		controlling_terminal(task, &p, pid);
+		standard_terminals(&p, pid);
+	}
 	return 0;
 }
 
-/*
- * Run by the recorder itself (BPF_PROG_TEST_RUN) for a session that was under way before the probes saw
- * it: so a number is taken in one step, also while sessions begin elsewhere.
- */
-int raw_new_session(u64 *ctx)
+#define NEW_SESSION 0xffffffff /* recorder/scope.py */
+#define GONE 0xffffffff
+#define WAS_KNOWN 0x80000000
+
+/* The process that the current task has open as the folder /proc/PID, as O_PATH; NULL if it has ended. */
+static __always_inline void *process_of_fd(u64 fd)
 {
+	void *p = NULL;
+
+	READ(p, file_of_fd(fd), OFF_file_f_inode);
+	READ(p, p, OFF_proc_inode_pid - OFF_proc_inode_vfs_inode); /* PROC_I(), fs/proc/internal.h */
+	return task_of(p);
+}
+
+/*
+ * Run by the recorder itself (BPF_PROG_TEST_RUN) for a process that runs already: (descriptor of its folder, target,
+ * session or NEW_SESSION, whether also one that is known as workload). It belongs there from then on, unless the probes
+ * have seen it before. Its terminal becomes known with that. Returns its session, or-ed with WAS_KNOWN in that case, or GONE.
+ */
+int raw_adopt(u64 *ctx)
+{
+	struct process p = { .target = ctx[1], .session = ctx[2], .owns_pty = 1 };
+	void *task = process_of_fd(ctx[0]), *signal = NULL;
+	struct process *known;
 	struct numbers *n;
+	u32 pid = 0, live = 0;
 	int zero = 0;
 	u64 session;
 
 	n = numbers.lookup(&zero);
-	return n && take_number(&n->next_session, 1, COUNTER_OF_SESSIONS, &session) ? session : 0;
+	READ(pid, task, OFF_task_struct_tgid);
+	READ(signal, task, OFF_task_struct_signal);
+	READ(live, signal, OFF_signal_struct_live);
+	if (!n || !pid || !live)
+		return GONE;
+	known = known_process(task, pid);
+	if (known && (known->session || !ctx[3]))
+		return known->session | WAS_KNOWN;
+	if (p.session == NEW_SESSION) {
+		if (!take_number(&n->next_session, 1, COUNTER_OF_SESSIONS, &session))
+			return GONE;
+		p.session = session;
+	}
+	p.start_time = start_time(task);
+	if (known) {
+		*known = p;
+	} else if (processes.insert(&pid, &p)) {
+		known = processes.lookup(&pid);
+		return known ? known->session | WAS_KNOWN : GONE;
+	}
+	if (p.session)
+		controlling_terminal(task, &p, pid);
+	return p.session;
 }

@@ -67,18 +67,6 @@ static __always_inline u64 pipe_of(void *file)
 	return number;
 }
 
-/* The file behind a file descriptor of the current process; NULL if there is none. */
-static __always_inline void *file_of_fd(u64 fd)
-{
-	void *task = (void *)bpf_get_current_task(), *p = NULL;
-
-	READ(p, task, OFF_task_struct_files);
-	READ(p, p, OFF_files_struct_fdt);
-	READ(p, p, OFF_fdtable_fd);
-	READ(p, p, 8 * fd);
-	return p;
-}
-
 static __always_inline u64 stream_number(int which)
 {
 	u64 *number = stream_numbers.lookup(&which);

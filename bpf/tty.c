@@ -6,6 +6,27 @@
  */
 
 #define PIDTYPE_SID 3 /* include/linux/pid_types.h */
+#define PTMX_DEVICE ((5 << 20) | 2) /* MKDEV(TTYAUX_MAJOR, 2): both /dev/ptmx and /dev/pts/ptmx */
+#define TTY_DEVICE (5 << 20) /* /dev/tty, by which a program names its own terminal */
+#define UNIX98_PTY_SLAVE_MAJOR 136 /* to 143, include/uapi/linux/major.h */
+
+/*
+ * The tty that a file descriptor of the current process stands for, and its device number; else NULL.
+ * Only for one that is open: below 64, or a system call has just worked on it.
+ */
+static __always_inline void *tty_of_fd(u64 fd, u32 *device)
+{
+	void *file = file_of_fd(fd), *inode = NULL, *private = NULL, *tty = NULL;
+
+	*device = 0;
+	READ(inode, file, OFF_file_f_inode);
+	READ(*device, inode, OFF_inode_i_rdev);
+	if (*device != PTMX_DEVICE && *device != TTY_DEVICE && (*device >> 23) != UNIX98_PTY_SLAVE_MAJOR >> 3)
+		return NULL;
+	READ(private, file, OFF_file_private_data);
+	READ(tty, private, OFF_tty_file_private_tty);
+	return tty;
+}
 
 static __always_inline bool put_tty_close(struct terminal *t)
 {
@@ -109,8 +130,8 @@ static __always_inline struct terminal *known_slave(void *slave)
 		leader = pid_on_host(sid);
 		if (leader == t->leader)
 			return t;
-		p = processes.lookup(&leader);
-		if (p && p->session == t->session && processes.lookup(&t->leader)) {
+		p = known_process(task_of(sid), leader);
+		if (p && p->session == t->session && (!t->leader || processes.lookup(&t->leader))) {
 			t->leader = leader;
 			return t;
 		}
@@ -119,11 +140,8 @@ static __always_inline struct terminal *known_slave(void *slave)
 	return NULL;
 }
 
-/*
- * The current task's controlling terminal, which becomes known with this. Its number, or 0 if it has
- * none.
- */
-static __always_inline u32 current_terminal(void *task, struct process *p)
+/* A task's controlling terminal, which becomes known with this. Its number, or 0 if it has none. */
+static __always_inline u32 controlling_terminal(void *task, struct process *p, u32 pid)
 {
 	void *signal = NULL, *tty = NULL, *sid = NULL;
 	struct terminal *t;
@@ -136,7 +154,34 @@ static __always_inline u32 current_terminal(void *task, struct process *p)
 	if (t)
 		return t->number;
 	READ(sid, signal, OFF_signal_struct_pids + 8 * PIDTYPE_SID);
-	return add_terminal(tty, p, pid_on_host(sid), current_tgid());
+	return add_terminal(tty, p, pid_on_host(sid), pid);
+}
+
+/*
+ * The terminals that the current process has as its standard input, output and error, which become known with
+ * this: a shell needs no controlling terminal. One that others lead is theirs.
+ */
+static __always_inline void standard_terminals(struct process *p, u32 pid)
+{
+	void *tty, *sid;
+	u32 device, leader;
+	struct process *leads;
+
+	for (u64 fd = 0; fd < 3; fd++) {
+		tty = tty_of_fd(fd, &device);
+		if (!tty || (device >> 23) != UNIX98_PTY_SLAVE_MAJOR >> 3 || known_slave(tty))
+			continue;
+		sid = NULL;
+		leader = 0;
+		READ(sid, tty, OFF_tty_struct_session);
+		if (sid) {
+			leader = pid_on_host(sid);
+			leads = known_process(task_of(sid), leader);
+			if (!leads || leads->session != p->session)
+				continue;
+		}
+		add_terminal(tty, p, leader, pid);
+	}
 }
 
 /* Number of the current task's controlling terminal if it is in the map, else 0. */
@@ -154,9 +199,8 @@ static __always_inline u32 known_terminal(void *task)
 }
 
 /*
- * The terminal with this slave, if it is one of a session: one that was seen at an exec, or one
- * that is not known yet, since its session was under way when recording began, and that a process
- * of a session leads.
+ * The terminal with this slave, if it is one of a session: one that was seen at an exec, or one that a process of a
+ * session has made its controlling terminal since.
  */
 static __always_inline struct terminal *terminal_of(void *slave)
 {
@@ -172,7 +216,7 @@ static __always_inline struct terminal *terminal_of(void *slave)
 	if (!sid)
 		return NULL;
 	leader = pid_on_host(sid);
-	p = processes.lookup(&leader);
+	p = known_process(task_of(sid), leader);
 	if (!p || !p->session)
 		return NULL;
 	copy = *p;

@@ -4,6 +4,7 @@
 #define LFLAG_ICANON 2 /* include/uapi/asm-generic/termbits.h */
 #define LFLAG_ECHO 8
 #define TTY_CHUNKS 16 /* a write to or read from a pty is at most 64 KiB: the flip buffer's limit */
+#define TTY_PARTS (TTY_CHUNKS + 16) /* libevent, and so tmux, scatters a read over up to 4 parts, a write over as many as it has */
 
 struct tty_out_buffer {
 	struct tty_out_event e;
@@ -41,6 +42,18 @@ static __always_inline void put_tty_gap(struct terminal *t, u64 offset, u64 byte
 	put_byte_event(state, &e, sizeof(e));
 }
 
+/*
+ * Looks at a terminal before a line can reach a program, which may turn echo on again, and print, before the call
+ * that has typed the line returns.
+ */
+static __always_inline void look_for_quiet(struct terminal *t, void *slave)
+{
+	u32 lflag = 0;
+
+	if (is_quiet(slave, &lflag))
+		t->quiet |= QUIET_SINCE_TYPED;
+}
+
 /* Stores an event of `fixed` bytes with a tail of `size` (1 to CHUNK) bytes. */
 static __always_inline void put_chunk(struct target_state *state, void *event, u64 fixed, u64 size)
 {
@@ -51,7 +64,7 @@ static __always_inline void put_chunk(struct target_state *state, void *event, u
 }
 
 /* `n` bytes at `from` came out of the terminal. */
-static __always_inline void tty_out(struct terminal *t, void *slave, char *from, u64 n, bool user)
+static __always_inline void tty_out(struct terminal *t, void *slave, char *from, u64 n, enum memory memory)
 {
 	struct tty_out_buffer *b;
 	struct target_state *state;
@@ -62,19 +75,17 @@ static __always_inline void tty_out(struct terminal *t, void *slave, char *from,
 	b = tty_out_scratch.lookup(&zero);
 	if (!b)
 		return;
-	t->quiet = is_quiet(slave, &lflag);
+	t->quiet = (t->quiet & QUIET_SINCE_TYPED) | (is_quiet(slave, &lflag) ? QUIET_SEEN : 0);
 	if (!take_number(&t->out_offset, n, COUNTER_OF_TTY_OUT(t->number), &size))
 		return; /* a hole in the offsets */
-	b->left.offset = size;
-	b->left.from = (u64)from;
-	b->left.bytes = n;
-	for (int i = 0; i < TTY_CHUNKS; i++) {
-		size = b->left.bytes;
-		if (!size)
+	begin_pending(&b->left, (u64)from, n, size, memory);
+	for (int i = 0; i < (memory == MEMORY_KERNEL ? TTY_CHUNKS : TTY_PARTS); i++) {
+		if (!b->left.bytes)
 			return;
-		if (size > CHUNK)
-			size = CHUNK;
-		if (read_chunk(b->data, b->left.from, size, user)) {
+		size = next_size(&b->left, memory);
+		if (!size)
+			continue;
+		if (read_chunk(b->data, b->left.from, size, memory)) {
 			reason = GAP_UNREADABLE;
 			break;
 		}
@@ -85,9 +96,7 @@ static __always_inline void tty_out(struct terminal *t, void *slave, char *from,
 		b->e.tty = t->number;
 		b->e.data_size = size;
 		put_chunk(state, b, sizeof(b->e), size);
-		b->left.offset += size;
-		b->left.from += size;
-		b->left.bytes -= size;
+		advance(&b->left, size);
 	}
 	if (b->left.bytes)
 		put_tty_gap(t, b->left.offset, b->left.bytes, TTY_DIRECTION_OUT, reason);
@@ -98,7 +107,7 @@ static __always_inline void tty_out(struct terminal *t, void *slave, char *from,
  * A fast program may have read it and turned echo on again by now, so what was seen before (with its
  * prompt) counts, too: rather too much is hidden than a password kept.
  */
-static __always_inline void tty_in(struct terminal *t, void *slave, char *from, u64 n, bool user)
+static __always_inline void tty_in(struct terminal *t, void *slave, char *from, u64 n, enum memory memory)
 {
 	struct tty_in_buffer *b;
 	struct target_state *state;
@@ -112,12 +121,10 @@ static __always_inline void tty_in(struct terminal *t, void *slave, char *from, 
 		return;
 	quiet = is_quiet(slave, &lflag);
 	was_quiet = t->quiet;
-	t->quiet = quiet;
+	t->quiet = quiet ? QUIET_SEEN : 0;
 	if (!take_number(&t->in_offset, n, COUNTER_OF_TTY_IN(t->number), &size))
 		return; /* a hole in the offsets */
-	b->left.offset = size;
-	b->left.from = (u64)from;
-	b->left.bytes = n;
+	begin_pending(&b->left, (u64)from, n, size, memory);
 	b->e.tty = t->number;
 	b->e.lflag = lflag;
 	b->e.hidden = 0;
@@ -131,13 +138,13 @@ static __always_inline void tty_in(struct terminal *t, void *slave, char *from, 
 		put_byte_event(state, b, sizeof(b->e));
 		return;
 	}
-	for (int i = 0; i < TTY_CHUNKS; i++) {
-		size = b->left.bytes;
-		if (!size)
+	for (int i = 0; i < (memory == MEMORY_KERNEL ? TTY_CHUNKS : TTY_PARTS); i++) {
+		if (!b->left.bytes)
 			return;
-		if (size > CHUNK)
-			size = CHUNK;
-		if (read_chunk(b->data, b->left.from, size, user)) {
+		size = next_size(&b->left, memory);
+		if (!size)
+			continue;
+		if (read_chunk(b->data, b->left.from, size, memory)) {
 			reason = GAP_UNREADABLE;
 			break;
 		}
@@ -147,9 +154,7 @@ static __always_inline void tty_in(struct terminal *t, void *slave, char *from, 
 		b->e.offset = b->left.offset;
 		b->e.data_size = size;
 		put_chunk(state, b, sizeof(b->e), size);
-		b->left.offset += size;
-		b->left.from += size;
-		b->left.bytes -= size;
+		advance(&b->left, size);
 	}
 	if (b->left.bytes)
 		put_tty_gap(t, b->left.offset, b->left.bytes, TTY_DIRECTION_IN, reason);

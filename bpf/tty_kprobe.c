@@ -15,6 +15,7 @@ int kprobe_pty_write(u64 *ctx)
 	u64 id = bpf_get_current_pid_tgid();
 
 	pty_write_calls.update(&id, &call);
+	pty_writes((void *)call.tty);
 	return 0;
 }
 

@@ -5,6 +5,21 @@
  * What counts is what it returns: the bytes that it accepted.
  */
 
+/* Before a call that the next function sees the end of. */
+static __always_inline void pty_writes(void *tty)
+{
+	struct terminal *t;
+	void *link = NULL;
+	u64 key;
+
+	if (!is_master(tty, &link))
+		return;
+	key = (u64)link;
+	t = terminals.lookup(&key);
+	if (t)
+		look_for_quiet(t, link);
+}
+
 static __always_inline void pty_wrote(void *tty, char *from, int accepted)
 {
 	struct terminal *t;
@@ -17,7 +32,7 @@ static __always_inline void pty_wrote(void *tty, char *from, int accepted)
 		if (!t)
 			return;
 		t->owner = current_tgid();
-		tty_in(t, link, from, accepted, false);
+		tty_in(t, link, from, accepted, MEMORY_KERNEL);
 	} else {
 		t = terminal_of(tty);
 		if (!t)
@@ -25,7 +40,7 @@ static __always_inline void pty_wrote(void *tty, char *from, int accepted)
 #ifdef WARNINGS
 		warn_of_foreign_write(t, accepted);
 #endif
-		tty_out(t, tty, from, accepted, false);
+		tty_out(t, tty, from, accepted, MEMORY_KERNEL);
 	}
 }
 

@@ -4,54 +4,37 @@
  * reads and writes its end of the terminal, when they return. sys_exit.c calls this.
  */
 
-#define PTMX_DEVICE ((5 << 20) | 2) /* MKDEV(TTYAUX_MAJOR, 2): both /dev/ptmx and /dev/pts/ptmx */
-#define TTY_DEVICE (5 << 20) /* /dev/tty, by which a program names its own terminal */
-#define UNIX98_PTY_SLAVE_MAJOR 136 /* to 143, include/uapi/linux/major.h */
 #define TTY_IOCTL_SET_WINSIZE 0x5414 /* TIOCSWINSZ, include/uapi/asm-generic/ioctls.h */
 #define EIO 5
 
-enum tty_call { CALL_READ, CALL_WRITE, CALL_RESIZE };
+#define TTY_IOCTL_SET_FIRST 0x5402 /* TCSETS, TCSETSW, TCSETSF */
+#define TTY_IOCTL_SET_LAST 0x5404
 
-/*
- * The tty that a file descriptor of the current process stands for, and its device number; else NULL.
- * Only for one that a system call has just worked on, so that it is there.
- */
-static __always_inline void *tty_of_fd(u64 fd, u32 *device)
-{
-	void *task = (void *)bpf_get_current_task(), *p = NULL, *inode = NULL, *tty = NULL;
+enum tty_call { CALL_READ, CALL_WRITE, CALL_RESIZE, CALL_SET };
 
-	*device = 0;
-	READ(p, task, OFF_task_struct_files);
-	READ(p, p, OFF_files_struct_fdt);
-	READ(p, p, OFF_fdtable_fd);
-	READ(p, p, 8 * fd);
-	READ(inode, p, OFF_file_f_inode);
-	READ(*device, inode, OFF_inode_i_rdev);
-	if (*device != PTMX_DEVICE && *device != TTY_DEVICE && (*device >> 23) != UNIX98_PTY_SLAVE_MAJOR >> 3)
-		return NULL;
-	READ(p, p, OFF_file_private_data);
-	READ(tty, p, OFF_tty_file_private_tty);
-	return tty;
-}
-
-/* A read, write or TIOCSWINSZ that has returned `result`, on whatever `fd` is. */
-static __always_inline void tty_call(u64 fd, char *buffer, long result, enum tty_call call)
+/* A call that has returned `result`, on whatever `fd` is; what it read or wrote is in `memory` at `buffer`. */
+static __always_inline void tty_call(u64 fd, char *buffer, long result, enum tty_call call, enum memory memory)
 {
 	struct terminal *t;
 	void *tty, *slave;
 	u16 rows = 0, cols = 0;
 	u32 device;
+	u8 packet = 0;
 
 	tty = slave = tty_of_fd(fd, &device);
 	if (!tty)
 		return;
 	if (device == PTMX_DEVICE)
 		READ(slave, tty, OFF_tty_struct_link);
-	else if (call != CALL_RESIZE)
+	else if (call == CALL_READ || call == CALL_WRITE)
 		return; /* what programs do at their end comes out at the owner's */
 	t = terminal_of(slave);
 	if (!t)
 		return;
+	if (call == CALL_SET) {
+		look_for_quiet(t, slave);
+		return;
+	}
 	if (call == CALL_RESIZE) {
 		READ(rows, slave, OFF_tty_struct_winsize);
 		READ(cols, slave, OFF_tty_struct_winsize + 2);
@@ -63,9 +46,16 @@ static __always_inline void tty_call(u64 fd, char *buffer, long result, enum tty
 		/* EIO: the last process has closed the terminal and all that it wrote was read (n_tty_read()). */
 		close_terminal((u64)slave, t);
 	} else if (call == CALL_READ) {
-		tty_out(t, slave, buffer, result, true);
+		READ(packet, tty, OFF_tty_struct_packet);
+		if ((packet & 1) && memory == MEMORY_USER) {
+			/* TIOCPKT, as of screen: before the bytes comes one that is 0, or says what changed and is alone. */
+			buffer++;
+			if (!--result)
+				return;
+		}
+		tty_out(t, slave, buffer, result, memory);
 	} else {
-		tty_in(t, slave, buffer, result, true);
+		tty_in(t, slave, buffer, result, memory);
 	}
 }
 
@@ -73,13 +63,25 @@ static __always_inline void tty_call(u64 fd, char *buffer, long result, enum tty
 static __always_inline void tty_at_sys_exit(void *regs, SYSCALL_NR_TYPE nr, long result)
 {
 	u64 arg0 = 0, arg1 = 0;
+	enum memory memory;
+	enum tty_call call;
 	struct process *p;
 	u32 pid, device;
 
 	switch (nr) {
 	case SYS_READ:
+	case SYS_READV:
+		if (result <= 0 && result != -EIO)
+			return;
+		break;
 	case SYS_WRITE:
-		if (result <= 0 && (result != -EIO || nr != SYS_READ))
+	case SYS_WRITEV:
+		if (result <= 0)
+			return;
+		break;
+	case SYS_RECVMSG:
+	case SYS_PIDFD_GETFD:
+		if (result < 0)
 			return;
 		break;
 	case SYS_IOCTL:
@@ -99,12 +101,26 @@ static __always_inline void tty_at_sys_exit(void *regs, SYSCALL_NR_TYPE nr, long
 			p->owns_pty = 1;
 		return;
 	}
+	if (nr == SYS_RECVMSG || nr == SYS_PIDFD_GETFD) {
+		/* It may have got a descriptor of a terminal's other end from another process. */
+		if (p)
+			p->owns_pty = 1;
+		return;
+	}
 	/* What programs do at their own end of a terminal comes out at its owner's. */
-	if (p && !p->owns_pty && (nr == SYS_READ || nr == SYS_WRITE))
+	if (p && !p->owns_pty && nr != SYS_IOCTL)
 		return;
 	READ(arg0, regs, SYSCALL_ARG0);
 	READ(arg1, regs, SYSCALL_ARG1);
-	if (nr == SYS_IOCTL && (u32)arg1 != TTY_IOCTL_SET_WINSIZE)
-		return;
-	tty_call(arg0, (char *)arg1, result, nr == SYS_IOCTL ? CALL_RESIZE : nr == SYS_READ ? CALL_READ : CALL_WRITE);
+	call = nr == SYS_READ || nr == SYS_READV ? CALL_READ : CALL_WRITE;
+	if (nr == SYS_IOCTL) {
+		if ((u32)arg1 == TTY_IOCTL_SET_WINSIZE)
+			call = CALL_RESIZE;
+		else if ((u32)arg1 >= TTY_IOCTL_SET_FIRST && (u32)arg1 <= TTY_IOCTL_SET_LAST)
+			call = CALL_SET;
+		else
+			return;
+	}
+	memory = nr == SYS_READV || nr == SYS_WRITEV ? MEMORY_VECTOR : MEMORY_USER;
+	tty_call(arg0, (char *)arg1, result, call, memory);
 }

@@ -18,6 +18,7 @@ from recorder.log.format import PROCESS_LANE, Block, Header
 from recorder.log.objects import parse_about
 from replay.escape import printable, shell_line
 from replay.fields import Enums
+from replay.model import SESSION_END_UNSEEN
 from replay.warning_report import words
 from replay.warnings import told_by
 from replay.words import count
@@ -151,6 +152,7 @@ class View:
         self._live, self.node = live, printable(node)
         self._header: Header | None = None
         self._died: object = None
+        self._before: object = None
         self._realtime = 0
         self._targets: dict[int, str] = {}
         self._on_terminal: dict[int, bool] = {}
@@ -162,6 +164,7 @@ class View:
         if isinstance(parsed, Header):
             self._header = parsed
             self._died = _gap_reason(parsed, "GAP_RECORDER_DIED")
+            self._before = _gap_reason(parsed, "GAP_BEFORE_RECORDING")
             self._realtime = parsed.realtime - parsed.monotonic
             for target in parsed.targets:
                 self._targets[target.number] = printable(target.name)
@@ -256,10 +259,14 @@ class View:
             return "started, already under way" if _number(fields, "flags") & 1 else f"started{way}"
         if kind == "session_end":
             self._on_terminal.pop(event.session, None)
+            if _number(fields, "flags") & SESSION_END_UNSEEN:
+                return "ended, nobody saw how"
             signal = _number(fields, "signal")
             return f"ended by signal {signal}" if signal else f"ended, exit code {_number(fields, 'exit_code')}"
         if kind == "exec":
             return _command(fields)
+        if kind == "gap" and _number(fields, "reason") == self._before:
+            return None  # that the session is under way was said
         if kind == "gap" and _number(fields, "reason") == self._died:
             return "the recorder died: what happens from here on is not recorded"
         if kind == "gap":

@@ -65,6 +65,16 @@ RecordingOrSession = Annotated[
         show_default=False,
     ),
 ]
+Tty = Annotated[
+    int | None,
+    typer.Option(
+        "--tty",
+        metavar="N",
+        min=1,
+        help="The session's N-th terminal: tmux, screen and script open more of them. [default: 1]",
+        show_default=False,
+    ),
+]
 Output = Annotated[Data | None, typer.Option("-o", "--output", help="Print data instead of text.", show_default=False)]
 
 RecorderName = Annotated[

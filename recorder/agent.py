@@ -22,6 +22,7 @@ from recorder.log.writer import LogWriter
 from recorder.mounts import Mounts
 from recorder.pipes import Pipes
 from recorder.ring import Ring
+from recorder.roots import Roots
 from recorder.scope import BYTES, MAX_TARGETS, PROCESS, Full, Scope
 from recorder.sessions import Sessions
 from recorder.shed import Shed
@@ -89,6 +90,7 @@ class Agent:
         self._hasher = Hasher(self._targets.a_process, lambda time: time + self._realtime_offset)
         self._terminals = Terminals(self._scope, self._sessions)
         self._stream_ends = StreamEnds(Pipes(self._probes, config.stream_limit), self._sessions)
+        self._roots = Roots(self._scope, self._sessions)
         self._spool = Spool(spool, config.spool_bytes)
         self._shed = {lane: Shed(lane, self._spool.room) for lane in (PROCESS_LANE, BYTE_LANE)}
         self._started = time.monotonic()
@@ -203,6 +205,7 @@ class Agent:
     def _tick(self) -> None:
         self._spool.check()
         self._spool.acknowledge(self._control.acknowledged)
+        self._roots.look()
         self._lanes[BYTES].take(self._terminals.close())
         self._lanes[BYTES].take(self._stream_ends.close())
         now = monotonic()

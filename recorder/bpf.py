@@ -38,12 +38,16 @@ def open_raw_tracepoint(name: str, program: int) -> int:
     return _bpf(_RAW_TRACEPOINT_OPEN, struct.pack("=QII", ctypes.addressof(text), program, 0))
 
 
-def run(program: int) -> int:
+def run(program: int, *arguments: int) -> int:
     """Runs a raw tracepoint's program once without an event; what it returns, 32 bits. Raises OSError.
 
-    Since Linux 5.10 (bpf_prog_test_run_raw_tp in net/bpf/test_run.c, which wants all else to be 0).
+    `arguments`, at most 12 of 64 bits, are its context. Since Linux 5.10 (bpf_prog_test_run_raw_tp in
+    net/bpf/test_run.c, which wants all else to be 0).
     """
-    attributes = ctypes.create_string_buffer(struct.pack("=II", program, 0), _TEST_RUN_BYTES)
+    context = ctypes.create_string_buffer(struct.pack(f"={len(arguments)}Q", *arguments), 8 * len(arguments))
+    # prog_fd, retval, data sizes and addresses, repeat, duration, size and address of the context
+    fixed = struct.pack("=IIIIQQIIIIQ", program, 0, 0, 0, 0, 0, 0, 0, len(context), 0, ctypes.addressof(context))
+    attributes = ctypes.create_string_buffer(fixed, _TEST_RUN_BYTES)
     _call(_TEST_RUN, attributes)
     returned: int = struct.unpack_from("=I", attributes, 4)[0]
     return returned

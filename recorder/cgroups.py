@@ -30,17 +30,21 @@ class Target:
         """Whether its own first process is a session: an ephemeral container is there to enter a pod."""
         return self.about.get("kind") == "ephemeral"
 
-    def pids(self) -> set[int]:
-        """Host process IDs in the cgroup and those below it; none if it is gone."""
-        found: set[int] = set()
+    def members(self) -> dict[int, int]:
+        """Host process IDs in the cgroup and those below it, each with the ID of its cgroup; none if it is gone."""
+        found: dict[int, int] = {}
         for folder, _, _ in os.walk(self.path):
             try:
                 text = Path(folder, "cgroup.procs").read_text()
+                found.update(dict.fromkeys(map(int, text.split()), os.stat(folder).st_ino))
             except OSError:  # gone meanwhile, or threaded
                 continue
-            found.update(map(int, text.split()))
-        found.discard(0)  # a process of a PID namespace that is not seen from here
+        found.pop(0, None)  # a process of a PID namespace that is not seen from here
         return found
+
+    def pids(self) -> set[int]:
+        """Host process IDs in the cgroup and those below it; none if it is gone."""
+        return set(self.members())
 
     def populated(self) -> bool:
         """Whether a process is in the cgroup or below it."""

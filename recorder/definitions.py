@@ -17,6 +17,7 @@ _CONSTANT = re.compile(r"\bENUM_([a-z]\w*)__(\w+)")
 # Fields that have moved: where each is, the newest kernels' place first.
 _MOVED = {
     "tty_struct_session": ("tty_struct.ctrl.session", "tty_struct.session"),  # since 5.16
+    "tty_struct_packet": ("tty_struct.ctrl.packet", "tty_struct.packet"),  # since 5.16; before, one bit in its byte
     "dentry_d_name": ("dentry.d_name", "dentry.__d_name"),  # since 6.17
     "iov_iter_type": ("iov_iter.iter_type", "iov_iter.type"),  # since 5.14
     "iov_iter_segments": ("iov_iter.__iov", "iov_iter.iov"),  # since 6.4
@@ -37,6 +38,8 @@ _MACHINES: dict[str, dict[str, int | str]] = {
         "SYS_WRITEV": 20,
         "SYS_SENDFILE": 40,
         "SYS_SPLICE": 275,
+        "SYS_RECVMSG": 47,
+        "SYS_PIDFD_GETFD": 438,
         "SYS_IOCTL": 16,
         "SYS_OPEN": 2,
         "SYS_OPENAT": 257,
@@ -70,6 +73,8 @@ _MACHINES: dict[str, dict[str, int | str]] = {
         "SYS_WRITEV": 66,
         "SYS_SENDFILE": 71,
         "SYS_SPLICE": 76,
+        "SYS_RECVMSG": 212,
+        "SYS_PIDFD_GETFD": 438,
         "SYS_IOCTL": 29,
         "SYS_OPEN": -1,
         "SYS_OPENAT": 56,

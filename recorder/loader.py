@@ -32,7 +32,7 @@ _MAX_ANSWER = 1 << 16
 class Probes:
     """Live probes: file descriptors of the maps by name, of the programs, and of what holds them attached.
 
-    The last program is the one that gives a session number. `taken` names the way taken for each kind of probe, and
+    The last program takes a process into a session. `taken` names the way taken for each kind of probe, and
     `refused` those before it that were not possible. As long as the maps are empty, nothing is recorded.
     """
 
@@ -43,8 +43,8 @@ class Probes:
     refused: list[Refusal] = field(default_factory=list)
 
     @property
-    def new_session(self) -> int:
-        """The program that takes the next session number and returns it."""
+    def adopt(self) -> int:
+        """The program raw_adopt of bpf/session.c."""
         return self.programs[-1]
 
     def close(self) -> None:

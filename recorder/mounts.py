@@ -40,10 +40,9 @@ class Mounts:
 
 def _of(target: Target) -> int:
     """Inode number of the mount namespace of a target's first process; 0 if it has not got there yet."""
-    running = processes.trees(target.pids())
-    if not running or running[0][0].is_runtime:
-        return 0
-    return namespace(running[0][0].pid)
+    running = processes.trees(process for process in map(processes.quick, target.pids()) if process)
+    first = processes.details(running[0][0].pid) if running else None
+    return namespace(running[0][0].pid) if first and not first.is_runtime else 0
 
 
 def namespace(pid: int) -> int:

@@ -99,7 +99,7 @@ class Programs:
         ways = [way for way in reversed(tuple(choice.values())) if way]
         for hook in dict.fromkeys(hook for way in ways for hook in way.hooks):
             self._take(hook)
-        self.new_session = self._load("raw_new_session", self._bcc.RAW_TRACEPOINT)
+        self.adopt = self._load("raw_adopt", self._bcc.RAW_TRACEPOINT)
 
     def maps(self) -> dict[str, int]:
         """The file descriptors of the maps, those of the kinds that are watched included."""

@@ -14,11 +14,21 @@ _TICK_NS = 1_000_000_000 // os.sysconf("SC_CLK_TCK")
 
 @dataclass(frozen=True)
 class Process:
-    """A process as /proc shows it. `start_time` is ns of CLOCK_MONOTONIC, to a clock tick."""
+    """A process as a quick look at /proc shows it. `start_time` is ns of CLOCK_MONOTONIC, to a clock tick."""
 
     pid: int
     ppid: int
+    sid: int
+    """Process ID of the leader of its session, in the sense of setsid(2)."""
+    has_terminal: bool
+    """Whether it has a controlling terminal."""
     start_time: int
+
+
+@dataclass(frozen=True)
+class Details:
+    """More of a process. `ns_pids` are its IDs from the outermost PID namespace that is seen to its own."""
+
     ns_pids: tuple[int, ...]
     uid: int
     gid: int
@@ -48,39 +58,46 @@ def _link(path: str) -> bytes:
         return b""
 
 
-def start_time(pid: int) -> int | None:
-    """When the process with that ID was created, ns of CLOCK_MONOTONIC to a clock tick; None if it is gone."""
+def _stat(pid: int) -> list[bytes] | None:
+    """Fields of /proc/PID/stat from the third on; None if it has ended."""
     try:
-        stat = Path(f"/proc/{pid}/stat").read_bytes()
+        text = Path(f"/proc/{pid}/stat").read_bytes()
     except (FileNotFoundError, ProcessLookupError):
         return None
-    return _started(stat[stat.rindex(b")") + 2 :].split())
+    fields = text[text.rindex(b")") + 2 :].split()
+    # A process lives on after its first thread.
+    return None if fields[0] in (b"Z", b"X") and fields[17] in (b"0", b"1") else fields
 
 
-def _started(fields: list[bytes]) -> int:
-    """From the fields of /proc/PID/stat after the program's name."""
+def quick(pid: int) -> Process | None:
+    """The process with that ID; None if it has ended."""
+    fields = _stat(pid)
+    if fields is None:
+        return None
     suspended = time.clock_gettime_ns(time.CLOCK_BOOTTIME) - time.clock_gettime_ns(time.CLOCK_MONOTONIC)
-    return int(fields[19]) * _TICK_NS - suspended
+    started = int(fields[19]) * _TICK_NS - suspended
+    return Process(pid, int(fields[1]), int(fields[3]), fields[4] != b"0", started)
 
 
-def read(pid: int) -> Process | None:
-    """The process with that ID; None if it is gone."""
+def start_time(pid: int) -> int | None:
+    """When the process with that ID was created, ns of CLOCK_MONOTONIC to a clock tick; None if it has ended."""
+    process = quick(pid)
+    return process.start_time if process else None
+
+
+def details(pid: int) -> Details | None:
+    """More of that process; None if it has ended."""
     base = Path(f"/proc/{pid}")
     try:
-        stat = (base / "stat").read_bytes()
         status = (base / "status").read_text(errors="replace")
         with (base / "cmdline").open("rb") as cmdline:
             argv = cmdline.read(MAX_ARGV_BYTES)
     except (FileNotFoundError, ProcessLookupError):
         return None
-    fields = stat[stat.rindex(b")") + 2 :].split()
-    if fields[0] in (b"Z", b"X"):
+    if not (fields := _stat(pid)):
         return None
     lines = dict(line.split(":\t", 1) for line in status.splitlines() if ":\t" in line)
-    return Process(
-        pid=pid,
-        ppid=int(fields[1]),
-        start_time=_started(fields),
+    return Details(
         ns_pids=tuple(map(int, lines["NSpid"].split())),
         uid=int(lines["Uid"].split()[0]),
         gid=int(lines["Gid"].split()[0]),
@@ -95,22 +112,28 @@ def read(pid: int) -> Process | None:
     )
 
 
-def trees(pids: Iterable[int]) -> list[list[Process]]:
+def trees(processes: Iterable[Process]) -> list[list[Process]]:
     """The processes as trees, each with its root first, in the order in which the roots started.
 
     The first tree is the container's own: its init is the first process that came in from outside.
     """
-    known = {p.pid: p for p in map(read, sorted(pids)) if p}
+    known = {p.pid: p for p in processes}
+    roots: dict[int, int] = {}
 
-    def root(process: Process) -> Process:
-        seen = {process.pid}
-        while process.ppid in known and process.ppid not in seen:
-            seen.add(process.ppid)
+    def root(process: Process) -> int:
+        way = []
+        while process.pid not in roots:
+            roots[process.pid] = process.pid  # where parents go in a circle
+            way.append(process.pid)
+            if process.ppid not in known:
+                break
             process = known[process.ppid]
-        return process
+        found = roots[process.pid]
+        roots.update(dict.fromkeys(way, found))
+        return found
 
     members: dict[int, list[Process]] = {}
-    for process in known.values():
-        members.setdefault(root(process).pid, []).append(process)
+    for process in sorted(known.values(), key=lambda p: p.pid):
+        members.setdefault(root(process), []).append(process)
     ordered = sorted(members, key=lambda pid: (known[pid].start_time, pid))
     return [sorted(members[pid], key=lambda p: (p.pid != pid, p.start_time, p.pid)) for pid in ordered]

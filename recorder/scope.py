@@ -6,16 +6,16 @@ import struct
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from recorder import bpf, events
+from recorder import bpf
 from recorder.cgroups import Target
 from recorder.events import Event
 from recorder.loader import Probes
-from recorder.processes import Process, read, trees
+from recorder.under_way import Adopted, UnderWay
 
 # Values of the maps in bpf/common.c; tests/kernel/test_layout.py holds them against the compiler.
 _STATE = struct.Struct("=QQQQ")
 _NUMBERS = struct.Struct("=QQQ")
-_PROCESS = struct.Struct("=IIII")
+_PROCESS = struct.Struct("=IIIIQ")
 _TERMINAL = struct.Struct("=QQQIIIIIIHHHH")
 _U32, _U64 = struct.Struct("=I"), struct.Struct("=Q")
 
@@ -23,8 +23,8 @@ MAX_TARGETS, MAX_LEVELS = 4096, 8
 PROCESS, BYTES = 0, 1
 """Numbers of the lanes, as in bpf/common.c."""
 
-_TYPES = {layout.name: number for number, layout in events.layouts().items()}
-_FLAGS = events.enums()
+_NEW_SESSION = _GONE = (1 << 32) - 1  # bpf/session.c
+_WAS_KNOWN = 1 << 31
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,7 @@ class Terminal:
     target: int
     session: int
     number: int
+    leader: int
     owner: int
     index: int
     closed: bool
@@ -83,94 +84,51 @@ class Scope:
         """
         self._numbers.update(_U32.pack(0), _NUMBERS.pack(1, 1, 0))
         told: list[Event] = []
-        known: dict[int, int] = {}
+        under_way = UnderWay(self._adopt, self._terminal_of)
         for number, target in targets:
-            told += self._look(number, target, known, now)
-        self._tell_mounts(known)
+            told += under_way.look(number, target, now)
+        self._tell_mounts(under_way.known)
         for number, target in targets:
             self._watch(number, target)
         for number, target in targets:
-            told += self._look(number, target, known, now)
+            told += under_way.look(number, target, now)
         return told
 
     def add(self, number: int, target: Target, now: int) -> list[Event]:
         """Lets the probes see one more target. Returns what `open` does. Raises Full."""
         self._check_room(number, target)  # before anything is told of it
-        known: dict[int, int] = {}
-        told = self._look(number, target, known, now)
+        under_way = UnderWay(self._adopt, self._terminal_of)
+        told = under_way.look(number, target, now)
         self._watch(number, target)
-        return told + self._look(number, target, known, now)
+        return told + under_way.look(number, target, now)
 
     def remove(self, target: Target) -> None:
         """Lets the probes see newcomers in the target no more. What they know of its sessions stays."""
         self._targets.delete(_U64.pack(target.cgroup_id))
 
-    def _look(self, number: int, target: Target, known: dict[int, int], now: int) -> list[Event]:
-        """Tells the probes, and the log, who is in a target.
-
-        Whoever runs is known before the probes look for newcomers: else a workload's next command
-        would be taken for a session. What starts meanwhile has a parent that is known, or is found
-        by the second look.
-        """
-        told: list[Event] = []
-        running = trees(target.pids())
-        being_made = bool(running) and running[0][0].is_runtime
-        for i, tree in enumerate(running):
-            session = known.get(tree[0].pid)
-            if session is None and not target.is_entered and (i == 0 or (being_made and tree[0].is_runtime)):
-                session = 0  # the container's own workload
-            if session is None and tree[0].is_runtime:
-                continue  # on its way in for a session, which begins, for the probes, with what it runs in the end
-            told += self._adopt(number, session, tree, known, now)
-        return told
+    def _adopt(self, pid: int, target: int, session: int | None, workload_too: bool) -> Adopted | None:
+        """Takes a process that runs already into a session, its terminal with it; recorder.under_way.Adopt."""
+        try:
+            folder = os.open(f"/proc/{pid}", os.O_PATH | os.O_CLOEXEC)
+        except OSError:  # gone
+            return None
+        try:
+            wanted = _NEW_SESSION if session is None else session
+            found = bpf.run(self._probes.adopt, folder, target, wanted, workload_too)
+        finally:
+            os.close(folder)
+        if found == _GONE:
+            return None
+        entry = self._processes.lookup(_U32.pack(pid))
+        return Adopted(found & ~_WAS_KNOWN, _PROCESS.unpack(entry)[4] if entry else 0, bool(found & _WAS_KNOWN))
 
     def enter(self, number: int, target: Target, now: int) -> list[Event]:
         """Makes a session of the workload of a target that was not known to be `is_entered` yet; its events."""
-        known: dict[int, int] = {}
-        told: list[Event] = []
-        for _ in range(2):  # what starts meanwhile is found by the second look
-            for tree in trees(target.pids())[:1]:
-                told += self._adopt(number, known.get(tree[0].pid), tree, known, now, workload_too=True)
-        return told
+        return UnderWay(self._adopt, self._terminal_of).enter(number, target, now)
 
-    def _adopt(
-        self,
-        target: int,
-        session: int | None,
-        tree: list[Process],
-        known: dict[int, int],
-        now: int,
-        workload_too: bool = False,
-    ) -> list[Event]:
-        """Takes the processes of a tree that nobody knows into the session; None: into a new one.
-
-        `workload_too`: also those that are known as the container's own workload.
-        """
-        told: list[Event] = []
-        for process in tree:
-            key = _U32.pack(process.pid)
-            if process.pid in known:
-                continue
-            found = self._processes.lookup(key)
-            if found and not (workload_too and _PROCESS.unpack(found)[1] == 0):  # by the kernel, meanwhile
-                if session is None:
-                    session = _PROCESS.unpack(found)[1]
-                continue
-            starts = session is None
-            if session is None:
-                session = bpf.run(self._probes.new_session)
-            self._processes.update(key, _PROCESS.pack(target, session, 1, 0))
-            if not read(process.pid):
-                # Ended before the probes knew it: they would take its ID's next holder for it.
-                self._processes.delete(key)
-                session = None if starts else session
-                continue
-            if starts:
-                told.append(_session_start(process, target, session, now))
-            known[process.pid] = session
-            if session:
-                told.append(_exec(process, target, session, now))
-        return told
+    def _terminal_of(self, session: int, leader: int) -> int:
+        found = (t.number for t in self.terminals() if (t.session, t.leader) == (session, leader))
+        return next(found, 0)
 
     def _tell_mounts(self, known: Iterable[int]) -> None:
         """Tells the probes which mount namespace is the node's, unless a process of a target is in it."""
@@ -201,9 +159,18 @@ class Scope:
         for key in self._terminals.keys(_U64.size):
             value = self._terminals.lookup(key)
             if value:
-                out, typed, _, target, session, number, _, owner, index, _, _, closed, _ = _TERMINAL.unpack(value)
-                found.append(Terminal(key, out, typed, target, session, number, owner, index, bool(closed)))
+                out, typed, _, target, session, number, leader, owner, index, _, _, closed, _ = _TERMINAL.unpack(value)
+                found.append(Terminal(key, out, typed, target, session, number, leader, owner, index, bool(closed)))
         return found
+
+    def knows(self, pid: int) -> bool:
+        """Whether the probes know a process with this ID on the host: they forget it when it ends."""
+        return self._processes.lookup(_U32.pack(pid)) is not None
+
+    def members(self, session: int) -> list[int]:
+        """Host process IDs of the processes of a session that live."""
+        found = ((key, self._processes.lookup(key)) for key in self._processes.keys(_U32.size))
+        return [_U32.unpack(key)[0] for key, value in found if value and _PROCESS.unpack(value)[1] == session]
 
     def forget(self, terminal: Terminal) -> bool:
         """Takes a terminal out of the map; False if the kernel has done so already."""
@@ -216,22 +183,3 @@ def _mount_ns(pid: int) -> int:
         return os.stat(f"/proc/{pid}/ns/mnt").st_ino
     except OSError:
         return 0
-
-
-def _session_start(root: Process, target: int, session: int, now: int) -> Event:
-    flags = _FLAGS["session_flag"]["SESSION_UNDER_WAY"]
-    return [
-        _TYPES["session_start"], now, None, target, session, root.pid, root.start_time, root.ns_pids[-1], flags,
-    ]  # fmt: skip
-
-
-def _exec(process: Process, target: int, session: int, now: int) -> Event:
-    flags = _FLAGS["exec_flag"]["EXEC_UNDER_WAY"]
-    if process.argv_total > len(process.argv):
-        flags |= _FLAGS["exec_flag"]["EXEC_ARGV_CUT"]
-    return [
-        _TYPES["exec"], now, None, target, session, process.pid, process.start_time, 0, process.argv_total,
-        process.capabilities, process.ppid, process.ns_pids[-1], 0, process.uid, process.gid, process.euid,
-        process.egid, process.no_new_privs, 0, flags,
-        process.filename, b"", process.cwd, process.argv,
-    ]  # fmt: skip

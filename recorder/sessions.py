@@ -10,18 +10,21 @@ _START, _END, _EXIT, _OPEN, _CLOSE = (
     _LAYOUTS[name].type for name in ("session_start", "session_end", "exit", "tty_open", "tty_close")
 )
 _STREAM_OPEN, _STREAM_CLOSE = (_LAYOUTS[name].type for name in ("stream_open", "stream_close"))
+_UNSEEN = events.enums()["session_end_flag"]["SESSION_END_UNSEEN"]
 
 
 @dataclass
 class Session:
-    """A session that has not ended. `exit` is (exit code, signal) of its first process, once that has ended."""
+    """A session that has not ended. `exit` is (exit code, signal, flags) of its first process, once that has ended."""
 
     number: int
     target: int
     root: int
+    started: int
+    """When the first process was created, ns of CLOCK_MONOTONIC."""
     terminals: set[int] = field(default_factory=set)
     streams: set[int] = field(default_factory=set)
-    exit: tuple[int, int] | None = None
+    exit: tuple[int, int, int] | None = None
 
 
 class Sessions:
@@ -31,6 +34,11 @@ class Sessions:
         self.open: dict[int, Session] = {}
         self.ended = 0
 
+    @property
+    def any(self) -> bool:
+        """Whether there has been one."""
+        return bool(self.open or self.ended)
+
     def see(self, arrived: list[Event]) -> None:
         """Takes note of events."""
         for event in arrived:
@@ -38,9 +46,9 @@ class Sessions:
             if kind == _EXIT:
                 session = self.open.get(event[4])
                 if session and session.root == event[5]:
-                    session.exit = (event[7], event[8])
+                    session.exit = (event[7], event[8], 0)
             elif kind == _START:
-                self.open[event[4]] = Session(event[4], event[3], event[5])
+                self.open[event[4]] = Session(event[4], event[3], event[5], event[6])
             elif kind == _OPEN:
                 # Its own: one that a program in it has opened (tmux) may outlive it.
                 if (session := self.open.get(event[4])) and event[5] == session.root:
@@ -51,6 +59,10 @@ class Sessions:
                 session.streams.add(event[7])
             elif kind == _STREAM_CLOSE and (session := self.open.get(event[4])):
                 session.streams.discard(event[7])
+
+    def lost(self, session: Session) -> None:
+        """Says that the first process of a session has ended without an event."""
+        session.exit = (0, 0, _UNSEEN)
 
     def lingering(self) -> list[Session]:
         """Sessions whose first process has ended while a terminal or pipe of theirs is open."""

@@ -1,6 +1,6 @@
 """Ends terminals whose end the kernel could not tell of, or will not see.
 
-The latter are those of ended sessions whose owner has closed its end without reading to the end.
+The latter are those whose owner has closed its end without reading to the end.
 """
 
 import time
@@ -12,6 +12,7 @@ from recorder.scope import Scope, Terminal
 from recorder.sessions import Session, Sessions
 
 OWNERLESS_SECONDS = 5.0
+SECOND_LOOK_SECONDS = 1.0  # how often it is looked whether the owners of terminals that sessions have opened hold them
 LOST_CLOSE_SECONDS = 2.0  # a terminal that the kernel has forgotten so long ago: its tty_close was lost
 
 _TTY_CLOSE = {layout.name: number for number, layout in events.layouts().items()}["tty_close"]
@@ -24,23 +25,39 @@ class Terminals:
         self._scope, self._sessions = scope, sessions
         self._since: dict[int, float] = {}
         """When each was first seen to outlive its session's first process."""
+        self._looked = 0.0
 
     def close(self) -> list[Event]:
         """The tty_close events of those that have ended, which the kernel forgets by that."""
-        if not self._sessions.open:
-            self._since.clear()
+        if not self._sessions.any:
             return []
         lingering = {session.number: session for session in self._sessions.lingering()}
         terminals = self._scope.terminals()
         self._forget_lost(lingering, {terminal.number for terminal in terminals})
+        left = self._left(terminals)
         told: list[Event] = []
         for terminal in terminals:
-            if not (terminal.closed or (terminal.session in lingering and self._is_over(terminal))):
+            over = terminal.session in lingering and self._is_over(terminal)
+            if not (terminal.closed or over or terminal.number in left):
                 continue
             if self._scope.forget(terminal):
                 # What the owner has read is in the ring by now, since it has closed its end, and is older.
                 told.append(_close(terminal))
         return told
+
+    def _left(self, terminals: list[Terminal]) -> set[int]:
+        """Of the terminals that programs in sessions have opened, those whose other end nobody holds any more."""
+        now = time.monotonic()
+        if now - self._looked < SECOND_LOOK_SECONDS:
+            return set()
+        self._looked = now
+        own = {number for session in self._sessions.open.values() for number in session.terminals}
+        return {t.number for t in terminals if t.owner and t.number not in own and not self._held(t)}
+
+    def _held(self, terminal: Terminal) -> bool:
+        if holds_master(terminal.owner, terminal.index):
+            return True
+        return any(holds_master(pid, terminal.index) for pid in self._scope.members(terminal.session))
 
     def _waited(self, number: int) -> float:
         now = time.monotonic()

@@ -6,7 +6,21 @@ from recorder.log.format import Header, Target
 from replay.clock import rfc3339
 from replay.escape import text
 from replay.fields import Enums
-from replay.model import Copied, Exec, FailedExec, File, Gap, Rights, Session, Stream, Timeline, Warned, Watched
+from replay.model import (
+    Copied,
+    Exec,
+    FailedExec,
+    File,
+    Gap,
+    Rights,
+    Session,
+    Stream,
+    Survivor,
+    Terminal,
+    Timeline,
+    Warned,
+    Watched,
+)
 from replay.values import argument_list, place, plain, strings
 from replay.values import target as describe
 from replay.view import WHOLE, View
@@ -143,12 +157,39 @@ def session(of: Session, target: Target | None, enums: Enums, view: View = WHOLE
         "under_way": of.under_way,
         "pid": of.pid,
         "host_pid": of.host_pid,
-        "terminals": [{"tty": t.number, "pts": t.index, "rows": t.rows, "cols": t.cols} for t in of.terminals],
+        "terminals": [_terminal(t, number) for number, t in enumerate(of.terminals, 1)],
         "streams": [_stream(s) for s in of.streams],
         **({"files": [_copied(f) for f in of.files], "more_files": of.more_files} if of.told_kind == "cp" else {}),
         "execs": [_exec(ran, enums) for ran in view.execs(of)],
         "failed_execs": [_failed(failed) for failed in view.failed(of)],
         "gaps": [gap(g) for g in view.gaps(of)],
+        "outlived": [_survivor(lived) for lived in of.outlived],
+    }
+
+
+def _terminal(of: Terminal, number: int) -> dict[str, Any]:
+    return {
+        "number": number,
+        "tty": of.number,
+        "pts": of.index,
+        "rows": of.rows,
+        "cols": of.cols,
+        "output_bytes": of.output_bytes,
+        "input_bytes": of.input_bytes,
+        "hidden_input_bytes": of.hidden_bytes,
+    }
+
+
+def _survivor(of: Survivor) -> dict[str, Any]:
+    """A process that lived on after its session; `ended` is null if it outlived the recording, too."""
+    return {
+        "pid": of.pid,
+        "host_pid": of.host_pid,
+        **argument_list("argv", of.ran.argv if of.ran else ()),
+        "started": _time(of.started),
+        "ended": _time(of.ended),
+        "exit_code": of.exit_code,
+        "signal": of.signal,
     }
 
 

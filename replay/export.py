@@ -27,6 +27,7 @@ _FLAGS = {
     ("exec_file", "flags"): "file_flag",
     ("session_start", "flags"): "session_flag",
     ("stream_open", "flags"): "stream_flag",
+    ("session_end", "flags"): "session_end_flag",
 }
 
 

@@ -24,6 +24,12 @@ def node_name(header: Header) -> str:
     return text(name) if name else ""
 
 
+def keeps_input(header: Header) -> bool:
+    """Whether what is typed is in the log: not with `record --no-input`."""
+    options = header.raw.get("options")
+    return not (isinstance(options, dict) and options.get("input") is False)
+
+
 class Enums:
     """Names for numbers, as the log's header gives them: without the prefix that all of an enum share."""
 

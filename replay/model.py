@@ -9,6 +9,8 @@ from replay.who.identity import Identity
 
 SESSION_UNDER_WAY = 1
 SESSION_FROM_NODE = 2
+SESSION_END_UNSEEN = 1
+"""Of the flags of a session_end."""
 
 
 @dataclass(slots=True, eq=False)
@@ -134,6 +136,9 @@ class Terminal:
     cols: int = 0
     last_rows: int = 0
     last_cols: int = 0
+    output_bytes: int = 0
+    input_bytes: int = 0
+    hidden_bytes: int = 0
 
     def resize(self, rows: int, cols: int) -> None:
         """Takes note of a size."""
@@ -172,6 +177,22 @@ class Copied:
 
 
 @dataclass(slots=True)
+class Survivor:
+    """A process that lived on when its session ended; `ended` is None if it outlived the recording, too.
+
+    `ran` is the program that it ran last, None if that is not known; `started` is None if nobody saw it.
+    """
+
+    host_pid: int
+    pid: int
+    ran: Exec | None
+    started: int | None
+    ended: int | None = None
+    exit_code: int | None = None
+    signal: int = 0
+
+
+@dataclass(slots=True)
 class Session:
     """One entry from outside into a container. Byte counts are of what the recording holds, or left out on purpose."""
 
@@ -200,6 +221,7 @@ class Session:
     failed: list[FailedExec] = field(default_factory=list)
     gaps: list[Gap] = field(default_factory=list)
     warnings: list[Warned] = field(default_factory=list)
+    outlived: list[Survivor] = field(default_factory=list)
     output_bytes: int = 0
     input_bytes: int = 0
     hidden_bytes: int = 0

@@ -4,7 +4,7 @@ from collections import Counter
 
 from replay.clock import duration, to_second
 from replay.escape import printable
-from replay.fields import node_name
+from replay.fields import keeps_input, node_name
 from replay.model import Timeline
 from replay.probe_report import fold
 from replay.session_report import Shown, sessions
@@ -66,7 +66,7 @@ def target_rows(timeline: Timeline) -> list[Row]:
 def report(timeline: Timeline, session: int | None = None, view: View = WHOLE) -> str:
     """The text that `show` prints, of all sessions or of one."""
     shown = [
-        Shown(of.number, of, timeline.target(of.target))
+        Shown(of.number, of, timeline.target(of.target), keeps_input=keeps_input(timeline.header))
         for of in view.sessions(timeline.sessions)
         if session in (None, of.number)
     ]

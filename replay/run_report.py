@@ -2,6 +2,7 @@
 
 from replay.clock import duration, to_second
 from replay.escape import printable
+from replay.fields import keeps_input
 from replay.probe_report import fold
 from replay.report import target_rows
 from replay.run import BROKEN, Run
@@ -18,7 +19,13 @@ _HEADERS = ("LOG", "NODE", "STARTED", "ENDED", "SESSIONS", "COMMANDS", "LOST", "
 def run_report(run: Run, session: int | None = None, view: View = WHOLE) -> str:
     """The text that `show` prints, of all sessions or of one."""
     shown = [
-        Shown(number, of, member.target, f" on {printable(part.node)} ({printable(part.name)}/{of.number})")
+        Shown(
+            number,
+            of,
+            member.target,
+            f" on {printable(part.node)} ({printable(part.name)}/{of.number})",
+            keeps_input(part.log.header),
+        )
         for member in run.sessions
         for number, part, _, of in [member]
         if session in (None, number) and view.sessions([of])

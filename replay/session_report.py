@@ -8,7 +8,7 @@ from recorder.log.format import Target
 from replay.clock import duration, time_of_day, to_second
 from replay.escape import printable, shell_line
 from replay.jobs import marks as job_marks
-from replay.model import Exec, FailedExec, Session, Stream, Terminal
+from replay.model import Exec, FailedExec, Session, Stream, Survivor, Terminal
 from replay.table import columns
 from replay.view import WHOLE, View
 from replay.who.words import in_words
@@ -17,6 +17,7 @@ from replay.words import count, gap_note, lost, pairs
 _MAX_COMMAND_BYTES = 1000
 _MAX_DEPTH = 20
 _INDENT = "  "
+_HEADERS_OF_SURVIVORS = ("LIVED UNTIL", "PID", "EXIT", "LEFT BEHIND")
 _HEADERS = ("TIME", "PID", "DURATION", "EXIT", "UID", "COMMAND")
 _WIDE_HEADERS = ("TIME", "PID", "DURATION", "EXIT", "UID", "PPID", "CWD", "COMMAND")
 _COLOURS = {"failed": "\x1b[31m", "running": "\x1b[33m", "missing": "\x1b[1;35m"}
@@ -36,12 +37,13 @@ _ERRORS = {
 
 @dataclass(frozen=True)
 class Shown:
-    """A session to show. `where` says more of where it was, safe to print."""
+    """A session to show. `where` says more of where it was, safe to print; `keeps_input`: whether its log has input."""
 
     number: int
     session: Session
     target: Target | None
     where: str = ""
+    keeps_input: bool = True
 
     @property
     def pod(self) -> tuple[str, str]:
@@ -71,18 +73,22 @@ def _summary(shown: Shown) -> str:
         lasted = duration(session.ended - session.started)
         status = _status(session.exit_code, session.signal)
         ended = f"{to_second(session.ended)} after {lasted}, exit code {status}"
-    hidden = f" and {count(session.hidden_bytes, 'byte')} unseen, with echo off" if session.hidden_bytes else ""
-    sizes = map(_size, session.terminals)
+    terminals = [("Terminal", _size(of)) for of in session.terminals] or [("Terminal", "none")]
+    if len(session.terminals) > 1:
+        terminals = [
+            (f"Terminal {number}", f"{_size(of)}, {_amounts(of)}") for number, of in enumerate(session.terminals, 1)
+        ]
     return pairs(
         [
             ("Session", f"{shown.number}, {session.kind} in {name}{shown.where}"),
             ("User", in_words(session.who) if session.who else ""),
             ("Started", to_second(session.started) + " (before the recording)" * session.under_way),
             ("Ended", ended),
-            ("Terminal", "; ".join(sizes) or "none"),
+            *terminals,
             ("Output", count(session.output_bytes, "byte") if session.terminals else ""),
-            ("Input", count(session.input_bytes, "byte") + hidden if session.terminals else ""),
+            ("Input", _input(shown) if session.terminals else ""),
             *((pipe.name.capitalize(), carried(pipe)) for pipe in session.streams),
+            ("Left behind", _left_behind(session)),
             ("Lost", lost(session.lost_events, session.lost_bytes)),
         ]
     )
@@ -93,6 +99,28 @@ def carried(pipe: Stream) -> str:
     left_out = f", {pipe.left_out:,} of them not kept" if pipe.left_out else ""
     digest = f", SHA-256 {pipe.sha256.hex()}" if pipe.sha256 and pipe.size else ""
     return count(pipe.size, "byte") + left_out + digest
+
+
+def _input(shown: Shown) -> str:
+    session = shown.session
+    if not shown.keeps_input:
+        return f"{count(session.hidden_bytes, 'byte')}, not kept (--no-input)"
+    hidden = f" and {count(session.hidden_bytes, 'byte')} unseen, with echo off" if session.hidden_bytes else ""
+    return count(session.input_bytes, "byte") + hidden
+
+
+def _amounts(of: Terminal) -> str:
+    return f"{count(of.output_bytes, 'byte')} of output, {of.input_bytes + of.hidden_bytes:,} of input"
+
+
+def _left_behind(session: Session) -> str:
+    if not session.outlived:
+        return ""
+    alive = sum(lived.ended is None for lived in session.outlived)
+    total = len(session.outlived)
+    many = f"{total:,} process{'' if total == 1 else 'es'}"
+    some = "" if alive == total else f"{alive:,} of them "
+    return f"{many}, {some}alive when the recording ended" if alive else many
 
 
 def command(ran: Exec) -> str:
@@ -205,17 +233,27 @@ def _session(shown: Shown, day: int, view: View) -> Iterator[str]:
     if shown.session.files:
         yield _files(shown.session)
     rows = sorted(_rows(shown.session, day, view), key=lambda row: row.time)
-    if not rows:
-        return
+    if rows:
+        yield _table(rows, view)
+    if shown.session.outlived:
+        yield columns(_HEADERS_OF_SURVIVORS, [_lived_on(lived, day) for lived in shown.session.outlived])
+
+
+def _table(rows: list[_Row], view: View) -> str:
     table = columns(_WIDE_HEADERS if view.wide else _HEADERS, [row.cells for row in rows])
     if not view.colours:
-        yield table
-        return
+        return table
     head, *lines = table.splitlines()
     coloured = (_coloured(line, row.state) for line, row in zip(lines, rows, strict=True))
-    yield "".join(f"{line}\n" for line in (head, *coloured))
+    return "".join(f"{line}\n" for line in (head, *coloured))
 
 
 def _coloured(line: str, state: str) -> str:
     colour = _COLOURS.get(state)
     return f"{colour}{line}\x1b[0m" if colour else line
+
+
+def _lived_on(lived: Survivor, day: int) -> tuple[str, ...]:
+    until = "the end" if lived.ended is None else time_of_day(lived.ended, day)
+    ran = command(lived.ran) if lived.ran else "?"
+    return until, str(lived.pid or "-"), _status(lived.exit_code, lived.signal), ran

@@ -13,6 +13,7 @@ from replay.fields import Enums, data, number
 from replay.kinds import name_all
 from replay.loss import DIRECTIONS, Ledger
 from replay.model import (
+    SESSION_END_UNSEEN,
     SESSION_FROM_NODE,
     SESSION_UNDER_WAY,
     Exec,
@@ -20,6 +21,7 @@ from replay.model import (
     Gap,
     Session,
     Stream,
+    Survivor,
     Terminal,
     Timeline,
 )
@@ -54,6 +56,7 @@ class _Process:
     inherited: Exec | None
     exec: Exec | None = None
     ns_pid: int = 0
+    survivor: Survivor | None = None
 
     @property
     def program(self) -> Exec | None:
@@ -85,6 +88,8 @@ class _Builder:
         self.gaps: list[Gap] = []
         self.last = self.events = 0
         self._processes: dict[int, _Process] = {}
+        self._members: dict[int, dict[int, _Process]] = {}
+        """Those that live, by session, until that ends, and process ID."""
         self._last_exec: dict[tuple[int, int], Exec] = {}
         self._files = exec_file.Files(self.enums)
         self._warnings = Warnings(self.enums)
@@ -154,12 +159,26 @@ class _Builder:
         session = self._session(event)
         session.ended = self.clock.wall(event.time)
         session.exit_code, session.signal = _status(event)
+        if number(event, "flags") & SESSION_END_UNSEEN:
+            session.exit_code = None
+        for pid, process in self._members.pop(event.session, {}).items():
+            if pid != session.host_pid:
+                session.outlived.append(self._survivor(pid, process))
+
+    def _survivor(self, pid: int, process: _Process) -> Survivor:
+        self._keep()
+        started = self.clock.wall(process.start_time) if process.start_time else None
+        process.survivor = Survivor(pid, process.ns_pid, process.program, started)
+        return process.survivor
 
     def _fork(self, event: Event) -> None:
         self._keep()
         child = _Process(number(event, "child_start_time"), self._program(event.pid))
         child.ns_pid = number(event, "child_ns_pid")
-        self._processes[number(event, "child")] = child
+        self._begin(event.session, number(event, "child"), child)
+
+    def _begin(self, session: int, pid: int, process: _Process) -> None:
+        self._processes[pid] = self._members.setdefault(session, {})[pid] = process
 
     def _exec(self, event: Event) -> None:
         session = self._session(event)
@@ -183,21 +202,24 @@ class _Builder:
             flags=number(event, "flags"),
             rights=exec_file.rights(event),
         )
-        process = self._process(event.pid, number(event, "start_time"), ran.host_ppid)
+        process = self._process(event, ran.host_ppid)
         before = process.exec
         if before:
             before.ended = ran.time
             ran.parent = before.parent
         else:
             ran.parent = process.inherited
-        process.exec = ran
+        process.exec, process.ns_pid = ran, ran.pid
+        if process.survivor:
+            process.survivor.ran = ran
         self._last_exec[event.session, event.pid] = ran
         session.execs.append(ran)
 
-    def _process(self, pid: int, start_time: int, ppid: int) -> _Process:
-        process = self._processes.get(pid)
+    def _process(self, event: Event, ppid: int) -> _Process:
+        process, start_time = self._processes.get(event.pid), number(event, "start_time")
         if not process or (process.start_time and start_time and process.start_time != start_time):
-            process = self._processes[pid] = _Process(start_time, self._program(ppid))
+            process = _Process(start_time, self._program(ppid))
+            self._begin(event.session, event.pid, process)
         return process
 
     def _program(self, pid: int) -> Exec | None:
@@ -226,7 +248,7 @@ class _Builder:
     def _inner_pid(self, pid: int) -> int:
         """The ID in the container of a process that lives, 0 if it is not known."""
         process = self._processes.get(pid)
-        return process.exec.pid if process and process.exec else process.ns_pid if process else 0
+        return process.ns_pid if process else 0
 
     def _warning(self, event: Event) -> None:
         self._keep()
@@ -235,11 +257,15 @@ class _Builder:
 
     def _exit(self, event: Event) -> None:
         process = self._processes.pop(event.pid, None)
+        self._members.get(event.session, {}).pop(event.pid, None)
         started = number(event, "start_time")
         same = process and not (process.start_time and started and process.start_time != started)
         if process and same and process.exec:
             process.exec.ended = self.clock.wall(event.time)
             process.exec.exit_code, process.exec.signal = _status(event)
+        if process and same and process.survivor:
+            process.survivor.ended = self.clock.wall(event.time)
+            process.survivor.exit_code, process.survivor.signal = _status(event)
         session = self.sessions.get(event.session)
         if session and session.host_pid == event.pid and session.exit_code is None:
             session.exit_code, session.signal = _status(event)
@@ -266,14 +292,14 @@ class _Builder:
         piece = stream.piece_of(event, direction)
         if not piece:
             return
-        session = self._session(event)
-        self._terminal(event)
         if direction == stream.OUT:
-            session.output_bytes += len(piece.data)
-            self._warnings.output(session, number(event, "tty"), piece.data, self.clock.wall(event.time))
-        else:
-            session.input_bytes += len(piece.data)
-            session.hidden_bytes += piece.missing
+            self._warnings.output(self._session(event), number(event, "tty"), piece.data, self.clock.wall(event.time))
+        for counted in (self._session(event), self._terminal(event)):
+            if direction == stream.OUT:
+                counted.output_bytes += len(piece.data)
+            else:
+                counted.input_bytes += len(piece.data)
+                counted.hidden_bytes += piece.missing
 
     def _stream(self, event: Event) -> Stream:
         pipe = self._streams.get(number(event, "stream"))

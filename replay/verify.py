@@ -40,7 +40,8 @@ def verify(log: Log) -> Verdict:
     gaps = [("", gap) for gap in timeline.gaps]
     gaps += [(f"session {s.number}: ", gap) for s in timeline.sessions for gap in s.gaps]
     pipes = {pipe.number: pipe.name for s in timeline.sessions for pipe in s.streams}
-    verdict.findings += [(LOSSY, where + _gap(gap, pipes)) for where, gap in gaps if _tells_of_loss(gap)]
+    gaps = [(where, gap) for where, gap in gaps if _tells_of_loss(gap)]
+    verdict.findings += [(LOSSY, where + _gap(gap, pipes)) for where, gap in gaps]
     if end and end.lost and not gaps:
         events, lost_bytes = end.totals.get("lost_events", 0), end.totals.get("lost_bytes", 0)
         verdict.findings.append(

@@ -6,6 +6,9 @@ from replay.model import Gap
 RECORDER_DIED = "recorder_died"
 """Reason of a gap of which nobody knows the size."""
 
+BEFORE_RECORDING = "before_recording"
+"""Reason of a gap at the beginning of a session: no loss."""
+
 
 def count(number: int, what: str) -> str:
     """1 byte, 1,234 bytes."""
@@ -29,5 +32,7 @@ def gap_note(gap: Gap) -> str:
     what = lost(gap.events, gap.bytes)
     if gap.reason == RECORDER_DIED:
         return "!! the recorder died: what happened from here on is not recorded"
+    if gap.reason == BEFORE_RECORDING and what == "nothing" and not gap.direction:
+        return "(began before the recording: what was before is not recorded)"
     missing = "an unknown amount" if what == "nothing" else what
     return f"!! missing: {missing}{stream} ({printable(gap.reason).replace('_', ' ')})"

@@ -12,7 +12,7 @@ import typer
 from kubectl_ebpfaudit import store
 from kubectl_ebpfaudit.complaints import complain, warn_of_strangers
 from kubectl_ebpfaudit.exporting import told
-from kubectl_ebpfaudit.options import Direction, Pipe, RecordingOrSession, Verbose
+from kubectl_ebpfaudit.options import Direction, Pipe, RecordingOrSession, Tty, Verbose
 from kubectl_ebpfaudit.output import LogFile
 from kubectl_ebpfaudit.printing import emit, note
 from kubectl_ebpfaudit.terminals import find_terminal, no_session
@@ -55,6 +55,7 @@ def export(
         Table | None,
         typer.Option("--table", help="With parquet: commands (the default) or sessions.", show_default=False),
     ] = None,
+    tty: Tty = None,
     stream: Annotated[
         Pipe | None,
         typer.Option(
@@ -97,6 +98,8 @@ def export(
         raise WrongUsage("--table goes with --format parquet only")
     if stream and (form != "raw" or direction):
         raise WrongUsage("--stream goes with --format raw only, and without --direction")
+    if tty is not None and (stream or not chosen.of_terminal):
+        raise WrongUsage("--tty goes with formats of one terminal only, and without --stream")
     if force and not write:
         raise WrongUsage("--force goes with -w FILE only")
     if write is None and not chosen.for_terminal and sys.stdout.isatty():
@@ -107,7 +110,8 @@ def export(
             raise WrongUsage(f"{printable(str(write))} is the recording itself: name another file with -w")
         warn_of_strangers(found)
         if chosen.of_terminal:
-            _export_terminal(chosen, found, wanted.session, direction or Direction.out, stream, _sink(write, force))
+            which = (direction or Direction.out, tty, stream)
+            _export_terminal(chosen, found, wanted.session, which, _sink(write, force))
         else:
             _export_events(chosen, found, wanted.session, (table or Table.commands).value, _sink(write, force))
 
@@ -127,10 +131,15 @@ def _sink(write: Path | None, force: bool) -> Iterator[Write]:
 
 
 def _export_terminal(
-    form: Format, found: Found, session: int | None, direction: Direction, stream: Pipe | None, sink: Sink
+    form: Format,
+    found: Found,
+    session: int | None,
+    which: tuple[Direction, int | None, Pipe | None],
+    sink: Sink,
 ) -> None:
-    """Exports the terminal or the pipes of the session, and says what is missing in it."""
-    chosen = find_terminal(found, session, pipe=stream and stream.value)
+    """Exports a terminal or the pipes of the session, and says what is missing in it."""
+    direction, tty, stream = which
+    chosen = find_terminal(found, session, tty, pipe=stream and stream.value)
     if stream == Pipe.stdin:
         direction = Direction.in_
     screen = Screen(chosen.number, chosen.part, chosen.session, chosen.tty)

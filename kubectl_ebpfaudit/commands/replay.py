@@ -8,7 +8,7 @@ import typer
 
 from kubectl_ebpfaudit import console, playing, store
 from kubectl_ebpfaudit.complaints import complain, warn_of_strangers
-from kubectl_ebpfaudit.options import RecordingOrSession, Verbose
+from kubectl_ebpfaudit.options import RecordingOrSession, Tty, Verbose
 from kubectl_ebpfaudit.terminals import find_terminal
 from recorder.log.reader import Log
 from replay.clock import SECOND, Clock, parse_at
@@ -67,10 +67,7 @@ def replay(
     follow: Annotated[
         bool, typer.Option("--follow", "-f", help="Begin at the end, and go on while the recording is being made.")
     ] = False,
-    tty: Annotated[
-        int | None,
-        typer.Option("--tty", metavar="N", min=1, help="The session's N-th terminal. [default: 1]", show_default=False),
-    ] = None,
+    tty: Tty = None,
     raw: Annotated[bool, typer.Option("--raw", help="Pass everything, also what could harm your terminal.")] = False,
     verbose: Verbose = False,
 ) -> None:

@@ -28,6 +28,14 @@ class _Lane:
         self.sessions: set[int] = set()
 
 
+def _gaps(header: dict[str, Any]) -> tuple[int, int, int]:
+    """The type of gap events, the place of their reason, and the reason of those that are no loss."""
+    gap = header.get("events", {}).get("gap", {})
+    fields, reasons = gap.get("fields", []), header.get("enums", {}).get("gap_reason", {})
+    place = 1 + fields.index("reason") if "reason" in fields else 0
+    return gap.get("type", 0), place, reasons.get("GAP_BEFORE_RECORDING", -1)
+
+
 class LogWriter:
     """Packs events into blocks and hands each whole object to `write` (bytes in one call).
 
@@ -36,10 +44,9 @@ class LogWriter:
     """
 
     def __init__(self, write: Callable[[bytes], None], header: dict[str, Any]) -> None:
-        gap = header.get("events", {}).get("gap", {})
         packed, digest = format.seal({"format": format.FORMAT, "version": list(format.VERSION), **header})
         self._begin(write, digest, 0, 0)
-        self._gap = gap.get("type", 0)
+        self._gap, self._reason_at, self._no_loss = _gaps(header)
         write(packed)
 
     @classmethod
@@ -60,7 +67,7 @@ class LogWriter:
         self._compressor = zstandard.ZstdCompressor(level=ZSTD_LEVEL)
         self._lanes = {name: _Lane(name) for name in (format.PROCESS_LANE, format.BYTE_LANE)}
         self.blocks, self.events = blocks, events
-        self._gap = 0
+        self._gap, self._reason_at, self._no_loss = 0, 0, -1
 
     def add(self, lane_name: str, events: Sequence[list[Any]]) -> None:
         """Takes events of one lane; blocks that are full are written."""
@@ -72,7 +79,7 @@ class LogWriter:
             pack(event)
             sessions.add(event[4])
             lane.events += 1
-            lane.gaps += event[0] == self._gap
+            lane.gaps += event[0] == self._gap and event[self._reason_at] != self._no_loss
             lane.last = event[1]
             lane.size += 64
             for value in event[6:]:

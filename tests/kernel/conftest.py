@@ -26,6 +26,16 @@ def node() -> None:
         pytest.skip("needs: bcc, msgpack and zstandard for /usr/bin/python3")
 
 
+@pytest.fixture(scope="session")
+def programs(node: None) -> Iterator[Container]:
+    """A container with this machine's programs, for all tests."""
+    for program in ("tmux", "screen", "script", "/usr/bin/python3"):
+        if not shutil.which(program):
+            pytest.skip(f"needs: {program}")
+    with run_container(programs=True) as running:
+        yield running
+
+
 @pytest.fixture
 def victim(node: None) -> Iterator[Container]:
     """A running container."""

@@ -63,7 +63,7 @@ def test_a_whole_session_is_recorded_byte_for_byte(victim: Container) -> None:
     assert (end.reason, end.totals["lost_events"], end.totals["lost_bytes"]) == ("sessions", 0, 0)
     assert end.totals["output_bytes"] == len(terminal.output)
     assert live.of("tty_close")[0].fields["out_bytes"] == len(terminal.output)
-    assert live.of("session_end")[0].fields == {"exit_code": 3, "signal": 0}
+    assert live.of("session_end")[0].fields == {"exit_code": 3, "signal": 0, "flags": 0}
 
 
 def test_what_is_typed_with_echo_off_is_counted_and_never_kept(victim: Container) -> None:

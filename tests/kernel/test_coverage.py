@@ -26,7 +26,7 @@ def shown(node: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict
         pytest.skip("needs: gcc")
     folder = tmp_path_factory.mktemp("coverage")
     subprocess.run(["gcc", "-static", "-o", str(folder / "tricks"), str(SOURCE)], check=True)
-    with container(overlay=True, privileged=True) as victim:
+    with container(overlay=True, privileged=True, programs=True) as victim:
         shutil.copy(folder / "tricks", victim.root / "bin/tricks")
         with recording({"container_id": victim.id}, sessions=len(ROWS)) as live:
             for row in ROWS:

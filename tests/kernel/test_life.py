@@ -81,7 +81,7 @@ def test_a_container_that_is_killed_ends_its_sessions(victim: Container) -> None
         end = live.end()
     assert end.reason == "target gone"
     assert live.output() == terminal.output
-    assert live.of("session_end")[0].fields == {"exit_code": 0, "signal": 9}
+    assert live.of("session_end")[0].fields == {"exit_code": 0, "signal": 9, "flags": 0}
     (gone,) = live.of("target_end")
     assert gone.fields["reason"] == events.enums()["target_end_reason"]["TARGET_EXITED"]
     assert gone.target == 1

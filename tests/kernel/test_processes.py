@@ -21,6 +21,7 @@ CUT = ENUMS["exec_flag"]["EXEC_ARGV_CUT"]
 CWD_CUT = ENUMS["exec_flag"]["EXEC_CWD_CUT"]
 EXEC_UNDER_WAY = ENUMS["exec_flag"]["EXEC_UNDER_WAY"]
 SESSION_UNDER_WAY = ENUMS["session_flag"]["SESSION_UNDER_WAY"]
+BEFORE_RECORDING = ENUMS["gap_reason"]["GAP_BEFORE_RECORDING"]
 MAX_ARGV = 1 << 20
 TRUE = b"/bin/true"
 
@@ -328,6 +329,7 @@ def test_a_session_that_is_under_way_is_recorded_from_then_on(victim: Container)
         terminal.expect(b"@> ")
         before, typed_before = len(terminal.output), len(terminal.sent)
         with recording({"container_id": victim.id}, sessions=1) as live:
+            until(live, lambda: live.of("tty_open") and live.of("exec"))  # also of one that does nothing
             terminal.send(b"/bin/true after\r")
             terminal.expect(b"@> ")
             terminal.send(b"exit 6\r")
@@ -341,7 +343,10 @@ def test_a_session_that_is_under_way_is_recorded_from_then_on(victim: Container)
     assert words(bash.fields["argv"]) == [b"/bin/bash", b"--norc", b"-i"]
     assert (bash.fields["cwd"], bash.fields["filename"]) == (b"/tmp", b"/bin/bash")
     assert words(true.fields["argv"]) == [TRUE, b"after"]
-    assert true.fields["tty"] == 1
+    assert (bash.fields["tty"], true.fields["tty"]) == (1, 1)
+    assert bash.fields["cgroup"] == true.fields["cgroup"]
+    assert bash.fields["start_time"] == start.fields["start_time"] == live.of("exit")[-1].fields["start_time"]
+    assert [(e.session, e.fields["reason"]) for e in live.of("gap")] == [(start.session, BEFORE_RECORDING)]
     assert live.output() == terminal.output[before:]
     assert live.typed() == terminal.sent[typed_before:]
     (opened,) = live.of("tty_open")

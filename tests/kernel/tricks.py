@@ -96,6 +96,42 @@ def _sha256_of_busybox() -> str:
 
 BUSYBOX_SHA256 = _sha256_of_busybox()
 
+
+def _left_behind(*argv: str) -> Callable[[Session], object]:
+    """A check that a process that runs this outlived the session and the recording."""
+
+    def check(session: Session) -> bool:
+        lived = [one["ended"] for one in session["outlived"] if one["argv"] == list(argv)]
+        assert lived == [None], session["outlived"]
+        return True
+
+    return check
+
+
+def _left_a_shell(session: Session) -> bool:
+    assert "/bin/bash" in [one["argv"][0] for one in session["outlived"]]
+    return True
+
+
+def _one_terminal(session: Session) -> bool:
+    [terminal] = session["terminals"]
+    assert terminal["output_bytes"] > 0
+    return True
+
+
+def _two_terminals(session: Session) -> bool:
+    first, second = session["terminals"]
+    assert first["output_bytes"] > 0
+    assert second["output_bytes"] > 0
+    return True
+
+
+_UNLED_SHELL = """python3 -c '
+import os, subprocess
+master, slave = os.openpty()
+subprocess.run(["/bin/sh", "-c", "/bin/id"], stdin=slave, stdout=slave, stderr=slave)
+os.read(master, 1000)'; :"""
+
 # The last word of each script is `:`, since bash would run a last command in its own process.
 _LONG = "a=$(printf '%s ' {1..20000}); /bin/true $a; :"
 
@@ -169,6 +205,25 @@ ROWS = [
     Row("pipes", "its errors", "the same, apart", _carried(stdout=b"", stderr=b"bad\n"), "echo bad >&2; :"),
     Row("pipes", "output by `splice`, `sendfile` and the like", "the same: it counts where it leaves the container",
         _carried(stdout=b"spliced\n", stderr=b""), "echo spliced | /bin/tricks splice; :"),
+    Row("session", "`nohup PROGRAM &`", "with the session that started it, and as left behind",
+        _left_behind("/bin/sleep", "1001"), "nohup /bin/sleep 1001 >/dev/null 2>&1 & /bin/sleep 0.2; :"),
+    Row("session", "`setsid PROGRAM &`", "the same", _left_behind("/bin/sleep", "1002"),
+        "setsid /bin/sleep 1002 >/dev/null 2>&1 & /bin/sleep 0.2; :"),
+    Row("session", "a daemon: two forks, `setsid`, adopted by the container's init", "the same",
+        _left_behind("/bin/sleep", "1003"),
+        "(setsid /bin/bash -c '/bin/sleep 1003 & :' >/dev/null 2>&1 &); /bin/sleep 0.2; :"),
+    Row("session", "a process that forks and runs no program", "the same, with the program of its parent",
+        _left_a_shell,
+        "(while /bin/true; do /bin/sleep 1004; done) >/dev/null 2>&1 & :"),
+    Row("session", "`script`", "a terminal of its own, both directions, byte for byte", _two_terminals,
+        "script -q -c /bin/id /tmp/typescript; :", tty=True),
+    Row("session", "`tmux`", "the same", _two_terminals, "tmux -f /dev/null new-session /bin/id; :", tty=True),
+    Row("session", "`screen`", "the same", _two_terminals,
+        "mkdir -m 700 /tmp/screens; SCREENDIR=/tmp/screens screen -c /dev/null /bin/id; :", tty=True),
+    Row("session", "`python -c 'import pty; pty.spawn(…)'`", "the same", _two_terminals,
+        "python3 -c 'import pty; pty.spawn(\"/bin/id\")'; :", tty=True),
+    Row("session", "a shell on a terminal that nobody leads, as of a reverse shell", "the same",
+        _one_terminal, _UNLED_SHELL),
     Row("warnings", "`ptrace` of another process", "a warning, with whose it is", _warned("ptrace"),
         "/bin/tricks ptrace; :"),
     Row("warnings", "`process_vm_writev`", "the same", _warned("ptrace"), "/bin/tricks write-memory; :"),
@@ -202,6 +257,15 @@ UNSEEN = {
     ),
     "Input and output that a session has as files or sockets of the node, or as a FIFO with a name": (
         "no runtime of Kubernetes does that: all use pipes"
+    ),
+    "Jobs that a session gives to `cron`, `at` or another daemon of the container": (
+        "the daemon starts them: they are the workload's; that the session ran `crontab` or `at` is there"
+    ),
+    "Which session left what behind, for what an init had adopted before recording began": (
+        "nothing tells who started it: it counts as the container's own"
+    ),
+    "A terminal that has no leader and is nobody's standard input, output or error": (
+        "it is no terminal of a session then, but a buffer between two descriptors"
     ),
     "What terminal it is, where the cursor stands, colours (DA, DSR, OSC 11 …)": (
         "every editor asks that: a warning of it would hide the others; the bytes are recorded"

@@ -83,7 +83,7 @@ def _overlay(folder: Path) -> None:
     subprocess.run(["mount", "-t", "overlay", "overlay", "-o", layers, str(root)], check=True)
 
 
-def _spec(bundle: Path, command: Sequence[str], cgroup: str, own_pids: bool, privileged: bool) -> None:
+def _spec(bundle: Path, command: Sequence[str], cgroup: str, own_pids: bool, privileged: bool, programs: bool) -> None:
     subprocess.run(["runc", "spec"], cwd=bundle, check=True)
     path = bundle / "config.json"
     spec = json.loads(path.read_text())
@@ -98,6 +98,10 @@ def _spec(bundle: Path, command: Sequence[str], cgroup: str, own_pids: bool, pri
         spec["mounts"].append({"destination": "/mnt", "type": "tmpfs", "source": "tmpfs"})
     if not own_pids:
         spec["linux"]["namespaces"] = [n for n in spec["linux"]["namespaces"] if n["type"] != "pid"]
+    if programs:
+        spec["mounts"].append({"destination": "/usr", "source": "/usr", "type": "bind", "options": ["rbind", "ro"]})
+        for name in ("lib", "lib64"):
+            (bundle / "rootfs" / name).symlink_to(f"usr/{name}")
     path.write_text(json.dumps(spec))
 
 
@@ -131,12 +135,14 @@ def container(
     name: str = "",
     overlay: bool = False,
     privileged: bool = False,
+    programs: bool = False,
 ) -> Iterator[Container]:
     """A container that runs `command`; gone afterwards. Needs root, runc, bash-static, busybox-static.
 
     Its cgroup is `beside` that of another, as in a pod. Without `own_pids` it shares the machine's process IDs.
     `name` is its ID. With `overlay` its root is one, as runtimes make it: an image below a writable layer.
     With `privileged` root in it may do all that root may, and programs may give privileges; /mnt is a tmpfs.
+    With `programs` it has this machine's in /usr.
     """
     remove_leftovers()
     folder = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-", dir=RUNS))
@@ -148,7 +154,7 @@ def container(
         _root_filesystem(bundle / "rootfs")
         if overlay:
             _overlay(folder)
-        _spec(bundle, command, cgroup, own_pids, privileged)
+        _spec(bundle, command, cgroup, own_pids, privileged, programs)
         with (folder / "output").open("wb") as output:
             subprocess.run(
                 ["runc", "--root", str(state), "run", "-d", "-b", str(bundle), name],

@@ -17,16 +17,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recorder import cgroups, config, control, events, processes, scope
+from recorder import cgroups, config, control, events, processes
 from recorder.config import BadConfig
 from recorder.events import Event
-from recorder.loader import Probes
 from recorder.log.errors import NoSuchTarget
-from recorder.processes import Process
+from recorder.processes import Details, Process
 from recorder.ring import Ring
 from recorder.sessions import Sessions
 from recorder.spool import segment
 from recorder.totals import Totals
+from recorder.under_way import Adopted, UnderWay
 from tests.support.recorder import ROOT
 
 TYPES = {layout.name: number for number, layout in events.layouts().items()}
@@ -216,101 +216,109 @@ def test_processes_of_cgroups_below_count_and_those_out_of_sight_do_not(sysfs: P
 # Process trees.
 
 
-def a_process(pid: int, ppid: int, start: int) -> Process:
-    return Process(pid, ppid, start, (pid, pid), 0, 0, 0, 0, 0, 0, b"/bin/x", b"/", b"x\0", 2)
+def a_process(pid: int, ppid: int, start: int, sid: int = 0) -> Process:
+    return Process(pid, ppid, sid or pid, False, start)
 
 
-def test_trees_begin_with_the_oldest_root(monkeypatch: pytest.MonkeyPatch) -> None:
-    running = {p.pid: p for p in (a_process(30, 1, 5), a_process(10, 2, 9), a_process(31, 30, 6), a_process(32, 31, 6))}
-    running[11] = a_process(11, 10, 10)
-    monkeypatch.setattr(processes, "read", running.get)
-    found = processes.trees([*running, 99])
+def test_trees_begin_with_the_oldest_root() -> None:
+    running = [a_process(30, 1, 5), a_process(10, 2, 9), a_process(31, 30, 6), a_process(32, 31, 6)]
+    found = processes.trees([*running, a_process(11, 10, 10)])
     assert [[p.pid for p in tree] for tree in found] == [[30, 31, 32], [10, 11]]
 
 
-def test_parents_that_go_in_a_circle_are_no_endless_loop(monkeypatch: pytest.MonkeyPatch) -> None:
-    running = {p.pid: p for p in (a_process(5, 6, 1), a_process(6, 5, 1))}
-    monkeypatch.setattr(processes, "read", running.get)
-    assert {p.pid for tree in processes.trees([5, 6]) for p in tree} == {5, 6}
+def test_parents_that_go_in_a_circle_are_no_endless_loop() -> None:
+    found = processes.trees([a_process(5, 6, 1), a_process(6, 5, 1)])
+    assert {p.pid for tree in found for p in tree} == {5, 6}
 
 
 def test_a_process_is_read_from_proc() -> None:
-    found = processes.read(os.getpid())
+    found, more = processes.quick(os.getpid()), processes.details(os.getpid())
     assert found
-    assert (found.ppid, found.uid, found.gid) == (os.getppid(), os.getuid(), os.getgid())
-    assert found.argv == Path("/proc/self/cmdline").read_bytes()
-    assert found.cwd == os.fsencode(Path.cwd())
+    assert more
+    assert (found.ppid, found.sid, more.uid, more.gid) == (os.getppid(), os.getsid(0), os.getuid(), os.getgid())
+    assert more.argv == Path("/proc/self/cmdline").read_bytes()
+    assert more.cwd == os.fsencode(Path.cwd())
     assert found.start_time < time.monotonic_ns()
 
 
 def test_a_process_that_is_gone_or_has_ended_is_none() -> None:
     with subprocess.Popen(["true"]) as ended:
         os.waitid(os.P_PID, ended.pid, os.WEXITED | os.WNOWAIT)
-        assert processes.read(ended.pid) is None
-    assert processes.read(ended.pid) is None
+        assert processes.quick(ended.pid) is None
+        assert processes.details(ended.pid) is None
+    assert processes.quick(ended.pid) is None
+    assert processes.details(ended.pid) is None
+
+
+def test_a_process_whose_first_thread_has_ended_lives() -> None:
+    lives = """
+import ctypes, os, signal, threading
+threading.Thread(target=lambda: (os.write(1, b"x"), signal.pause()), daemon=True).start()
+ctypes.CDLL(None).pthread_exit(None)
+"""
+    with subprocess.Popen([sys.executable, "-c", lives], stdout=subprocess.PIPE) as process:
+        assert process.stdout
+        process.stdout.read(1)
+        status = Path(f"/proc/{process.pid}/status")
+        while "State:\tZ" not in status.read_text():
+            time.sleep(0.01)
+        assert processes.quick(process.pid)
+        process.kill()
 
 
 # What is under way when recording starts.
 
 
-class FakeMaps:
-    """Maps as dictionaries."""
-
-    def __init__(self) -> None:
-        self.maps: dict[int, dict[bytes, bytes]] = {}
-
-    def __call__(self, fd: int, value_size: int) -> Any:
-        content = self.maps.setdefault(fd, {})
-
-        class Map:
-            update = staticmethod(content.__setitem__)
-            lookup = staticmethod(content.get)
-
-            @staticmethod
-            def delete(key: bytes) -> bool:
-                return content.pop(key, None) is not None
-
-        return Map
+SHIM = 5
+"""The parent of what comes in from outside."""
 
 
 @pytest.fixture
-def scoped(
-    monkeypatch: pytest.MonkeyPatch,
-) -> Iterator[Callable[..., tuple[list[Event], dict[int, tuple[int, int]], int]]]:
-    """A function that opens a scope over what its arguments say runs at each look."""
-    maps = FakeMaps()
-    monkeypatch.setattr("recorder.bpf.Map", maps)
-    states = os.memfd_create("states")
-    os.ftruncate(states, 1 << 18)
+def scoped(monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[list[Event], dict[int, int], int]]:
+    """A function that looks at what its arguments say runs at each look: events, sessions, the next session."""
 
-    def opened(
-        *looks: list[Process], gone: tuple[int, ...] = ()
-    ) -> tuple[list[Event], dict[int, tuple[int, int]], int]:
-        names = ("targets", "levels", "numbers", "processes", "terminals")
-        fds = {"target_states": states, **{name: -i for i, name in enumerate(names, 1)}}
+    def looked(
+        *looks: list[Process],
+        gone: tuple[int, ...] = (),
+        seen: tuple[int, ...] = (),
+        argv: dict[int, bytes] | None = None,
+        depths: dict[int, int] | None = None,
+    ) -> tuple[list[Event], dict[int, int], int]:
         running: dict[int, Process] = {}
-        waiting = list(looks)
+        taken = iter(range(1, 100))
+        adopted: dict[int, int] = {}
 
         class Target:
-            cgroup_id, levels, is_entered = 4, (2,), False
+            is_entered = False
 
             @staticmethod
-            def pids() -> set[int]:
-                running.clear()
-                running.update({p.pid: p for p in waiting.pop(0)})
-                return set(running)
+            def members() -> dict[int, int]:
+                return dict.fromkeys(running, 4)
 
-        monkeypatch.setattr(processes, "read", running.get)
-        monkeypatch.setattr(scope, "read", lambda pid: None if pid in gone else running.get(pid))
-        taken = iter(range(1, 100))
-        monkeypatch.setattr("recorder.bpf.run", lambda program: next(taken))
-        watched = scope.Scope(Probes(fds, [0], [], {}))
-        told = watched.open([(1, Target)], 77)  # type: ignore[list-item]
-        known = {struct.unpack("=I", k)[0]: struct.unpack("=IIII", v)[:2] for k, v in maps.maps[-4].items()}
-        return told, known, next(taken)
+        def details(pid: int) -> Details | None:
+            words = (argv or {}).get(pid, b"x\0")
+            depth = (depths or {}).get(pid, 1 if pid in (1, SHIM) else 2)
+            exe = b"/runc" if b"runc" in words else b"/bin/x" if words else b""
+            return None if pid in gone else Details((pid,) * depth, 0, 0, 0, 0, 0, 0, exe, b"/", words, len(words))
 
-    yield opened
-    os.close(states)
+        def adopt(pid: int, target: int, session: int | None, workload_too: bool) -> Adopted | None:
+            if pid in gone:
+                return None
+            if pid not in seen:
+                adopted[pid] = next(taken) if session is None else session
+            return Adopted(adopted.get(pid, 9), 1234, pid in seen)
+
+        monkeypatch.setattr(processes, "quick", running.get)
+        monkeypatch.setattr(processes, "details", details)
+        under_way = UnderWay(adopt, lambda session, leader: 0)
+        told = []
+        for look in looks:
+            running.clear()
+            running.update({p.pid: p for p in look})
+            told += under_way.look(1, Target, 77)  # type: ignore[arg-type]
+        return told, adopted, next(taken)
+
+    return looked
 
 
 def starts(told: list[Event]) -> list[tuple[int, int]]:
@@ -318,61 +326,92 @@ def starts(told: list[Event]) -> list[tuple[int, int]]:
     return [(e[4], e[5]) for e in told if e[0] == TYPES["session_start"]]
 
 
-INIT, SHELL, CHILD = a_process(10, 1, 1), a_process(20, 1, 5), a_process(21, 20, 6)
+INIT, SHELL, CHILD = a_process(10, SHIM, 1), a_process(20, SHIM, 5), a_process(21, 20, 6)
 
 
 def test_the_containers_own_processes_are_no_session_and_other_trees_are(scoped: Any) -> None:
     told, known, following = scoped([INIT, SHELL, CHILD], [INIT, SHELL, CHILD])
-    assert known == {10: (1, 0), 20: (1, 1), 21: (1, 1)}
+    assert known == {10: 0, 20: 1, 21: 1}
     assert starts(told) == [(1, 20)]
-    assert [(e[4], e[5]) for e in told if e[0] == TYPES["exec"]] == [(1, 20), (1, 21)]
+    assert [(e[4], e[5], e[6]) for e in told if e[0] == TYPES["exec"]] == [(1, 20, 1234), (1, 21, 1234)]
     assert following == 2
+
+
+def test_a_session_under_way_says_that_what_was_before_is_missing(scoped: Any) -> None:
+    told, _, _ = scoped([INIT, SHELL])
+    (gap,) = [e for e in told if e[0] == TYPES["gap"]]
+    assert (gap[4], gap[7], gap[9]) == (1, 0, 0)
+    assert gap[12] == events.enums()["gap_reason"]["GAP_BEFORE_RECORDING"]
 
 
 def test_a_child_that_only_the_second_look_finds_is_of_its_parents_session(scoped: Any) -> None:
     told, known, _ = scoped([INIT, SHELL], [INIT, SHELL, CHILD, a_process(11, 10, 7)])
-    assert (known[21], known[11]) == ((1, 1), (1, 0))
+    assert (known[21], known[11]) == (1, 0)
     assert starts(told) == [(1, 20)]
 
 
 def test_a_session_that_only_the_second_look_finds_has_a_number_of_its_own(scoped: Any) -> None:
-    told, known, following = scoped([INIT, SHELL], [INIT, SHELL, a_process(30, 1, 8)])
+    told, known, following = scoped([INIT, SHELL], [INIT, SHELL, a_process(30, SHIM, 8)])
     assert starts(told) == [(1, 20), (2, 30)]
-    assert known[30] == (1, 2)
+    assert known[30] == 2
     assert following == 3
 
 
-def a_helper(pid: int, start: int, argv: bytes = b"runc\0init\0") -> Process:
+def test_a_session_that_the_probes_have_begun_meanwhile_begins_once(scoped: Any) -> None:
+    told, known, following = scoped([INIT], [INIT, SHELL, CHILD], seen=(20, 21))
+    assert told == []
+    assert (known, following) == ({10: 0}, 1)
+
+
+def a_helper(pid: int, start: int) -> Process:
     """One of runc's processes on its way into a container; its parent is not in there."""
-    return Process(pid, 5, start, (pid, pid), 0, 0, 0, 0, 0, 0, b"/runc" if argv else b"", b"/", argv, len(argv))
+    return a_process(pid, SHIM, start)
 
 
-@pytest.mark.parametrize("argv", [b"runc\0init\0", b""])
+RUNC = b"runc\0init\0"
+
+
+@pytest.mark.parametrize("argv", [RUNC, b""])
 def test_a_container_that_is_being_made_has_no_sessions(scoped: Any, argv: bytes) -> None:
-    stages = [a_helper(40, 3, argv), a_helper(41, 3), a_helper(42, 3)]
-    told, known, following = scoped(stages[:2], stages[1:])
+    stages = [a_helper(40, 3), a_helper(41, 3), a_helper(42, 3)]
+    told, known, following = scoped(stages[:2], stages[1:], argv={40: argv, 41: RUNC, 42: RUNC})
     assert (told, following) == ([], 1)
-    assert set(known.values()) == {(1, 0)}
+    assert set(known.values()) == {0}
 
 
 def test_the_workload_that_only_the_second_look_finds_is_no_session(scoped: Any) -> None:
-    told, known, _ = scoped([a_helper(40, 3)], [a_process(42, 1, 4), a_process(43, 42, 5)])
+    told, known, _ = scoped([a_helper(40, 3)], [a_process(42, 1, 4), a_process(43, 42, 5)], argv={40: RUNC})
     assert told == []
-    assert (known[42], known[43]) == ((1, 0), (1, 0))
+    assert (known[42], known[43]) == (0, 0)
 
 
 def test_a_session_that_is_on_its_way_in_is_left_to_the_probes(scoped: Any) -> None:
-    told, known, _ = scoped([INIT, a_helper(50, 8)], [INIT, a_helper(50, 8), a_helper(52, 8, b"")])
-    assert (told, known) == ([], {10: (1, 0)})
-    told, known, _ = scoped([INIT, a_helper(50, 8)], [INIT, a_process(50, 1, 8)])
+    argv = {50: RUNC, 52: b""}
+    told, known, _ = scoped([INIT, a_helper(50, 8)], [INIT, a_helper(50, 8), a_helper(52, 8)], argv=argv)
+    assert (told, known) == ([], {10: 0})
+    told, known, _ = scoped([INIT], [INIT, a_helper(50, 8)])
     assert starts(told) == [(1, 50)]
-    assert known[50] == (1, 1)
+    assert known[50] == 1
 
 
-def test_a_process_that_ends_meanwhile_leaves_nothing_in_the_map(scoped: Any) -> None:
+def test_a_process_that_ends_meanwhile_is_nobodys(scoped: Any) -> None:
     told, known, _ = scoped([INIT, SHELL, CHILD], [INIT, CHILD], gone=(20,))
     assert 20 not in known
-    assert starts(told) == [(known[21][1], 21)]
+    assert starts(told) == [(known[21], 21)]
+
+
+def test_an_orphan_of_a_shared_pid_namespace_is_no_session(scoped: Any) -> None:
+    pause, orphan = 3, a_process(30, 3, 8)
+    told, known, _ = scoped([INIT, orphan], depths={pause: 2})
+    assert (told, known) == ([], {10: 0, 30: 0})
+
+
+def test_an_orphan_of_a_container_in_the_nodes_pid_namespace_is_no_session(scoped: Any) -> None:
+    shallow = dict.fromkeys((10, 20, 30, 31), 1)
+    orphan, session = a_process(30, SHIM, 8, sid=29), a_process(31, SHIM, 9)
+    told, known, _ = scoped([INIT, orphan, session], depths=shallow)
+    assert known == {10: 0, 30: 0, 31: 1}
+    assert starts(told) == [(1, 31)]
 
 
 # The configuration.
@@ -440,7 +479,7 @@ def test_a_session_ends_with_its_first_process() -> None:
     sessions.see([start(1, 7), ended(1, 8, 1)])
     assert sessions.finish(5) == []
     sessions.see([ended(1, 7, 3)])
-    assert sessions.finish(9) == [[TYPES["session_end"], 9, None, 1, 1, 7, 3, 0]]
+    assert sessions.finish(9) == [[TYPES["session_end"], 9, None, 1, 1, 7, 3, 0, 0]]
     assert sessions.finish(10) == []
     assert sessions.ended == 1
 
@@ -451,7 +490,7 @@ def test_a_session_waits_for_all_its_terminals() -> None:
     assert sessions.finish(5) == []
     assert [s.number for s in sessions.lingering()] == [1]
     sessions.see([closed(1, 2)])
-    assert sessions.finish(6) == [[TYPES["session_end"], 6, None, 1, 1, 7, 0, 9]]
+    assert sessions.finish(6) == [[TYPES["session_end"], 6, None, 1, 1, 7, 0, 9, 0]]
 
 
 def test_totals_count_what_the_events_hold() -> None:

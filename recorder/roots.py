@@ -1,0 +1,45 @@
+"""Finds sessions whose first process has ended without an event: the ring was full, or a probe was skipped."""
+
+import os
+import time
+
+from recorder import processes
+from recorder.scope import Scope
+from recorder.sessions import Session, Sessions
+
+LOOK_SECONDS = 1.0
+LOST_EXIT_SECONDS = 2.0  # an exit event that has not come by then was lost: nothing is held back for longer
+_SAME_START_NS = 50_000_000  # /proc counts in clock ticks
+_INIT_PID_NS = 0xEFFFFFFC  # PROC_PID_INIT_INO, include/linux/proc_ns.h
+
+
+class Roots:
+    """The first processes of the sessions that have not ended."""
+
+    def __init__(self, scope: Scope, sessions: Sessions) -> None:
+        self._scope, self._sessions = scope, sessions
+        self._looked = 0.0
+        self._since: dict[int, float] = {}
+        """When each was first seen to be gone."""
+        # Elsewhere process IDs in /proc are others than the kernel's.
+        self._sees_all = os.stat("/proc/self/ns/pid").st_ino == _INIT_PID_NS
+
+    def look(self) -> None:
+        """Ends the sessions whose first process has been gone for long enough."""
+        now = time.monotonic()
+        if now - self._looked < LOOK_SECONDS:
+            return
+        self._looked = now
+        gone = [s for s in self._sessions.open.values() if not s.exit and self._is_gone(s)]
+        self._since = {s.number: self._since.get(s.number, now) for s in gone}
+        for session in gone:
+            if now - self._since[session.number] >= LOST_EXIT_SECONDS:
+                self._sessions.lost(session)
+
+    def _is_gone(self, session: Session) -> bool:
+        if not self._scope.knows(session.root):
+            return True
+        if not self._sees_all:
+            return False
+        found = processes.quick(session.root)
+        return found is None or abs(found.start_time - session.started) > _SAME_START_NS

@@ -1,0 +1,150 @@
+"""Tells the probes, and the log, who is in a target when it comes under watch.
+
+Whoever runs is made known before the probes look for newcomers: else a workload's next command would be taken
+for a session. What starts meanwhile has a parent that is known, or is found by the next look.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from recorder import events, processes
+from recorder.cgroups import Target
+from recorder.events import Event
+from recorder.loss import gap
+from recorder.processes import Details, Process
+
+_TYPES = {layout.name: number for number, layout in events.layouts().items()}
+_FLAGS = events.enums()
+
+
+class Adopted(NamedTuple):
+    """Whose a process is. `start_time` is ns of CLOCK_MONOTONIC."""
+
+    session: int
+    start_time: int
+    was_known: bool
+    """Whether the probes had seen it before: then they tell of it."""
+
+
+Adopt = Callable[[int, int, int | None, bool], Adopted | None]
+"""Of (process ID, target, session; None: a new one), whose the process is from now on. None: it has ended.
+
+The last: also if it is known as the container's own workload.
+"""
+
+TerminalOf = Callable[[int, int], int]
+"""Of (session, process ID of the leader), the number of the terminal; 0 if there is none."""
+
+
+class UnderWay:
+    """Looks at targets, some of them again and again."""
+
+    def __init__(self, adopt: Adopt, terminal_of: TerminalOf) -> None:
+        self._adopt, self._terminal_of = adopt, terminal_of
+        self._seen: dict[int, Process] = {}
+        self.known: dict[int, int] = {}
+        """Sessions of processes."""
+
+    def look(self, number: int, target: Target, now: int) -> list[Event]:
+        """The events (of time `now`, ns) that tell what runs in a target and was not known before."""
+        members = target.members()
+        for pid in members:
+            if pid not in self._seen and (process := processes.quick(pid)):
+                self._seen[pid] = process
+        told: list[Event] = []
+        running = processes.trees(self._seen[pid] for pid in members if pid in self._seen)
+        being_made = bool(running) and self._is_runtime(running[0][0])
+        for i, tree in enumerate(running):
+            root = tree[0]
+            session = self.known.get(root.pid)
+            own = i == 0 or (being_made and self._is_runtime(root))
+            if session is None and ((own and not target.is_entered) or (not own and _is_orphan(root))):
+                session = 0  # the container's own workload
+            if session is None and self._is_runtime(root):
+                continue  # on its way in for a session, which begins, for the probes, with what it runs in the end
+            told += self._take(number, session, tree, members, now)
+        return told
+
+    def enter(self, number: int, target: Target, now: int) -> list[Event]:
+        """Makes a session of the workload of a target. The events of that."""
+        told: list[Event] = []
+        for _ in range(2):  # what starts meanwhile is found by the second look
+            members = target.members()
+            running = processes.trees(process for process in map(processes.quick, members) if process)
+            for tree in running[:1]:
+                session = self.known.get(tree[0].pid)
+                told += self._take(number, session, tree, members, now, workload_too=True)
+        return told
+
+    def _is_runtime(self, process: Process) -> bool:
+        known = processes.details(process.pid)
+        return known is None or known.is_runtime
+
+    def _take(
+        self,
+        target: int,
+        session: int | None,
+        tree: list[Process],
+        cgroups: dict[int, int],
+        now: int,
+        workload_too: bool = False,
+    ) -> list[Event]:
+        """Takes the processes of a tree that nobody knows into the session; None: into a new one."""
+        told: list[Event] = []
+        ns_pids: dict[int, int] = {}
+        for process in tree:
+            if process.pid in self.known:
+                continue
+            known = None if session == 0 else processes.details(process.pid)
+            if session != 0 and not known:
+                continue
+            adopted = self._adopt(process.pid, target, session, workload_too)
+            if not adopted:
+                continue
+            self.known[process.pid] = adopted.session
+            starts, session = session is None, adopted.session
+            if adopted.was_known or not known:
+                continue
+            if starts:
+                told.append(_session_start(process, known, adopted, target, now))
+                told.append(gap(now, target, "GAP_BEFORE_RECORDING", session=session))
+            ns_pids[process.pid] = known.ns_pids[-1]
+            tty = self._terminal_of(session, process.sid) if process.has_terminal else 0
+            ns_ppid = ns_pids.get(process.ppid, 0)
+            told.append(_exec(process, known, adopted, target, now, cgroups[process.pid], ns_ppid, tty))
+        return told
+
+
+def _is_orphan(root: Process) -> bool:
+    """Whether a process that nobody in its target has started was handed on to an init when its parent ended.
+
+    Nobody can tell then whether a session or the workload has started it. What comes in from outside has its parent
+    there: in an outer PID namespace, or, in a container without one of its own, is the leader of a session or has one
+    that lives (the runtime, nsenter).
+    """
+    known, parent = processes.details(root.pid), processes.details(root.ppid)
+    if not known or not parent or len(known.ns_pids) != len(parent.ns_pids):
+        return False
+    return len(known.ns_pids) > 1 or not (root.sid == root.pid or processes.quick(root.sid))
+
+
+def _session_start(root: Process, known: Details, adopted: Adopted, target: int, now: int) -> Event:
+    flags = _FLAGS["session_flag"]["SESSION_UNDER_WAY"]
+    return [
+        _TYPES["session_start"], now, None, target, adopted.session, root.pid,
+        adopted.start_time, known.ns_pids[-1], flags,
+    ]  # fmt: skip
+
+
+def _exec(
+    process: Process, known: Details, adopted: Adopted, target: int, now: int, cgroup: int, ns_ppid: int, tty: int
+) -> Event:
+    flags = _FLAGS["exec_flag"]["EXEC_UNDER_WAY"]
+    if known.argv_total > len(known.argv):
+        flags |= _FLAGS["exec_flag"]["EXEC_ARGV_CUT"]
+    return [
+        _TYPES["exec"], now, None, target, adopted.session, process.pid, adopted.start_time, cgroup, known.argv_total,
+        known.capabilities, process.ppid, known.ns_pids[-1], ns_ppid, known.uid, known.gid, known.euid, known.egid,
+        known.no_new_privs, tty, flags,
+        known.filename, b"", known.cwd, known.argv,
+    ]  # fmt: skip

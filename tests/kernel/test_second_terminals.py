@@ -1,0 +1,156 @@
+"""Terminals that a session opens itself: what goes through them is recorded, too, byte for byte."""
+
+from dataclasses import dataclass
+
+import pytest
+
+from recorder.log.events import Event
+from tests.support.container import Container
+from tests.support.recorder import Recording, recording
+from tests.support.terminal import Terminal
+
+INNER = """#!/bin/sh
+/bin/stty sane
+/bin/seq 1 2000
+echo rea''dy
+read x
+echo "got $x"
+/bin/stty rows 1
+/bin/stty cols 1
+/bin/stty rows 65535
+/bin/stty cols 65535
+/bin/stty rows 33
+/bin/stty cols 44
+/bin/stty size
+echo do''ne
+read x
+"""
+TYPED = "Grüße\r".encode()
+SHOWN = b"".join(b"%d\r\n" % n for n in range(1, 2001)) + b"ready\r\n" + "Grüße\r\ngot Grüße\r\n".encode()
+
+UNLED = """
+import os, pty, subprocess
+master, slave = os.openpty()
+with subprocess.Popen(["/tmp/inner"], stdin=slave, stdout=slave, stderr=slave, start_new_session=True) as inner:
+    os.close(slave)
+    pty._copy(master)
+"""
+FORKED = """
+import os, pty
+pid, master = pty.fork()
+if pid == 0:
+    os.write(1, b"".join(b"%d\\n" % n for n in range(1, 2001)) + b"ready\\n")
+    os.write(1, b"got " + os.read(0, 100))
+    os.write(1, b"%d %d\\n" % tuple(reversed(os.get_terminal_size(0))) + b"done\\n")
+    os.read(0, 100)
+    os._exit(0)
+pty._copy(master)
+"""
+PASSED = """
+import array, os, pty, socket
+ours, theirs = socket.socketpair()
+if os.fork() == 0:
+    master = socket.recv_fds(theirs, 1, 1)[1][0]
+    pty._copy(master)
+    os._exit(0)
+pid, master = pty.fork()
+if pid == 0:
+    os.execv("/tmp/inner", ["/tmp/inner"])
+socket.send_fds(ours, [b"x"], [master])
+os.close(master)
+os.wait()
+os.wait()
+"""
+
+WAYS = {
+    "script": "script -q -c /tmp/inner /tmp/typescript",
+    "pty.spawn": "python3 -c 'import pty; pty.spawn(\"/tmp/inner\")'",
+    "tmux": "tmux -f /dev/null new-session /tmp/inner",
+    "screen": "SCREENDIR=/tmp/screens screen -c /dev/null /tmp/inner",
+    "setsid without exec": "python3 /tmp/forked",
+    "no controlling terminal": "python3 /tmp/unled",
+    "handed to another process": "python3 /tmp/passed",
+}
+
+
+RELAYING = ("script", "pty.spawn")
+"""Those that pass on to the first terminal what comes out of the second, as it is, and nothing else."""
+
+
+@dataclass
+class Ran:
+    """A session in which something opened a terminal, as its user saw it and as it was recorded."""
+
+    live: Recording
+    session: int
+    outer: Terminal
+
+    def of(self, kind: str, tty: int) -> list[Event]:
+        return [e for e in self.live.of(kind, session=self.session) if e.fields["tty"] == tty]
+
+    @property
+    def terminals(self) -> list[int]:
+        return [e.fields["tty"] for e in self.live.of("tty_open", session=self.session)]
+
+    def output(self, tty: int) -> bytes:
+        return b"".join(e.fields["data"] for e in self.of("tty_out", tty))
+
+    def typed(self, tty: int) -> bytes:
+        return b"".join(e.fields["data"] for e in self.of("tty_in", tty))
+
+
+@pytest.fixture(scope="module")
+def ran(programs: Container) -> dict[str, Ran]:
+    """Every way to open a terminal, each a session of its own in one recording."""
+    for name, text in (("inner", INNER), ("unled", UNLED), ("forked", FORKED), ("passed", PASSED)):
+        path = programs.root / "tmp" / name
+        path.write_text(text)
+        path.chmod(0o755)
+    (programs.root / "tmp/screens").mkdir(mode=0o700)
+    found = {}
+    with recording({"container_id": programs.id}) as live:
+        for number, (name, command) in enumerate(WAYS.items(), 1):
+            with Terminal(programs.exec_argv("/bin/sh", "-c", f"{command}; exit 3"), rows=40, cols=100) as outer:
+                outer.expect(b"ready")
+                outer.send(TYPED)
+                outer.expect(b"done")
+                outer.send(b"\r")
+                assert outer.wait() == 3, name
+                found[name] = Ran(live, number, outer)
+        while len(live.of("tty_close")) < 2 * len(WAYS):
+            assert live._read()
+        live.stop()
+        end = live.end()
+    assert (end.totals["lost_events"], end.totals["lost_bytes"]) == (0, 0)
+    return found
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_second_terminal_is_recorded_beside_the_first(ran: dict[str, Ran], way: str) -> None:
+    one = ran[way]
+    first, second = one.terminals
+    assert one.output(first) == one.outer.output
+    assert one.typed(first) == one.outer.sent
+    shown = one.output(second)
+    if way in RELAYING:
+        assert one.outer.output.startswith(shown[: len(SHOWN)])
+    assert shown[len(SHOWN) - 60 : len(SHOWN)] == SHOWN[-60:]
+    assert shown[: len(SHOWN)] == SHOWN
+    rest = shown[len(SHOWN) :].split(b"\r\n")
+    assert rest[1:] == [b"done", b"", b""]
+    # The outer terminal makes a newline of what its Enter key sends, unless a program has set it raw.
+    assert one.typed(second).replace(b"\n", b"\r") == TYPED + b"\r"
+    opened = (*one.of("tty_open", second), *one.of("tty_resize", second))
+    sizes = [(e.fields["rows"], e.fields["cols"]) for e in opened]
+    assert b"%d %d" % sizes[-1] == rest[0]
+    if len(sizes) > 1:
+        assert {(1, 1), (65535, 65535), (33, 44)} <= set(sizes)
+    (closed,) = one.of("tty_close", second)
+    assert (closed.fields["out_bytes"], closed.fields["in_bytes"]) == (len(shown), len(TYPED) + 1)
+
+
+def test_a_program_names_the_terminal_that_it_runs_on(ran: dict[str, Ran]) -> None:
+    one = ran["script"]
+    first, second = one.terminals
+    ttys = {e.fields["argv"].split(b"\0")[0]: e.fields["tty"] for e in one.live.of("exec", session=one.session)}
+    assert (ttys[b"script"], ttys[b"/bin/seq"]) == (first, second)
