@@ -36,7 +36,7 @@ def identify(
 
     Sessions and requests are joined by pod, container, command, terminal and time. `certain`: nothing else explains
     it. `likely`: it follows, but something could not be compared. `possible`: several requests fit, and all are
-    named. What is found is kept beside each log, as NAME.ebpfaudit.who.json, for show; the log
+    named. What is found is kept beside each log, as NAME.ebpfaudit.who.json, for list and show; the log
     itself is not changed. What was kept before is replaced: give all audit logs at once.
 
     \b
