@@ -7,7 +7,7 @@ BIN := .venv/bin
 UV := 0.13.9
 
 .DEFAULT_GOAL := help
-.PHONY: help help-texts install demo image testnode check format test test-unit test-kernel test-guest test-cluster site bench fuzz lock krew dist clean
+.PHONY: help help-texts install demo image testnode check format test test-unit test-kernel test-guest test-kernels test-cluster site bench fuzz lock krew dist clean
 
 help: ## list the targets
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -57,6 +57,9 @@ test-kernel: ## the tests with real BPF in this machine's kernel
 
 test-guest: ## the tests with other kernels, in QEMU
 	@scripts/run-tests guest
+
+test-kernels: ## the same session on other kernels, by every way; with EBPFAUDIT_KERNELS=1 into docs/kernels.md
+	@PYTEST_ADDOPTS="-k test_kernels" scripts/run-tests guest
 
 test-cluster: ## the tests with a real Kubernetes on this machine
 	@scripts/run-tests cluster

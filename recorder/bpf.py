@@ -61,6 +61,13 @@ ANCESTOR_CGROUP = ((0xB7, 1, 0, 0), (0x85, 0, 0, 123), *_END)
 """Calls bpf_get_current_ancestor_cgroup_id(0), which Linux 5.10 keeps from tracing programs."""
 
 
+READ_KERNEL = (
+    (0xBF, 0xA1, 0, 0), (0x07, 1, 0, -8), (0xB7, 2, 0, 8), (0xB7, 3, 0, 0), (0x85, 0, 0, 113), *_END
+)  # fmt: skip
+"""Calls bpf_probe_read_kernel(), which lockdown mode confidentiality forbids (bpf_tracing_func_proto())."""
+NOTHING = _END
+
+
 def takes(program: Sequence[tuple[int, int, int, int]]) -> bool:
     """Whether the kernel loads these instructions as a raw tracepoint's program."""
     text = b"".join(struct.pack("=BBhi", *instruction) for instruction in program)

@@ -64,7 +64,10 @@ class Cgroups:
         if not (root / "cgroup.controllers").exists():
             root /= "unified"
         if not (root / "cgroup.controllers").exists():
-            raise NoSuchTarget(f"no unified cgroup hierarchy below {sysfs}/fs/cgroup: cgroup v1 alone is not enough")
+            raise NoSuchTarget(
+                f"no unified cgroup hierarchy below {sysfs}/fs/cgroup: cgroup v1 alone is not enough; "
+                "start the node with cgroup v2 (systemd.unified_cgroup_hierarchy=1 on its kernel's command line)"
+            )
         self.root = root
         self._containers: dict[str, Path] = {}
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from recorder import preemption
 from recorder.btf import Btf
 
 FENTRY, FEXIT, KPROBE, KRETPROBE, RAW_TRACEPOINT = "fentry", "fexit", "kprobe", "kretprobe", "raw tracepoint"
@@ -290,6 +291,7 @@ def climb(
 ) -> tuple[Choice, _T, list[Refusal]]:
     """The best choice that `attempt` takes, with what it gave, and what was refused on the way there.
 
+    Where the kernel may be preempted a kprobe comes before fexit (recorder/preemption.py says why).
     `wanted` names the ways that a kind may take, NONE among them; all, if it does not name the kind. `attempt` raises
     Refused. Raises NoWay, also of a kind that could be spared if `wanted` names it.
     """
@@ -318,9 +320,12 @@ def climb(
 
 
 def _allowed(kind: Kind, names: Sequence[str] | None) -> list[Way | None]:
-    if names is None:
-        return list(kind.ways)
-    return [kind.way(name) for name in names]
+    ways: list[Way | None] = list(kind.ways) if names is None else [kind.way(name) for name in names]
+    if names is None and preemption.possible():
+        # Stable: of the others none moves.
+        kprobes = [way for way in ways if way and any(hook.how == KPROBE for hook in way.hooks)]
+        ways = [*kprobes, *(way for way in ways if way not in kprobes)]
+    return ways
 
 
 def _blamed(kinds: Iterable[Kind], choice: Choice, hook: Hook) -> Kind:

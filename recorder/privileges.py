@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
+from recorder import bpf
 from recorder.log.errors import KernelRefused
 
 REMEDY = "record without --least-privilege"
@@ -19,6 +20,11 @@ def few() -> bool:
 
 def refused(why: str) -> str:
     """The message of an error: the kernel does not take programs that recording cannot do without."""
+    if bpf.takes(bpf.NOTHING) and not bpf.takes(bpf.READ_KERNEL):
+        return (
+            "the kernel lets no BPF program read its memory: it is in lockdown mode confidentiality "
+            "(/sys/kernel/security/lockdown); start the node with lockdown=integrity or none"
+        )
     if few():
         return f"the kernel refuses the probes to a recorder with few privileges ({why}): {REMEDY}"
     return f"the kernel refuses the probes ({why}); -v shows what its verifier said"

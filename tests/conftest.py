@@ -8,7 +8,7 @@ import hypothesis
 import pytest
 
 pytest.register_assert_rewrite("tests.support")
-pytest_plugins = ("pytester", "tests.left_out", "tests.reliability")
+pytest_plugins = ("pytester", "tests.left_out", "tests.reliability", "tests.kernels")
 
 # How long an example takes says how busy the machine is. In CI only the change may make one fail.
 hypothesis.settings.register_profile("here", deadline=None)

@@ -15,6 +15,7 @@ from contextlib import nullcontext
 from pathlib import Path
 
 from tests.bench import cluster
+from tests.bench.elsewhere import elsewhere
 from tests.bench.export import exports
 from tests.bench.image import compressed_bytes
 from tests.bench.replay import replays
@@ -246,6 +247,7 @@ def main() -> int:
         "export",
         "replay",
         "rest",
+        "elsewhere",
         "flood",
         "lines",
         "seq",
@@ -269,6 +271,7 @@ def main() -> int:
             "export": lambda: exports(folder),
             "replay": lambda: replays(folder, 100_000_000, wanted.replay_mb * 1_000_000),
             "rest": lambda: rest(victim, folder),
+            "elsewhere": lambda: elsewhere(victim, folder),
             "flood": lambda: flood(victim, folder, size),
             "lines": lambda: flood_by_lines(victim, folder, size),
             "seq": lambda: sequence(victim, folder),

@@ -12,25 +12,25 @@ from pathlib import Path
 import pytest
 
 from tests.guest.guest import Guest
-from tests.guest.machine import QEMU, find_virtiofsd
+from tests.guest.machine import QEMU, QEMU_ARM64, find_virtiofsd
 
 REPOSITORY = Path(__file__).parents[2]
 _FETCH_SECONDS = 600
 """Deadline for fetching a kernel: 10 s with a fast mirror, and no time at all once it is in the cache."""
 
 
-def _fetch_kernel(suite: str, directory: Path) -> Path:
+def _fetch_kernel(suite: str, directory: Path, arch: str = "amd64") -> Path:
     """The directory with `suite`'s kernel and initrd; skips the test when this machine can have no guest."""
     if platform.system() != "Linux" or platform.machine() != "x86_64":
         pytest.skip("needs: an x86-64 Linux machine")
     if os.geteuid() != 0:
         pytest.skip("needs: root (virtiofsd serves this machine's files)")
-    command = [str(REPOSITORY / "scripts" / "fetch-guest-kernel"), suite, str(directory)]
+    command = [str(REPOSITORY / "scripts" / "fetch-guest-kernel"), suite, str(directory), arch]
     fetch = subprocess.run(command, capture_output=True, text=True, timeout=_FETCH_SECONDS, check=False)
     if fetch.returncode != 0:
         reason = fetch.stderr.strip().splitlines() or [f"exit code {fetch.returncode}"]
-        pytest.skip(f"needs: the cloud kernel of Debian {suite} ({reason[-1]})")
-    for program in (QEMU, "setpriv", "setsid"):
+        pytest.skip(f"needs: the cloud kernel ({arch}) of Debian {suite} ({reason[-1]})")
+    for program in (QEMU if arch == "amd64" else QEMU_ARM64, "setpriv", "setsid"):
         if shutil.which(program) is None:
             pytest.skip(f"needs: {program}")
     if find_virtiofsd() is None:
@@ -38,8 +38,8 @@ def _fetch_kernel(suite: str, directory: Path) -> Path:
     return directory
 
 
-def _guest(suite: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guest]:
-    kernel = _fetch_kernel(suite, tmp_path_factory.mktemp(f"kernel-{suite}"))
+def _guest(suite: str, tmp_path_factory: pytest.TempPathFactory, arch: str = "amd64") -> Iterator[Guest]:
+    kernel = _fetch_kernel(suite, tmp_path_factory.mktemp(f"kernel-{suite}-{arch}"), arch)
     with Guest(kernel) as guest:
         yield guest
 
@@ -66,3 +66,15 @@ def guest_6_12(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guest]:
 def guest_newest(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guest]:
     """The newest Linux that Debian has, at the time its kernel came into the cache."""
     yield from _guest("sid", tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def guest_6_1_arm64(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guest]:
+    """Linux 6.1 on arm64, of Debian 12."""
+    yield from _guest("bookworm", tmp_path_factory, "arm64")
+
+
+@pytest.fixture(scope="session")
+def guest_6_12_arm64(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guest]:
+    """Linux 6.12 on arm64, of Debian 13."""
+    yield from _guest("trixie", tmp_path_factory, "arm64")

@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 from types import TracebackType
 from typing import NamedTuple
 
-from tests.guest.machine import GuestError, GuestTimeout, Machine
+from tests.guest.machine import GuestError, GuestTimeout, Machine, is_arm64
 
 SHARED = PurePosixPath("/run/guest/files")
 """Where the guest sees `Guest.files`."""
@@ -58,6 +58,10 @@ class Guest:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def seen(self, path: Path) -> Path:
+        """Where the guest sees a file of this machine: on arm64 its root is that of other programs."""
+        return Path("/host") / path.relative_to("/") if is_arm64(self.kernel_dir) else path
 
     def close(self) -> None:
         """Ends the guest, with its `files`."""

@@ -288,6 +288,14 @@ def test_without_bcc_the_package_to_install_is_named(victim: Container, tmp_path
     assert "python3-bpfcc" in said
 
 
+def test_a_node_without_cgroup_v2_is_told_how_to_get_it(node: None, tmp_path: Path) -> None:
+    code, said = refused(tmp_path, *hidden("/sys/fs/cgroup"), targets=[{"cgroup": "/x"}])
+    assert code == 4, said
+    assert_one_line(said)
+    assert "cgroup v1 alone is not enough" in said
+    assert "systemd.unified_cgroup_hierarchy=1" in said
+
+
 def test_without_btf_the_kernel_option_is_named(victim: Container, tmp_path: Path) -> None:
     code, said = refused(tmp_path, *hidden("/sys/kernel/btf"), targets=[{"container_id": victim.id}])
     assert code == 12, said

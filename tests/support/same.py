@@ -1,7 +1,7 @@
 """One scripted session, and what of its recording has to be the same on every kernel and by every way.
 
 Run as a program it records that session on this machine, prints one JSON object and ends with 1 if bytes are not those
-that the terminal showed: {"kernel", "machine", "taken", "events", "wrong"}.
+that the terminal showed: {"kernel", "machine", "taken", "events", "wrong", "gaps"}.
 """
 
 import json
@@ -74,6 +74,7 @@ def record(**config: Any) -> dict[str, Any]:
         "taken": live.header.raw["probes"],
         "events": _events(live),
         "wrong": [name for name, right in checks.items() if not right],
+        "gaps": [e.fields for e in live.of("gap")],
     }
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from recorder import ladder
+from recorder import ladder, preemption
 from recorder.btf import Btf
 from recorder.ladder import FEXIT, RAW_TRACEPOINT, Choice, Hook, Kind, NoWay, Refusal, Refused, Way
 
@@ -52,6 +52,11 @@ TWO = Kind(
     ),
     required=False,
 )
+
+
+@pytest.fixture(autouse=True)
+def kernel_without_preemption(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(preemption, "possible", lambda: False)
 
 
 def climbed(kernel: Kernel, **wanted: list[str]) -> tuple[dict[str, str | None], list[Refusal]]:
@@ -116,7 +121,8 @@ def test_every_file_of_every_way_is_compiled_in_its_place() -> None:
         wanted = {name for way in choice.values() if way for name in way.sources}
         assert wanted <= set(ladder.sources(choice))
     assert ladder.sources({})[0] == "common.c"
-    assert ladder.sources(every_choice()[-1])[-1] == "sys_exit.c"
+    last = ladder.sources(every_choice()[-1])
+    assert last.index("sys_exit.c") > max(last.index("tty_syscall.c"), last.index("exec_failed.c"))
 
 
 def test_names_of_programs_are_no_others() -> None:
@@ -140,3 +146,24 @@ def test_what_does_not_exist_is_refused_with_what_does(look: Callable[[], Any], 
 
 def test_a_kind_that_can_be_spared_may_be_none() -> None:
     assert ladder.checked("exec_failed", ["kprobe", "none"]) == ("kprobe", "none")
+
+
+@pytest.mark.parametrize(
+    ("version", "mode", "preempts"),
+    [
+        ("#1 SMP Debian 5.10.257-1", "", False),
+        ("#1 SMP PREEMPT_DYNAMIC Debian 6.12.1-1", "none (voluntary) full\n", False),
+        ("#1 SMP PREEMPT_DYNAMIC Debian 7.2.1-1", "full (lazy)\n", True),
+        ("#1 SMP PREEMPT_DYNAMIC Debian 6.12.1-1", "", True),
+        ("#1 SMP PREEMPT_RT Debian 6.12.1-1", "", True),
+        ("#1 SMP PREEMPT Ubuntu", "", True),
+    ],
+)
+def test_which_kernels_may_be_preempted(version: str, mode: str, preempts: bool) -> None:
+    assert preemption.preempts(version, mode) == preempts
+
+
+def test_a_kernel_that_may_be_preempted_takes_kprobes_before_fexit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(preemption, "possible", lambda: True)
+    assert [way.name for way in ladder._allowed(ladder.TTY, None) if way] == ["kprobe", "fexit", "syscall"]
+    assert [way.name for way in ladder._allowed(ladder.TTY, ["fexit"]) if way] == ["fexit"]
