@@ -1,6 +1,5 @@
 """Reads a log in every way that a verb does, within this process."""
 
-import io
 import json
 import os
 from collections.abc import Callable
@@ -82,11 +81,11 @@ def read(data: bytes, way: int, path: Path) -> None:
         _list(path)
         return
     fd = os.memfd_create("fuzz")
-    with open(fd, "w+b", buffering=0) as file:
+    with open(fd, "w+b") as file:
         file.write(data)
-        file.seek(0)
+        file.seek(0)  # which also writes what is buffered
         try:
-            log = Log(PATH, io.BufferedReader(file))
+            log = Log(PATH, file)
             verdict = verify(log)
             if way % 2:  # half of them are only verified, which reads all there is
                 WAYS[way // 2 % len(WAYS)](log, verdict.timeline)
