@@ -37,7 +37,7 @@ class Enums:
         self._names: dict[str, dict[int, str]] = {}
         enums = header.raw.get("enums")
         for enum, constants in enums.items() if isinstance(enums, dict) else ():
-            if isinstance(constants, dict):
+            if isinstance(enum, str) and isinstance(constants, dict):
                 names = {v: k for k, v in constants.items() if isinstance(v, int) and isinstance(k, str)}
                 self._names[enum] = {value: _short(enum, name) for value, name in names.items()}
 

@@ -1,5 +1,6 @@
 """Each way in and each trick: a row of docs/coverage.md, tried on this kernel."""
 
+import os
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -61,4 +62,7 @@ def test_what_is_told_of(row: Row, shown: dict[str, Any]) -> None:
 
 
 def test_nothing_was_lost(shown: dict[str, Any]) -> None:
-    assert [gap for one in (shown["recording"], *shown["sessions"]) for gap in one["gaps"]] == []
+    gaps = [gap for one in (shown["recording"], *shown["sessions"]) for gap in one["gaps"]]
+    # Where the kernel may be preempted it skips programs now and then (docs/kernels.md): that is told.
+    told = {"probe_missed"} if os.environ.get("EBPFAUDIT_MAY_SKIP") else set()
+    assert {gap["reason"] for gap in gaps} <= told, gaps

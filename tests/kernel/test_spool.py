@@ -134,11 +134,12 @@ def test_a_recorder_without_a_client_takes_its_own_spool_away(victim: Container,
 
 def test_the_log_of_a_recorder_that_was_killed_is_closed_as_lossy(victim: Container, tmp_path: Path) -> None:
     with agent(tmp_path, victim) as running, serve(tmp_path) as client:
+        assert client.stdout
+        received = os.read(client.stdout.fileno(), 1 << 16)
         flood(victim, 20_000)
         eventually("written", lambda: segment(tmp_path, 0).stat().st_size > 50_000)
         running.kill()
-        assert client.stdout
-        received = client.stdout.read()
+        received += client.stdout.read()
         assert client.wait(SECONDS) == 1
     stream, size = resume(io.BytesIO(received), lambda parsed: None)
     path = tmp_path / "x.ebpfaudit"
