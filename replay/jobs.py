@@ -3,7 +3,8 @@
 The recording has no process groups. A shell starts all parts of a pipeline before it waits for any, and waits for
 what is in the foreground before it starts the next. So of two commands that one process started, of which the first
 still ran when the second began: they are of one pipeline if they began within 50 ms and nothing was started between
-them (their process IDs follow one another), else the first was in the background. Parts that were over before the next one began look like commands of their own.
+them (their process IDs follow one another), else the first was in the background. Parts that were over before the
+next one began look like commands of their own.
 """
 
 from collections.abc import Iterable

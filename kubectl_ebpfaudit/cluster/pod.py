@@ -5,12 +5,11 @@ import secrets
 import time
 from dataclasses import dataclass
 
-from kubectl_ebpfaudit import __version__
 from kubectl_ebpfaudit.carrier import Order
 from kubectl_ebpfaudit.cluster.api import Object
+from kubectl_ebpfaudit.image import DEFAULT_IMAGE
 
 DEFAULT_NAMESPACE = "ebpfaudit"
-DEFAULT_IMAGE = f"docker.io/ebpfaudit/recorder:{__version__}"
 DEFAULT_SECONDS = 1800.0
 CONTAINER = "recorder"
 PROGRAM = "/usr/bin/ebpfaudit-recorder"

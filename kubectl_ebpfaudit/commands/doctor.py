@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from kubectl_ebpfaudit.connection import Connection
+from kubectl_ebpfaudit.image import DEFAULT_IMAGE
 from kubectl_ebpfaudit.names import check_name, check_pull_policy, pod_or_node
 from kubectl_ebpfaudit.options import (
     AsGroup,
@@ -67,13 +68,13 @@ def doctor(
     connection = Connection(context, kubeconfig, as_user, as_group, request_timeout, recorder_namespace)
     access = connection.access()
 
-    from kubectl_ebpfaudit.cluster import checks, pod
+    from kubectl_ebpfaudit.cluster import checks
     from kubectl_ebpfaudit.cluster.doctor import Request, examine
 
     request = Request(
         access,
         connection.namespace_of_recorders,
-        image or pod.DEFAULT_IMAGE,
+        image or DEFAULT_IMAGE,
         image_pull_policy or "IfNotPresent",
         namespace,
         pod=name if kind == "pod" else "",

@@ -4,6 +4,7 @@ import platform
 from typing import Any
 
 from kubectl_ebpfaudit import __version__
+from kubectl_ebpfaudit.image import DEFAULT_IMAGE
 from kubectl_ebpfaudit.options import Output, Verbose
 from kubectl_ebpfaudit.printing import as_data, emit
 from recorder.log.format import VERSION
@@ -22,6 +23,7 @@ def version(output: Output = None, verbose: Verbose = False) -> None:
             "version": __version__,
             "log_format": log_format,
             "python": platform.python_version(),
+            "recorder_image": DEFAULT_IMAGE,
         }
         emit(as_data(shown, output.value))
     else:
