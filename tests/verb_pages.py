@@ -18,9 +18,11 @@ from unittest import mock
 
 from kubectl_ebpfaudit import app
 from recorder.log.format import SUFFIX
-from tests.golden import make
+from tests.golden import incident, make
 
-PAGES = Path(__file__).parents[1] / "docs" / "verbs"
+DOCS = Path(__file__).parents[1] / "docs"
+PAGES = DOCS / "verbs"
+INCIDENT = DOCS / "incident.md"
 NOW = 1_767_323_045 + 40 * 86400
 """Seconds since 1970, 40 days after the golden logs were recorded."""
 
@@ -54,6 +56,8 @@ def _workplace() -> Iterator[Path]:
         for node in ("node-a", "node-b"):
             shutil.copy(make.HERE / "v1.1-run" / f"{node}{SUFFIX}", place)
         shutil.copy(make.HERE / f"v1-recorded{SUFFIX}", place / f"evidence{SUFFIX}")
+        shutil.copy(make.HERE / f"v1.2-incident{SUFFIX}", place / f"checkout{SUFFIX}")
+        (place / "audit.log").write_bytes(incident.audit_log())
         before = Path.cwd()
         os.chdir(place)
         try:
@@ -82,13 +86,25 @@ def _run(line: str, place: Path) -> str:
 
 
 def _examples(text: str) -> str:
+    """The text with its examples run anew: each block in a new place."""
+
     def again(found: "re.Match[str]") -> str:
-        lines = [line for line in found[1].splitlines() if line.startswith("$ kubectl ebpfaudit ")]
         with _workplace() as place:
-            ran = "\n".join(f"{line}\n{_run(line[2:], place)}" for line in lines)
-        return f"```console\n{ran}```\n"
+            return _block(found[1], place)
 
     return _CONSOLE.sub(again, text)
+
+
+def _block(text: str, place: Path) -> str:
+    lines = [line for line in text.splitlines() if line.startswith("$ kubectl ebpfaudit ")]
+    ran = "\n".join(f"{line}\n{_run(line[2:], place)}" for line in lines)
+    return f"```console\n{ran}```\n"
+
+
+def walked(page: Path) -> str:
+    """A page that is a walk: its examples, one after the other in one place."""
+    with _workplace() as place:
+        return _CONSOLE.sub(lambda found: _block(found[1], place), page.read_text())
 
 
 def options(verb: str) -> list[tuple[str, str]]:
@@ -116,6 +132,7 @@ def main() -> None:
     """Writes the pages anew."""
     for page in pages():
         page.write_text(generated(page))
+    INCIDENT.write_text(walked(INCIDENT))
 
 
 if __name__ == "__main__":

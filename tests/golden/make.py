@@ -16,6 +16,7 @@ from unittest import mock
 
 from kubectl_ebpfaudit import app
 from recorder.log.format import SUFFIX
+from tests.golden import incident
 from tests.support.logs import (
     MONOTONIC,
     MS,
@@ -151,6 +152,7 @@ LOGS: dict[str, Callable[[], bytes]] = {
     "v1.1-targets": lambda: targets().build(),
     "v1.1-run/node-a": lambda: node_a().build(),
     "v1.1-run/node-b": lambda: node_b().build(end=None),
+    "v1.2-incident": lambda: incident.log().build("sessions"),
 }
 
 

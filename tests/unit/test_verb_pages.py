@@ -21,6 +21,10 @@ def test_a_page_shows_what_its_examples_print(page: Path) -> None:
     assert verb_pages.generated(page) == page.read_text(), "make help-texts writes it anew"
 
 
+def test_the_walk_through_an_incident_shows_what_its_commands_print() -> None:
+    assert verb_pages.walked(verb_pages.INCIDENT) == verb_pages.INCIDENT.read_text(), "make help-texts writes it anew"
+
+
 @pytest.mark.parametrize("verb", VERBS)
 def test_every_verb_has_a_page_with_an_example_and_every_option(verb: str) -> None:
     name = ELSEWHERE.get(verb, f"{verb}.md" if (DOCS / f"{verb}.md").exists() else f"verbs/{verb}.md")
