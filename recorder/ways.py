@@ -1,5 +1,7 @@
 """Which ways to watch each kind of thing this node has: every one is tried, with maps that stay empty."""
 
+from collections.abc import Sequence
+
 from recorder import ladder, loader
 from recorder.ladder import NONE, Kind, Refusal
 from recorder.loader import NoProbes
@@ -11,25 +13,27 @@ TAKEN, POSSIBLE, REFUSED = "taken", "possible", "refused"
 _MAX_REASON = 400  # characters: the answer of the recorder's doctor has to fit into the last part of a pod's log
 
 
-def every_way() -> list[dict[str, str]]:
-    """Each way of each kind, best first, with its state and why it is refused."""
+def every_way(kinds: Sequence[Kind] = ladder.KINDS) -> list[dict[str, str]]:
+    """Each way of each of these kinds, best first, with its state and why it is refused."""
     found: dict[tuple[str, str], tuple[str, str]] = {}
-    while any(_left(kind, found) for kind in ladder.KINDS):
+    while any(_left(kind, found) for kind in kinds):
         before = len(found)
-        _try(found)
+        _try(found, kinds)
         if len(found) == before:  # nothing can be loaded at all, whatever else is tried
             break
     return [
         {"kind": kind.name, "way": way.name, "says": way.says, "state": state, "reason": reason[:_MAX_REASON]}
-        for kind in ladder.KINDS
+        for kind in kinds
         for way in kind.ways
         for state, reason in [found.get((kind.name, way.name), (REFUSED, "could not be tried"))]
     ]
 
 
-def _try(found: dict[tuple[str, str], tuple[str, str]]) -> None:
+def _try(found: dict[tuple[str, str], tuple[str, str]], kinds: Sequence[Kind]) -> None:
     """Tries the best way that is left of each kind, with what is known to work of the others."""
-    wanted = {kind.name: _left(kind, found) or _fallback(kind, found) for kind in ladder.KINDS}
+    wanted = {kind.name: _left(kind, found) or _fallback(kind, found) for kind in kinds}
+    for other in ladder.KINDS:
+        wanted.setdefault(other.name, [other.ways[0].name] if other.required else [NONE])
     try:
         loaded = loader.load(ways=wanted)
     except NoProbes as error:
