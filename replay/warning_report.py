@@ -31,6 +31,8 @@ def _signal(of: Warned) -> str:
 
 
 def _hold(of: Warned) -> str:
+    if not of.other:  # PTRACE_TRACEME, or one that had ended
+        return "had itself traced, or took hold of a process that is not known"
     whose = f"of session {of.other_session}" if of.other_session else "of no session"
     return f"took hold of process {of.other} of the host, {whose}: to trace it, or for its memory"
 
