@@ -4,6 +4,7 @@ import time
 from dataclasses import dataclass, field
 
 from kubectl_ebpfaudit.carrier import Carrier
+from kubectl_ebpfaudit.keeping import Keeping
 from kubectl_ebpfaudit.live import View
 from kubectl_ebpfaudit.mailbox import Mailbox
 from kubectl_ebpfaudit.output import LogFile, NoFile
@@ -18,7 +19,6 @@ STOP_SECONDS = 30.0
 LIVE_SECONDS = 120.0
 """How long a recorder that runs may take until its log begins: it compiles its probes, on a node that may be busy."""
 
-_ACKNOWLEDGE_SECONDS, _ACKNOWLEDGE_BYTES = 1.0, 16 << 20
 _PULSE_SECONDS = 1.0
 
 
@@ -72,14 +72,19 @@ class Following:
         self._stream = file.stream
         self._deadline = float("inf")
         self._live_by = time.monotonic() + LIVE_SECONDS
-        self._acknowledged = file.size
-        self._acknowledged_at = time.monotonic()
+        self._keeping = Keeping(file)
 
     def follow(self) -> Outcome:
         """Returns when the log has ended, or nothing more of it will come.
 
         Raises AuditError if there is no log at all, or CannotWrite if there is no room for more of it.
         """
+        try:
+            return self._follow()
+        finally:
+            self._keeping.close()
+
+    def _follow(self) -> Outcome:
         while self._stream.end is None:
             for word in self._words.take():
                 if outcome := self._hear(word):
@@ -103,8 +108,8 @@ class Following:
                 )
             elif time.monotonic() > self._deadline:
                 return Outcome(cut=f"the recorder did not end within {STOP_SECONDS:.0f} s{self._why()}")
-            self._acknowledge()
-        self._acknowledge(at_last=True)
+            self._acknowledge(self._keeping.look())
+        self._acknowledge(self._keeping.finish())
         return Outcome(end=self._stream.end)
 
     def _hear(self, word: Word) -> Outcome | None:
@@ -129,14 +134,10 @@ class Following:
             self._file.append(raw)
             self._view.object(parsed)
 
-    def _acknowledge(self, at_last: bool = False) -> None:
-        """Tells the recorder what it may forget, now and then: what is on the disk here."""
-        new = self._file.size - self._acknowledged if self._file.keeps else 0
-        waited = time.monotonic() - self._acknowledged_at
-        if new >= _ACKNOWLEDGE_BYTES or (new and (at_last or waited >= _ACKNOWLEDGE_SECONDS)):
-            self._file.sync()
-            self._carrier.acknowledge(self._file.size)
-            self._acknowledged, self._acknowledged_at = self._file.size, time.monotonic()
+    def _acknowledge(self, grew: bool) -> None:
+        """Tells the recorder what it may forget: what is on the disk here."""
+        if grew:
+            self._carrier.acknowledge(self._keeping.kept)
 
     def _ended_early(self) -> Outcome:
         failure: AuditError = self._carrier.failure()
