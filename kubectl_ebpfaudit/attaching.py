@@ -4,7 +4,7 @@ import contextlib
 import glob
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from kubectl_ebpfaudit import store
 from kubectl_ebpfaudit.connection import Connection
@@ -19,7 +19,10 @@ from recorder.log.reader import open_log, read_ends
 from replay.escape import printable
 
 if TYPE_CHECKING:
+    from kubectl_ebpfaudit.cluster.api import Api
+    from kubectl_ebpfaudit.cluster.plan import Plan
     from kubectl_ebpfaudit.cluster.recorders import Recorder
+    from kubectl_ebpfaudit.cluster.selection import Selection
 
 
 class Whole(AuditError):
@@ -34,18 +37,17 @@ def attach_to(
     live: Live,
     signals: Signals,
     closing: contextlib.ExitStack,
+    follow: bool,
 ) -> tuple[Run, Path]:
     """The run that goes on, yet to be started, and the path of its file or folder.
 
+    `follow`: what comes to what is recorded is recorded as well, also on further nodes.
     What is to be closed in the end is put on `closing`. Raises NoRecorder, WrongUsage, Whole, or CannotWrite.
     """
     api = connection.api()
 
     from kubectl_ebpfaudit.cluster import recorders
     from kubectl_ebpfaudit.cluster.carrier import PodCarrier
-    from kubectl_ebpfaudit.cluster.follow import Follower
-    from kubectl_ebpfaudit.cluster.plan import told
-    from kubectl_ebpfaudit.cluster.selection import Selection
 
     if name is None and write is not None:
         name = _recording_in(write)
@@ -53,10 +55,12 @@ def attach_to(
     known = [recorders.Recorder(pod, {}) for pod in pods]
     recording = known[0].recording
     found = _files_of(recording, write)
-    files = _new_files(recording, write, found, len(known))
+    selection = _selection(known[0], live)
+    files = _new_files(recording, write, found, len(known) > 1 or bool(selection and selection.may_span_nodes))
     wanted = []
     for recorder in known:
         if any(_is_whole(path) for path in found if _recorder_of(path) == recorder.name):
+            files.has(recorder.node)
             if left := PodCarrier(api, recorder.pod, exists=True).close(whole=True):
                 live.warn(f"warning: {left}")
         else:
@@ -69,24 +73,61 @@ def attach_to(
     parts, logs = [], []
     for recorder in wanted:
         view = live.view(recorder.node)
-        file = _file_of(found, recorder, view, len(known)) or files.open(recorder.node)
+        file = _file_of(found, recorder, view, len(known))
+        if file:
+            files.has(recorder.node)
+        else:
+            file = files.open(recorder.node)
         closing.callback(file.close)
         carrier = PodCarrier(api, recorder.pod, exists=True, offset=file.size)
         parts.append(Part(recorder.node, carrier, file, view))
         logs.append(file.path)
     closing.callback(files.tidy)
-    changes = None
+    make = changes = None
+    if follow and selection and (plan := _plan(api, selection, wanted, live)):
+        closing.callback(plan.close)
+        changes = plan.changes(_followed_by_others(api, wanted))
+
+        def make(node: str, targets: list[dict[str, Any]], live: Live) -> Part:
+            return Part(node, plan.carrier(node, targets), files.open(node), live.view(node))
+
+    return Run(parts, live, signals, make, changes), _path_of(logs, files, write)
+
+
+def _selection(recorder: "Recorder", live: Live) -> "Selection | None":
+    """What its recording follows; None if nothing."""
+    from kubectl_ebpfaudit.cluster.selection import Selection
+
+    if not recorder.selection:
+        return None
     try:
-        selection = Selection.from_dict(_json(known[0].selection)) if known[0].selection else None
+        return Selection.from_dict(_json(recorder.selection))
     except (AuditError, ValueError) as error:  # anybody may have changed it: the log is fetched all the same
         live.warn(f"warning: new containers are not followed: {printable(ascii(str(error)))}")
-        selection = None
-    if selection:
-        follower = Follower(api, selection)
-        closing.callback(follower.close)
-        # A container on a node without a recorder stays unseen: the run that could make one has ended.
-        changes = told(follower, {recorder.node for recorder in wanted})
-    return Run(parts, live, signals, changes=changes), _path_of(logs, files, write)
+        return None
+
+
+def _plan(api: "Api", selection: "Selection", wanted: "list[Recorder]", live: Live) -> "Plan | None":
+    """How to go on recording, also on further nodes; None if these recorders do not record any more."""
+    from kubectl_ebpfaudit.cluster import recorders, sibling
+    from kubectl_ebpfaudit.cluster.plan import Plan
+
+    if all(recorders.ask(api, one.pod).state in ("ended", "finished") for one in wanted):
+        return None
+    try:
+        return Plan(api, selection, sibling.how(wanted[0]), goes_on=True)
+    except AuditError as error:
+        live.warn(f"warning: new containers are not followed: {printable(str(error))}")
+        return None
+
+
+def _followed_by_others(api: "Api", wanted: "list[Recorder]") -> set[str]:
+    """The nodes of the recording's recorders that are not `wanted` here."""
+    from kubectl_ebpfaudit.cluster import recorders
+
+    known = (recorders.Recorder(pod, {}) for pod in recorders.find(api, wanted[0].pod["metadata"]["namespace"]))
+    own = {one.name for one in wanted}
+    return {one.node for one in known if one.recording == wanted[0].recording and one.name not in own}
 
 
 def _path_of(logs: list[Path], files: Files, write: str | None) -> Path:
@@ -158,13 +199,13 @@ def _recording_of(path: Path) -> str:
         return ""
 
 
-def _new_files(recording: str, write: str | None, found: list[Path], count: int) -> Files:
+def _new_files(recording: str, write: str | None, found: list[Path], may_span: bool) -> Files:
     """Where the log of a recorder goes of which nothing is here yet."""
     if write and not found and Path(write).is_file():
         raise CannotWrite(f"{printable(write)} is no log of that recording: name another file with -w")
     if write is None and found:
-        write = f"{found[0].parent}/" if found[0].parent != store.directory() else None
-    return Files(f"attached-{recording[:8]}", write, False, may_span=count > 1)
+        write = str(found[0]) if found[0].parent == store.directory() else f"{found[0].parent}/"
+    return Files(f"attached-{recording[:8]}", write, False, may_span)
 
 
 def _file_of(found: list[Path], recorder: "Recorder", view: View, count: int) -> LogFile | None:

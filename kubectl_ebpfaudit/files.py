@@ -25,6 +25,10 @@ class Files:
         self.path = store.new_path(name, folder_of_logs=self.is_folder) if write is None else Path(write)
         self._used: list[str] = []
 
+    def has(self, node: str) -> None:
+        """The log of a node is there already, and is gone on with."""
+        self._used.append(node)
+
     def open(self, node: str) -> LogFile:
         """The new file for the log of a node, or for another one of it. Raises CannotWrite."""
         again = self._used.count(node)

@@ -3,16 +3,17 @@
 import contextlib
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Set
 from dataclasses import dataclass, replace
 from typing import Any
 
 from kubectl_ebpfaudit import run
 from kubectl_ebpfaudit.carrier import Order, Slow
-from kubectl_ebpfaudit.cluster import changes, suitable
 from kubectl_ebpfaudit.cluster import pod as pods
+from kubectl_ebpfaudit.cluster import suitable
 from kubectl_ebpfaudit.cluster.api import Api
 from kubectl_ebpfaudit.cluster.carrier import PodCarrier
+from kubectl_ebpfaudit.cluster.changes import Back, Lost, Missed, Over, Started
 from kubectl_ebpfaudit.cluster.errors import ApiError, Forbidden, NotFound, TargetFinished, TargetNotRunning
 from kubectl_ebpfaudit.cluster.follow import Follower
 from kubectl_ebpfaudit.cluster.selection import Selection
@@ -34,13 +35,16 @@ class Pods:
 
 
 class Plan:
-    """What to record in a cluster. `interruptible` code runs within `first` and `carrier` only."""
+    """What to record in a cluster. `interruptible` code runs within `first` and `carrier` only.
 
-    def __init__(self, api: Api, selection: Selection, how: Pods) -> None:
+    `goes_on`: some of its recorders run already, so that its time has begun.
+    """
+
+    def __init__(self, api: Api, selection: Selection, how: Pods, goes_on: bool = False) -> None:
         self._api, self._selection, self._how = api, selection, how
         self._follower = Follower(api, selection)
         self._checked: set[str] = set()
-        self._started: float | None = None
+        self._started = time.monotonic() if goes_on else None
 
     def first(self, wait: bool, slow: Slow) -> dict[str, list[dict[str, Any]]]:
         """The containers that run now, as targets by node; tells `slow` if it waits.
@@ -111,44 +115,32 @@ class Plan:
             self._started = time.monotonic()
         return max(1.0, duration - (time.monotonic() - self._started))
 
-    def changes(self) -> Iterator[run.Change]:
-        """What happens while it is recorded."""
-        return told(self._follower, check=self._check)
+    def changes(self, others: Set[str] = frozenset()) -> Iterator[run.Change]:
+        """What happens while it is recorded, but for nodes whose recorders `others` follow."""
+        for change in self._follower.changes():
+            if isinstance(change, Started | Missed):
+                if change.container.node not in others:
+                    yield self._told(change)
+            elif isinstance(change, Lost):
+                yield run.News(f"{_now()}  new containers are not seen at present: {printable(str(change.error))}")
+            elif isinstance(change, Back):
+                yield run.News(f"{_now()}  new containers are seen again")
+            elif isinstance(change, Over):
+                yield run.Over()
+
+    def _told(self, change: Started | Missed) -> run.Change:
+        container = change.container
+        try:
+            if isinstance(change, Started):
+                self._check(container)
+        except AuditError as error:
+            return run.News(f"{_now()}  {printable(container.name)} is not recorded: {printable(str(error))}")
+        # Of one that was missed the recorder on its node may have seen something, and is told what it was.
+        return run.NewTarget(container.node, container.target, is_over=isinstance(change, Missed))
 
     def close(self) -> None:
         """Ends `changes`."""
         self._follower.close()
-
-
-def told(
-    follower: Follower, only: set[str] | None = None, check: Callable[[Container], None] | None = None
-) -> Iterator[run.Change]:
-    """What a follower sees, for a run; with `only` of nothing but these nodes. `check` raises Unsuitable."""
-    for change in follower.changes():
-        if isinstance(change, changes.Started | changes.Missed):
-            yield _told(change, only, check)
-        elif isinstance(change, changes.Lost):
-            yield run.News(f"{_now()}  new containers are not seen at present: {printable(str(change.error))}")
-        elif isinstance(change, changes.Back):
-            yield run.News(f"{_now()}  new containers are seen again")
-        elif isinstance(change, changes.Over):
-            yield run.Over()
-
-
-def _told(
-    change: changes.Started | changes.Missed, only: set[str] | None, check: Callable[[Container], None] | None
-) -> run.Change:
-    container = change.container
-    name, node = printable(container.name), printable(container.node)
-    if only is not None and container.node not in only:
-        return run.News(f"{_now()}  {name} is not recorded: no recorder is on node {node}")
-    try:
-        if check and isinstance(change, changes.Started):
-            check(container)
-    except AuditError as error:
-        return run.News(f"{_now()}  {name} is not recorded: {printable(str(error))}")
-    # Of one that was missed the recorder on its node may have seen something, and is told what it was.
-    return run.NewTarget(container.node, container.target, is_over=isinstance(change, changes.Missed))
 
 
 def _now() -> str:

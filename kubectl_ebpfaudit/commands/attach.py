@@ -52,7 +52,8 @@ def attach(
 
     It goes on with the recording that this machine has of it, at the byte where that stops: after a crash, a
     reboot, or record --detach. Ctrl-C ends the recorder; the log is whole then. Of a recorder that has died, it
-    gives this machine's log an end that says so. Containers on nodes without a recorder are not followed.
+    gives this machine's log an end that says so. What a workload has
+    started meanwhile, or starts, is recorded from then on, also on further nodes.
 
     \b
     Examples:
@@ -70,6 +71,6 @@ def collect(connection: Connection, name: str | None, write: str | None, quiet: 
         live = Live(sys.stderr, quiet)
         with contextlib.ExitStack() as closing:
             with signals.interruptible():
-                run, path = attach_to(connection, name, write, live, signals, closing)
+                run, path = attach_to(connection, name, write, live, signals, closing, follow=not stop)
             run.record(stop_at_once=stop)
     conclude(run.parts, live, Path(path))

@@ -1,8 +1,11 @@
 """Many containers on one node, and containers on several nodes, with busy sessions in all of them."""
 
+import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -99,6 +102,50 @@ def test_log_of_each_node_has_what_ran_there(
     assert f"{namespace}/first".encode() in shown.printed
     assert f"{namespace}/second".encode() in shown.printed
     outcome.lost, outcome.exit_code, outcome.sees = "nothing", code, last_words(run)
+
+
+@pytest.mark.fault("nobody is there while what is recorded comes to a second node; then `attach`")
+def test_who_attaches_records_on_a_node_that_came_meanwhile(
+    node: Node, two_nodes: tuple[str, str], namespace: str, client: Client, tmp_path: Path, outcome: Outcome
+) -> None:
+    folder = tmp_path / "run"
+
+    def start(name: str, on: str) -> None:
+        node.apply(pod(name, tolerations=EVERYTHING, node=on, labels={"app": "spread"}), namespace=namespace)
+        node.wait_ready(name, namespace=namespace)
+
+    start("first", two_nodes[0])
+    left = client.run("record", "-l", "app=spread", "-n", namespace, "--detach", "--memory-limit", "1Gi")
+    assert left.wait() == 0, left.said
+    start("second", two_nodes[1])
+    with client.start("attach", "-w", f"{folder}/") as run:
+        run.expect("^Recording ")
+        late = folder / f"{two_nodes[1]}.ebpfaudit"
+        until(lambda: late.exists() and late.stat().st_size > 0, 60, lambda: f"no log of node2: {run.said}")
+        with (
+            Busy(node, namespace, "first", folder=tmp_path) as here,
+            Busy(node, namespace, "second", folder=tmp_path) as there,
+        ):
+            there.wait_lines(10)
+            here.wait_lines(10)
+            assert there.stop() == here.stop() == 0
+        pods = json.loads(node.kubectl("get", "pods", "-n", "ebpfaudit", "-o", "json").stdout)["items"]
+        made = {one["spec"]["nodeName"]: one for one in pods}
+        code = run.stop()
+    assert code == 0, run.said
+    of_first, of_second = (made[name] for name in two_nodes)
+    [own], [further] = of_first["spec"]["containers"], of_second["spec"]["containers"]
+    assert own["resources"] == further["resources"]
+    assert abs(_deadline(of_first) - _deadline(of_second)) <= 2
+    assert evidence.check(folder / f"{two_nodes[0]}.ebpfaudit", here).is_whole
+    assert evidence.check(late, there).is_whole
+    outcome.lost, outcome.exit_code, outcome.sees = "what ran there before", code, last_words(run)
+
+
+def _deadline(recorder: dict[str, Any]) -> float:
+    """When a recorder's pod says that its recording ends, in seconds."""
+    told = recorder["metadata"]["annotations"]["ebpfaudit/deadline"]
+    return datetime.fromisoformat(told.replace("Z", "+00:00")).timestamp()
 
 
 def test_recorders_of_two_nodes_begin_and_end_together(
