@@ -16,6 +16,7 @@ _STYLES = re.compile(rb"\x1b\[(?:[0-9;:]*m|0?K)")
 """Colours, and erasing to the right of where writing goes on, which erases nothing in a line that nobody edits."""
 _EDITED = re.compile(r"[\x00-\x08\x0b-\x1f]")
 _UNEDITED = bytes({*range(256)} - {*range(9), *range(11, 32)})
+_SHOWN = bytes([*range(0x20, 0x7F), *b"\t\n"])
 _TOKEN = re.compile(
     r"(?P<text>[^\x00-\x08\x0b-\x1f]+)"
     r"|\x1b\[(?P<arguments>[0-9;:?]*)(?P<final>[@-~])|\x1b[()*+\#].|\x1b."
@@ -33,6 +34,15 @@ class PlainText:
 
     def feed(self, data: bytes) -> str:
         """The lines that `data` completes."""
+        end = data.rfind(b"\n") + 1
+        if end and self._filter.between:
+            flat = _flat(self._pending + data[:end])
+            if not flat.translate(None, _SHOWN):  # the filter would pass all of it
+                self._pending = b""
+                return flat.decode() + self._feed(data[end:])
+        return self._feed(data)
+
+    def _feed(self, data: bytes) -> str:
         safe = self._filter.feed(data)
         if b"\n" not in safe and len(self._pending) + len(safe) < _MAX_LINE:
             self._pending += safe
@@ -49,9 +59,13 @@ class PlainText:
         return _line(line)
 
 
+def _flat(data: bytes) -> bytes:
+    return _STYLES.sub(b"", data).replace(b"\r\n", b"\n")
+
+
 def _lines(data: bytes) -> str:
     """Whole lines, most of which nobody has edited: those come out as they are, without their styles."""
-    flat = _STYLES.sub(b"", data).replace(b"\r\n", b"\n")
+    flat = _flat(data)
     if not flat.translate(None, _UNEDITED):
         return flat.decode("utf-8", "replace")
     found = []

@@ -115,7 +115,7 @@ def replay(
                 dues = pace.limit_idle(dues, idle)
             with playing.stage(log, raw, on_terminal) as stage:
                 stage.returns = on_terminal and not on_screen
-                pace.play(pace.accelerate(dues, factor), stage.show)
+                pace.play(pace.joined(pace.accelerate(dues, factor)), stage.show)
             missing = stage.missing
         lacking = f"{missing:,} bytes of the output are missing" if missing else ""
         complain(found, "was played", lacking, only=chosen.part)

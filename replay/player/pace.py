@@ -12,6 +12,9 @@ MAX = 0.0
 _LONGEST_SLEEP = 86400.0
 """Seconds; a hostile log may ask for more than the system can count."""
 
+_JOINED = 60 << 10
+"""Bytes."""
+
 
 class Due(NamedTuple):
     """A piece and when to show it, in ns since playing began."""
@@ -49,6 +52,27 @@ def accelerate(dues: Iterable[Due], speed: float) -> Iterator[Due]:
     """The same `speed` times as fast; MAX: without a wait."""
     for due in dues:
         yield Due(int(due.at / speed) if speed else 0, due.piece)
+
+
+def joined(dues: Iterable[Due]) -> Iterator[Due]:
+    """The same with output that is due at once in one piece, as far as that does not become large."""
+    batch: list[Due] = []
+    size = 0
+    for due in dues:
+        if batch and (size >= _JOINED or due.at != batch[0].at or due.piece.missing or batch[0].piece.missing):
+            yield _one(batch)
+            batch, size = [], 0
+        batch.append(due)
+        size += len(due.piece.data)
+    if batch:
+        yield _one(batch)
+
+
+def _one(batch: list[Due]) -> Due:
+    first = batch[0]
+    if len(batch) == 1:
+        return first
+    return Due(first.at, first.piece._replace(data=b"".join(due.piece.data for due in batch)))
 
 
 def play(

@@ -36,6 +36,18 @@ def test_no_control_sequence_ever_comes_out(pieces: list[bytes]) -> None:
     assert all(c in "\n\t" or (c >= " " and not "\x7f" <= c < "\xa0") for c in plain(*pieces))
 
 
+@given(
+    st.lists(
+        st.sampled_from(
+            [b"\x1b[1m", b"\x1b[", b"K", b"a", b"\n", b"\r\n", b"\r", b"\x1b]0;", b"\x07", b"\xc3", b"\xa9"]
+        )
+    )
+)
+def test_whole_lines_read_as_they_do_byte_by_byte(pieces: list[bytes]) -> None:
+    whole = b"".join(pieces)
+    assert plain(whole) == plain(*(whole[at : at + 1] for at in range(len(whole))))
+
+
 def test_a_line_without_end_comes_out_in_parts() -> None:
     text = PlainText()
     assert sum(len(text.feed(b"x" * 1000)) for _ in range(200)) > 100_000

@@ -1,7 +1,7 @@
 """When pieces are due, and what plays them."""
 
 from replay.clock import SECOND
-from replay.player.pace import MAX, Due, accelerate, between, limit_idle, play, since_start
+from replay.player.pace import MAX, Due, accelerate, between, joined, limit_idle, play, since_start
 from replay.stream import Piece
 from replay.terminal import Restorer
 
@@ -41,6 +41,14 @@ def test_up_to_the_start_all_comes_at_once_and_after_the_end_nothing() -> None:
     found = [(due.at, due.piece.data) for due in between(dues(), SECOND // 2, 2 * SECOND)]
     assert found == [(0, b"a"), (SECOND // 2, b"b")]
     assert len(list(between(dues(), 0))) == 3
+
+
+def test_what_is_due_at_once_comes_in_one_piece_but_for_holes() -> None:
+    hole = Piece(15 * SECOND, 3, b"", missing=5)
+    last = Piece(16 * SECOND, 8, b"d")
+    at_once = accelerate(since_start([*PIECES, hole, last], 0), MAX)
+    assert [due.piece for due in joined(at_once)] == [PIECES[0]._replace(data=b"abc"), hole, last]
+    assert list(joined(dues())) == dues()
 
 
 def test_playing_sleeps_until_each_piece_is_due() -> None:

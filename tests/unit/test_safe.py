@@ -132,6 +132,20 @@ def test_how_the_stream_is_cut_changes_nothing(stream: bytes, data: st.DataObjec
     assert b"".join(map(safe.feed, pieces)) == once(stream)
 
 
+COMMON = st.lists(
+    st.sampled_from(
+        [*DRAWS, "é世".encode(), b"\x1b[3", b"1m", b"\xc3", b"\xa9", b"\xc2\x9b", b"\x1b[;5H", b"\x1b[1001b"]
+    ),
+    max_size=8,
+).map(b"".join)
+
+
+@given(COMMON)
+def test_what_passes_at_a_glance_passes_byte_by_byte(stream: bytes) -> None:
+    safe = SafeFilter()
+    assert once(stream) == b"".join(safe.feed(stream[at : at + 1]) for at in range(len(stream)))
+
+
 @given(STREAMS)
 def test_every_sequence_that_comes_out_is_on_the_list(stream: bytes) -> None:
     rest = ALLOWED.sub(b"", once(stream))
