@@ -13,7 +13,7 @@ from kubectl_ebpfaudit.status_line import StatusLine
 from kubectl_ebpfaudit.terminals import Found
 from recorder.log.format import Header
 from recorder.log.reader import Log
-from replay.escape import printable
+from replay.escape import lines, printable
 from replay.export import hole_note
 from replay.fields import Enums
 from replay.plain import PlainText
@@ -78,7 +78,7 @@ def watch(chosen: Found, player: Player) -> int:
 def show_screen(chosen: Found, at: int, styled: bool) -> int:
     """Prints the screen at a time, ns since the session began; gives how many bytes are missing up to there."""
     from kubectl_ebpfaudit import caches
-    from replay.player.paint import lines
+    from replay.player import paint
     from replay.screen.screens import Screens
 
     with Screens(chosen.part.log, chosen.session, chosen.tty, caches.screens()) as screens:
@@ -89,7 +89,7 @@ def show_screen(chosen: Found, at: int, styled: bool) -> int:
         if screens.reel.problem:
             raise screens.reel.problem
         missing = sum(screens.holes.values())
-    emit(lines(screen) if styled else f"{screen.text}\n" if screen.text else "")
+    emit(paint.lines(screen) if styled else f"{screen.text}\n" if screen.text else "")
     if screen.note:
         note(f"warning: {screen.note}")
     return missing
@@ -119,9 +119,9 @@ def raw_stage(header: Header) -> Stage:
 
 
 def plain_stage(header: Header) -> Stage:
-    """Turns the bytes into plain text."""
+    """Turns the bytes into plain text; what would move or hide other text is written as an escape."""
     text = PlainText()
-    return Stage(header, lambda data: emit(text.feed(data)), _warn, lambda: emit(text.flush()))
+    return Stage(header, lambda data: emit(lines(text.feed(data))), _warn, lambda: emit(lines(text.flush())))
 
 
 def terminal_stage(header: Header, raw: bool) -> Stage:

@@ -5,12 +5,13 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from kubectl_ebpfaudit import store
+from kubectl_ebpfaudit import caches, store
 from recorder.log.errors import CannotWrite
 from recorder.log.format import SUFFIX
 from replay.errors import NoSuchRecording, WrongUsage
 from replay.escape import printable
 from replay.listing.entry import Entry
+from replay.screen.keyframes import forget
 
 
 def named(names: list[str]) -> list[Entry]:
@@ -36,8 +37,11 @@ def _named(name: str, known: list[Entry]) -> Entry:
 
 
 def remove(of: Entry) -> None:
-    """Removes a recording and what is kept beside it. Raises CannotWrite."""
+    """Removes a recording, what is kept beside it, and the screens that a replay has kept. Raises CannotWrite."""
+    screens = caches.screens()
     try:
+        for log in of.logs:
+            forget(of.path / log.file if of.is_folder else of.path, screens)
         if of.path.is_dir() and not of.path.is_symlink():
             shutil.rmtree(of.path)
         else:

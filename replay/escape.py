@@ -56,6 +56,16 @@ def printable(value: object) -> str:
     return _escape(text(value), lambda c: _NAMED.get(c) or _code(c))
 
 
+def lines(text: str) -> str:
+    """`text`, which is not of control characters, with its lines and tabs, and all else that only draws."""
+    return text if text.isascii() else _SUSPECT.sub(_in_lines, text)
+
+
+def _in_lines(found: re.Match[str]) -> str:
+    char = found[0]
+    return char if char.isprintable() or char in "\n\t" else _code(char)
+
+
 def shell_word(word: bytes) -> str:
     """`word` as a shell would need it typed to get these very bytes: bare, in '…', or in bash's $'…'."""
     try:

@@ -217,6 +217,24 @@ def read_ends(path: Path) -> tuple[Header, End | None]:
     return header, _end_in(tail)
 
 
+def first_digest(path: Path) -> bytes | None:
+    """The digest of a log's first block, without reading what follows it; None if there is no such block.
+
+    Raises OSError.
+    """
+    with path.open("rb") as file:
+        chain, source, start = Chain(), codec.Objects(file), 0
+        try:
+            for value in source:
+                raw = os.pread(file.fileno(), source.tell() - start, start)
+                start = source.tell()
+                if isinstance(parsed := chain.take(value, raw), Block):
+                    return parsed.digest
+        except (InvalidObject, BadLog, NewerLog, *codec.FormatError):
+            pass
+    return None
+
+
 def read_process_blocks(path: Path, limit: int) -> Iterator[Block]:
     """The blocks of the process lane in the first `limit` bytes of a log, up to what is no whole object.
 

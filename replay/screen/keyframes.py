@@ -14,10 +14,11 @@ import zlib
 from pathlib import Path
 from typing import NamedTuple
 
-from recorder.log.reader import Log
+from recorder.log.reader import Log, first_digest
 from replay.screen.reel import Place
 
-_VERSION = 1
+_VERSION = 2
+_SUFFIX = ".screens"
 _MAX_FILE = 64 << 20
 _MAX_FRAME = 16 << 20
 """Bytes."""
@@ -49,8 +50,7 @@ class Keyframes:
         self._file: Path | None = None
         first = log.digest(0)
         if folder and first:
-            name = hashlib.sha256(b"%d %d %d " % (_VERSION, session, tty) + first).hexdigest()
-            self._file = folder / f"{name}.screens"
+            self._file = folder / f"{_name(first)}-{session}-{tty}{_SUFFIX}"
             self._load()
 
     def before(self, time: int) -> Keyframe | None:
@@ -122,8 +122,20 @@ class Keyframes:
                 os.truncate(self._file, at)
 
 
+def _name(first: bytes) -> str:
+    """What the files of the log begin with whose first block has this digest."""
+    return hashlib.sha256(b"%d " % _VERSION + first).hexdigest()
+
+
+def forget(log: Path, folder: Path) -> None:
+    """Removes what is kept of all terminals of a log, before the log goes. Raises OSError."""
+    if folder.is_dir() and (first := first_digest(log)):
+        for file in folder.glob(f"{_name(first)}-*{_SUFFIX}"):
+            file.unlink(missing_ok=True)
+
+
 def _prune(folder: Path) -> None:
     """Removes the files that were not written to for longest, if there are many."""
-    files = sorted(folder.glob("*.screens"), key=lambda file: file.stat().st_mtime_ns)
+    files = sorted(folder.glob(f"*{_SUFFIX}"), key=lambda file: file.stat().st_mtime_ns)
     for file in files[:-_KEPT_FILES]:
         file.unlink(missing_ok=True)

@@ -1,10 +1,14 @@
 """Terminal output as plain text."""
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from replay.plain import PlainText
+from tests.support.cli import Cli
+from tests.support.logs import SECOND, LogBuilder, start_shell
 
 
 def plain(*pieces: bytes) -> str:
@@ -46,6 +50,12 @@ def test_no_control_sequence_ever_comes_out(pieces: list[bytes]) -> None:
 def test_whole_lines_read_as_they_do_byte_by_byte(pieces: list[bytes]) -> None:
     whole = b"".join(pieces)
     assert plain(whole) == plain(*(whole[at : at + 1] for at in range(len(whole))))
+
+
+def test_what_would_move_or_hide_other_text_is_an_escape_in_a_pipe(cli: Cli, tmp_path: Path) -> None:
+    data = "user\u202e // nimda\r\nro\u200bot\ta\u2028b caf\u00e9 \U0001f600\r\n".encode()
+    log = start_shell(LogBuilder()).add("tty_out", SECOND, data=data).save(tmp_path / "s.ebpfaudit")
+    assert cli("replay", log).text == "user\\u202e // nimda\nro\\u200bot\ta\\u2028b caf\u00e9 \U0001f600\n"
 
 
 def test_a_line_without_end_comes_out_in_parts() -> None:

@@ -73,6 +73,24 @@ def test_delete_touches_nothing_outside_the_store(cli: Cli, store: Path, tmp_pat
     assert (outside.exists(), left(store)) == (True, ["new.ebpfaudit", "run"])
 
 
+@pytest.mark.parametrize("verb", [["delete", "run", "old"], ["prune", "--older-than", "2d"]])
+def test_screens_that_a_replay_has_kept_go_with_their_recording(
+    cli: Cli, store: Path, monkeypatch: pytest.MonkeyPatch, verb: list[str]
+) -> None:
+    monkeypatch.setattr("replay.screen.screens._BETWEEN_KEYFRAMES", 1)
+    for name, realtime in (("new", time.time_ns()), ("run/a", REALTIME), ("run/b", REALTIME), ("old", REALTIME)):
+        log = start_shell(LogBuilder(recording=name, clock={"monotonic": MONOTONIC, "realtime": realtime}))
+        log.add("tty_out", SECOND, data=name.encode()).add("tty_out", 2 * SECOND, data=b"more")
+        log.save(store / f"{name}.ebpfaudit", split=1)
+        assert cli("replay", f"{name}/1", "--at", "2").text == f"{name}more\n"
+    cache = store.parent / "cache" / "screens"
+    assert cli(*verb, "--dry-run").code == 0
+    assert len(list(cache.iterdir())) == 4
+    assert cli(*verb).code == 0
+    assert len(list(cache.iterdir())) == 1
+    assert left(store) == ["new.ebpfaudit"]
+
+
 def test_delete_leaves_what_is_being_recorded(cli: Cli, store: Path) -> None:
     path = store / "new.ebpfaudit"
     with path.open("ab") as file:
