@@ -22,7 +22,7 @@ def fill(run: Run) -> None:
     """Says of each session that copied which files went through it."""
     for part, timeline in run.logs:
         for session in timeline.sessions:
-            if session.told_kind == "cp":
+            if session.is_copy:
                 session.files, session.more_files = files(part.log, session)
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from recorder.log.format import Target
+from replay import copy_checks
 from replay.model import Session, Watched
 
 _COPIES = ((b"tar", b"cf", b"-"), (b"tar", b"-xmf", b"-"), (b"tar", b"xmf", b"-"))
@@ -39,9 +40,11 @@ def is_copy(argv: tuple[bytes, ...]) -> bool:
 def name_all(sessions: Iterable[Session], targets: Mapping[int, Watched], version: tuple[int, int]) -> None:
     """Says of each session what it was, where that is more than how it came in. `version`: that of the log."""
     commands = {number: probes(of.target) for number, of in targets.items()}
+    copies: list[Session] = []
     debugged: set[int] = set()
     enters = version >= _DEBUG_SINCE
-    for session in sorted(sessions, key=lambda one: one.number):
+    ordered = sorted(sessions, key=lambda one: one.number)
+    for session in ordered:
         watched = targets.get(session.target)
         if watched and enters and _is_ephemeral(watched.target.more) and session.target not in debugged:
             debugged.add(session.target)
@@ -56,6 +59,8 @@ def name_all(sessions: Iterable[Session], targets: Mapping[int, Watched], versio
             session.told_kind, session.is_probe = probe, True
         elif is_copy(session.argv):
             session.told_kind = "cp"
+            copies.append(session)
+    copy_checks.join(ordered, copies)
 
 
 def _is_ephemeral(more: dict[str, Any]) -> bool:

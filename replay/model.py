@@ -212,6 +212,8 @@ class Session:
     more_files: bool = False
     is_probe: bool = False
     """Whether it is one of the pod's probes or hooks."""
+    part_of: "Session | None" = field(default=None, repr=False)
+    """The kubectl cp that it was run for: its look at where it copies to."""
     ended: int | None = None
     exit_code: int | None = None
     signal: int = 0
@@ -241,6 +243,11 @@ class Session:
         if self.has_terminal:
             return "exec -it"
         return "exec -i" if any(stream.fd == 0 for stream in self.streams) else "exec"
+
+    @property
+    def is_copy(self) -> bool:
+        """Whether an archive of kubectl cp went through it."""
+        return self.told_kind == "cp" and self.part_of is None
 
     @property
     def has_terminal(self) -> bool:

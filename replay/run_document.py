@@ -7,7 +7,7 @@ from replay.document import gap, log_document, session, watched
 from replay.escape import text
 from replay.fields import Enums
 from replay.recording import Part
-from replay.run import BROKEN, Run
+from replay.run import BROKEN, Member, Run
 from replay.view import WHOLE, View
 
 
@@ -46,6 +46,7 @@ def run_document(run: Run, number: int | None = None, view: View = WHOLE) -> dic
             {
                 **session(member.session, member.target, enums[member.part], view),
                 "id": member.number,
+                **_part_of(run, member),
                 **_where(member.part),
                 "log_session": member.session.number,
             }
@@ -53,6 +54,11 @@ def run_document(run: Run, number: int | None = None, view: View = WHOLE) -> dic
             if number in (None, member.number) and view.sessions([member.session])
         ],
     }
+
+
+def _part_of(run: Run, member: Member) -> dict[str, int]:
+    of = member.session.part_of
+    return {"part_of": run.recording.number(member.part, of.number)} if of else {}
 
 
 def _where(part: Part) -> dict[str, str]:

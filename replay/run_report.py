@@ -1,5 +1,6 @@
 """What `show` prints of a folder of logs: the summary of a run, its logs, its targets, and the sessions by pod."""
 
+from replay import copy_report
 from replay.clock import duration, to_second
 from replay.escape import printable
 from replay.fields import keeps_input
@@ -40,6 +41,7 @@ def run_report(run: Run, session: int | None = None, view: View = WHOLE) -> str:
         rows_of_gaps = [(to_second(time), log, note) for time, log, note in gaps]
         parts.append(columns(("TIME", "LOG", "MISSING IN THE RECORDING"), rows_of_gaps))
     kept, probes = (shown, []) if view.every or session else fold(shown)
+    kept = kept if view.every or view.flat or session else copy_report.fold(kept)
     parts += ["".join(probes)] * bool(probes)
     return "\n".join([*parts, *sessions(kept, run.started, by_pod=True, view=view)])
 

@@ -37,13 +37,17 @@ _ERRORS = {
 
 @dataclass(frozen=True)
 class Shown:
-    """A session to show. `where` says more of where it was, safe to print; `keeps_input`: whether its log has input."""
+    """A session to show. `where` says more of where it was, safe to print; `keeps_input`: whether its log has input.
+
+    `looked` is what a kubectl cp ran before it, safe to print.
+    """
 
     number: int
     session: Session
     target: Target | None
     where: str = ""
     keeps_input: bool = True
+    looked: str = ""
 
     @property
     def pod(self) -> tuple[str, str]:
@@ -82,6 +86,7 @@ def _summary(shown: Shown) -> str:
         [
             ("Session", f"{shown.number}, {session.kind} in {name}{shown.where}"),
             ("User", in_words(session.who) if session.who else ""),
+            ("Looked by", shown.looked),
             ("Started", to_second(session.started) + " (before the recording)" * session.under_way),
             ("Ended", ended),
             *terminals,

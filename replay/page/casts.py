@@ -23,7 +23,7 @@ _LEVEL = 6
 
 def playable(session: Session) -> list[Terminal]:
     """What can be played: its terminals, and what came out of its pipes, but not the files of a `kubectl cp`."""
-    if session.is_probe or session.told_kind == "cp":
+    if session.is_probe or session.is_copy:
         return session.terminals
     return [Terminal(ALL_PIPES)] * bool(session.streams and session.output_bytes) + session.terminals
 

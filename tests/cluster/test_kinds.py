@@ -81,9 +81,9 @@ def recorded(node: Node, tmp_path_factory: pytest.TempPathFactory) -> Iterator[t
 
 
 def sessions(node: Node, log: Path, kind: str) -> list[dict[str, Any]]:
-    """The sessions of a kind. kubectl cp looks by an exec of its own whether its destination is a folder."""
+    """The sessions of a kind, without the look of kubectl cp, which is part of the copy."""
     found = [session for session in shown(node, log)["sessions"] if session["kind"] == kind]
-    return [session for session in found if session["argv"][:2] != ["test", "-d"]]
+    return [session for session in found if "part_of" not in session]
 
 
 @pytest.mark.parametrize(
@@ -119,6 +119,8 @@ def test_both_directions_of_kubectl_cp_are_recorded(node: Node, recorded: tuple[
     assert PIPED in raw(node, log, into["id"], "stdin")
     assert PIPED in raw(node, log, out["id"], "stdout")
     assert (into["argv"][:2], out["argv"][:2]) == (["tar", "-xmf"], ["tar", "cf"])
+    (look,) = (of for of in shown(node, log)["sessions"] if "part_of" in of)
+    assert (look["argv"], look["part_of"]) == (["test", "-d", "/tmp/sent"], into["id"])
 
 
 def test_the_shell_of_kubectl_debug_is_a_session(node: Node, recorded: tuple[Path, dict[str, bytes]]) -> None:

@@ -112,3 +112,66 @@ def test_the_recorder_is_told_of_probes_and_hooks_that_run_a_command() -> None:
     }
     assert started({}, State(spec, "app", {}), "c0", {}, "").target["probes"] == PROBES
     assert "probes" not in started({}, State({"name": "main"}, "app", {}), "c0", {}, "").target
+
+
+def look(log: LogBuilder, session: int, at: int, *words: str, code: int) -> None:
+    entry(log, session, at, *(words or ("test", "-d", "/tmp/to")), code=code)
+
+
+COPY = ("tar", "-xmf", "-", "-C")
+
+
+@pytest.mark.parametrize(
+    ("asked", "code", "copy", "later", "expected"),
+    [
+        (("/tmp/to",), 1, (*COPY, "/tmp"), SECOND, True),
+        (("/tmp/to",), 0, (*COPY, "/tmp/to"), SECOND, True),
+        (("to",), 1, (*COPY, "."), SECOND, True),
+        (("/tmp/to",), 1, (*COPY, "/tmp/to"), SECOND, False),
+        (("/tmp/to",), 0, (*COPY, "/tmp"), SECOND, False),
+        (("/tmp/to",), 2, (*COPY, "/tmp"), SECOND, False),
+        (("/tmp/to", "-a", "-d", "/"), 1, (*COPY, "/tmp"), SECOND, False),
+        (("/tmp/to",), 1, (*COPY, "/tmp"), 11 * SECOND, False),
+        (("/tmp/to",), 1, ("tar", "cf", "-", "/tmp/to"), SECOND, False),
+        (("/tmp/to",), 1, ("sh", "-c", "tar"), SECOND, False),
+    ],
+)
+def test_the_look_of_a_copy_belongs_to_it_and_no_other_does(
+    cli: Cli, tmp_path: Path, asked: tuple[str, ...], code: int, copy: tuple[str, ...], later: int, expected: bool
+) -> None:
+    log = LogBuilder()
+    look(log, 1, 0, "test", "-d", *asked, code=code)
+    entry(log, 2, later, *copy, fds="012")
+    shown = json.loads(cli("show", log.save(tmp_path / "s.ebpfaudit"), "-o", "json").text)["sessions"]
+    assert (shown[0]["kind"], shown[0].get("part_of")) == (("cp", 2) if expected else ("exec", None))
+    assert "part_of" not in shown[1]
+
+
+def test_a_look_that_did_more_is_a_session_of_its_own(cli: Cli, tmp_path: Path) -> None:
+    log = LogBuilder()
+    log.add("session_start", 0, 1, 100, ns_pid=10).add("exec", MS, 1, 100, argv=argv("test", "-d", "/tmp/to"))
+    log.add("exec", 2 * MS, 1, 101, ppid=100, argv=argv("id"))
+    log.add("exit", 3 * MS, 1, 100, exit_code=1).add("session_end", 3 * MS, 1, 100, exit_code=1)
+    entry(log, 2, SECOND, *COPY, "/tmp", fds="012")
+    assert kinds(cli, log, tmp_path) == ["exec", "cp"]
+
+
+def test_of_two_looks_the_later_one_is_the_copy_s(cli: Cli, tmp_path: Path) -> None:
+    log = LogBuilder()
+    look(log, 1, 0, code=1)
+    look(log, 2, SECOND, code=1)
+    entry(log, 3, 2 * SECOND, *COPY, "/tmp", fds="012")
+    assert kinds(cli, log, tmp_path) == ["exec", "cp", "cp"]
+
+
+def test_show_folds_the_look_into_the_copy(cli: Cli, tmp_path: Path) -> None:
+    log = LogBuilder()
+    look(log, 1, 0, code=1)
+    entry(log, 2, SECOND, *COPY, "/tmp", fds="012")
+    path = log.save(tmp_path / "s.ebpfaudit")
+    shown = cli("show", path).text
+    assert "Looked by:   test -d /tmp/to, exit code 1 (session 1; --all shows it)\n" in shown
+    assert shown.count("Session:") == 1
+    for given in (["--all"], ["--flat"]):
+        assert cli("show", path, *given).text.count("Session:") == 2
+    assert "1, cp in" in cli("show", f"{path}/1").text
