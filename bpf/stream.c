@@ -329,3 +329,16 @@ int raw_exec_streams(u64 *ctx)
 	}
 	return 0;
 }
+
+/*
+ * Run by the recorder itself (BPF_PROG_TEST_RUN) for a session that is under way: (number of the inode of a pipe, what
+ * it is to the session's first process, target, session, ID of that process). What went before is not counted.
+ */
+int raw_adopt_stream(u64 *ctx)
+{
+	struct process p = { .target = ctx[2], .session = ctx[3] };
+
+	if (stream_number(STREAMS_WATCHED))
+		add_stream(&p, ctx[4], ctx[1], ctx[0], STREAM_UNDER_WAY);
+	return 0;
+}

@@ -32,8 +32,8 @@ _MAX_ANSWER = 1 << 16
 class Probes:
     """Live probes: file descriptors of the maps by name, of the programs, and of what holds them attached.
 
-    The last program takes a process into a session. `taken` names the way taken for each kind of probe, and
-    `refused` those before it that were not possible. As long as the maps are empty, nothing is recorded.
+    The last programs take a pipe, and a process, into a session. `taken` names the way taken for each kind of probe,
+    and `refused` those before it that were not possible. As long as the maps are empty, nothing is recorded.
     """
 
     maps: dict[str, int]
@@ -46,6 +46,11 @@ class Probes:
     def adopt(self) -> int:
         """The program raw_adopt of bpf/session.c."""
         return self.programs[-1]
+
+    @property
+    def adopt_stream(self) -> int:
+        """The program raw_adopt_stream of bpf/stream.c."""
+        return self.programs[-2]
 
     def close(self) -> None:
         """Detaches all, and lets go of what they have seen."""

@@ -1,6 +1,7 @@
 """Whether somebody still holds the other end of a terminal or pipe, from /proc."""
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 
@@ -26,11 +27,14 @@ def holds_master(pid: int, index: int) -> bool:
     return False
 
 
-def pipes(pid: int) -> dict[int, int]:
-    """The anonymous pipes that a process has open: {file descriptor: number of the inode}; none if it is gone."""
+def pipes(pid: int, only: Iterable[int] | None = None) -> dict[int, int]:
+    """The anonymous pipes that a process has open: {file descriptor: number of the inode}; none if it is gone.
+
+    With `only`, of these file descriptors.
+    """
     found: dict[int, int] = {}
     try:
-        fds = os.listdir(f"/proc/{pid}/fd")
+        fds = os.listdir(f"/proc/{pid}/fd") if only is None else only
     except OSError:
         return found
     for fd in fds:

@@ -31,6 +31,9 @@ MAPS = (
 )
 """Those that are there whatever is watched."""
 
+RUN_BY_HAND = ("raw_adopt_stream", "raw_adopt")
+"""The programs that the recorder runs itself, which come last (recorder/loader.py)."""
+
 
 def source(choice: Choice) -> str:
     """The text that is compiled for a choice."""
@@ -99,7 +102,8 @@ class Programs:
         ways = [way for way in reversed(tuple(choice.values())) if way]
         for hook in dict.fromkeys(hook for way in ways for hook in way.hooks):
             self._take(hook)
-        self.adopt = self._load("raw_adopt", self._bcc.RAW_TRACEPOINT)
+        for function in RUN_BY_HAND:
+            self._load(function, self._bcc.RAW_TRACEPOINT)
 
     def maps(self) -> dict[str, int]:
         """The file descriptors of the maps, those of the kinds that are watched included."""

@@ -6,7 +6,7 @@ import struct
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from recorder import bpf
+from recorder import bpf, owners
 from recorder.cgroups import Target
 from recorder.events import Event
 from recorder.loader import Probes
@@ -23,6 +23,7 @@ MAX_TARGETS, MAX_LEVELS = 4096, 8
 PROCESS, BYTES = 0, 1
 """Numbers of the lanes, as in bpf/common.c."""
 
+_STANDARD = (0, 1, 2)
 _NEW_SESSION = _GONE = (1 << 32) - 1  # bpf/session.c
 _WAS_KNOWN = 1 << 31
 
@@ -84,7 +85,7 @@ class Scope:
         """
         self._numbers.update(_U32.pack(0), _NUMBERS.pack(1, 1, 0))
         told: list[Event] = []
-        under_way = UnderWay(self._adopt, self._terminal_of)
+        under_way = UnderWay(self._adopt, self._terminal_of, self._take_pipes)
         for number, target in targets:
             told += under_way.look(number, target, now)
         self._tell_mounts(under_way.known)
@@ -97,7 +98,7 @@ class Scope:
     def add(self, number: int, target: Target, now: int) -> list[Event]:
         """Lets the probes see one more target. Returns what `open` does. Raises Full."""
         self._check_room(number, target)  # before anything is told of it
-        under_way = UnderWay(self._adopt, self._terminal_of)
+        under_way = UnderWay(self._adopt, self._terminal_of, self._take_pipes)
         told = under_way.look(number, target, now)
         self._watch(number, target)
         return told + under_way.look(number, target, now)
@@ -122,9 +123,14 @@ class Scope:
         entry = self._processes.lookup(_U32.pack(pid))
         return Adopted(found & ~_WAS_KNOWN, _PROCESS.unpack(entry)[4] if entry else 0, bool(found & _WAS_KNOWN))
 
+    def _take_pipes(self, pid: int, target: int, session: int) -> None:
+        """Takes the pipes that are input, output and errors of a session's first process into the session."""
+        for fd, inode in sorted(owners.pipes(pid, _STANDARD).items()):
+            bpf.run(self._probes.adopt_stream, inode, fd, target, session, pid)
+
     def enter(self, number: int, target: Target, now: int) -> list[Event]:
         """Makes a session of the workload of a target that was not known to be `is_entered` yet; its events."""
-        return UnderWay(self._adopt, self._terminal_of).enter(number, target, now)
+        return UnderWay(self._adopt, self._terminal_of, self._take_pipes).enter(number, target, now)
 
     def _terminal_of(self, session: int, leader: int) -> int:
         found = (t.number for t in self.terminals() if (t.session, t.leader) == (session, leader))

@@ -35,12 +35,15 @@ The last: also if it is known as the container's own workload.
 TerminalOf = Callable[[int, int], int]
 """Of (session, process ID of the leader), the number of the terminal; 0 if there is none."""
 
+TakePipes = Callable[[int, int, int], None]
+"""Of (process ID of the first process of a session, target, session), takes its pipes into the session."""
+
 
 class UnderWay:
     """Looks at targets, some of them again and again."""
 
-    def __init__(self, adopt: Adopt, terminal_of: TerminalOf) -> None:
-        self._adopt, self._terminal_of = adopt, terminal_of
+    def __init__(self, adopt: Adopt, terminal_of: TerminalOf, take_pipes: TakePipes) -> None:
+        self._adopt, self._terminal_of, self._take_pipes = adopt, terminal_of, take_pipes
         self._seen: dict[int, Process] = {}
         self.known: dict[int, int] = {}
         """Sessions of processes."""
@@ -108,6 +111,7 @@ class UnderWay:
             if starts:
                 told.append(_session_start(process, known, adopted, target, now))
                 told.append(gap(now, target, "GAP_BEFORE_RECORDING", session=session))
+                self._take_pipes(process.pid, target, session)
             ns_pids[process.pid] = known.ns_pids[-1]
             tty = self._terminal_of(session, process.sid) if process.has_terminal else 0
             ns_ppid = ns_pids.get(process.ppid, 0)

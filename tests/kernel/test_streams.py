@@ -10,6 +10,7 @@ from tests.support.container import Container
 from tests.support.recorder import Recording, recording
 
 STDIN, STDOUT, STDERR = 0, 1, 2
+UNDER_WAY = 1
 
 
 def run(victim: Container, *argv: str, stdin: bytes | None = None) -> subprocess.CompletedProcess[bytes]:
@@ -78,6 +79,28 @@ def test_input_that_comes_while_the_program_runs_counts_as_its_owner_writes_it(v
     assert {e.fields["fd"]: e.fields["flags"] for e in live.of("stream_open")} == {STDIN: 0, STDOUT: 0, STDERR: 0}
     first = live.of("stream_data")[1]
     assert (first.fields["fd"], first.pid) == (STDIN, program.pid)
+
+
+def test_the_pipes_of_a_session_that_is_under_way_are_recorded_from_then_on(victim: Container) -> None:
+    argv = victim.exec_argv("/bin/sh", "-c", "echo early; cat; echo bad >&2", tty=False)
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as program:
+        assert program.stdin
+        assert program.stdout
+        program.stdin.write(b"before\n")
+        program.stdin.flush()
+        assert program.stdout.readline() + program.stdout.readline() == b"early\nbefore\n"
+        with recording({"container_id": victim.id}, sessions=1) as live:
+            program.stdin.write(b"one\ntwo\n")
+            program.stdin.close()
+            assert program.stdout.read() == b"one\ntwo\n"
+            end = live.end()
+    assert stream(live, STDIN) == stream(live, STDOUT) == b"one\ntwo\n"
+    assert stream(live, STDERR) == b"bad\n"
+    opened = {e.fields["fd"]: (e.session, e.pid, e.fields["flags"]) for e in live.of("stream_open")}
+    (start,) = live.of("session_start")
+    assert opened == dict.fromkeys((STDIN, STDOUT, STDERR), (start.session, start.pid, UNDER_WAY))
+    assert (close(live, STDOUT).fields["bytes"], close(live, STDOUT).fields["sha256"]) == (8, b"")
+    assert (end.totals["lost_events"], end.totals["lost_bytes"]) == (0, 0)
 
 
 def test_beyond_the_limit_bytes_are_counted_and_hashed_and_not_kept(victim: Container) -> None:

@@ -310,7 +310,7 @@ def scoped(monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[list[Event], 
 
         monkeypatch.setattr(processes, "quick", running.get)
         monkeypatch.setattr(processes, "details", details)
-        under_way = UnderWay(adopt, lambda session, leader: 0)
+        under_way = UnderWay(adopt, lambda session, leader: 0, lambda pid, target, session: None)
         told = []
         for look in looks:
             running.clear()
