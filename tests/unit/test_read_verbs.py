@@ -365,7 +365,7 @@ def test_hostile_content_is_escaped_in_every_output(cli: Cli, tmp_path: Path) ->
         ran = cli(*arguments)
         assert all(line.isprintable() for line in ran.text.splitlines()), arguments
         assert all(line.isprintable() for line in ran.err.splitlines()), arguments
-    assert cli("replay", path).text == "\u202etext\n"
+    assert cli("replay", path).text == "\\u202etext\n"
     assert cli("export", path, "--format", "raw").out == attack + b"text\r\n"
 
 
