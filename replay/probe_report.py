@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 
 from replay.clock import to_second
 from replay.escape import printable, shell_line
@@ -11,34 +12,54 @@ from replay.words import count
 _MAX_COMMAND = 120
 
 
-def fold(shown: Iterable[Shown]) -> tuple[list[Shown], list[str]]:
-    """(the sessions that are shown one by one, a line for the runs of each probe), both in order.
+@dataclass
+class Runs:
+    """The runs of one probe or hook of a pod, in order of their start."""
+
+    pod: str
+    kind: str
+    argv: tuple[bytes, ...]
+    all: list[Shown] = field(default_factory=list)
+
+    @property
+    def numbers(self) -> str:
+        """Of its sessions: 3 to 14."""
+        first, last = self.all[0].number, self.all[-1].number
+        return str(first) if len(self.all) == 1 else f"{first} to {last}"
+
+    def words(self) -> str:
+        """How many, of what, when, and how they ended; safe to print."""
+        command = shell_line(self.argv)
+        command = command if len(command) <= _MAX_COMMAND else f"{command[:_MAX_COMMAND]} …"
+        codes = Counter(one.session.exit_code for one in self.all)
+        ended = ", ".join(
+            f"{number:,} {'not ended' if code is None else f'with exit code {code}'}"
+            for code, number in sorted(codes.items(), key=lambda item: (item[0] is None, item[0] or 0))
+        )
+        times = to_second(self.all[0].session.started)
+        if len(self.all) > 1:
+            times = f"{times} to {to_second(self.all[-1].session.started)}"
+        return f"{count(len(self.all), 'run')} of {printable(self.kind)} `{command}` in {self.pod}, {times}: {ended}"
+
+
+def groups(shown: Iterable[Shown]) -> tuple[list[Shown], list[Runs]]:
+    """(the sessions that are shown one by one, the runs of each probe), both in order.
 
     A run of which something is missing, or that warns of something, is shown.
     """
     kept: list[Shown] = []
-    runs: dict[tuple[str, str, tuple[bytes, ...]], list[Shown]] = {}
+    runs: dict[tuple[str, str, tuple[bytes, ...]], Runs] = {}
     for one in shown:
         of = one.session
         if of.is_probe and not of.gaps and not of.warnings:
-            runs.setdefault((one.pod[1], of.kind, of.argv), []).append(one)
+            key = one.pod[1], of.kind, of.argv
+            runs.setdefault(key, Runs(*key)).all.append(one)
         else:
             kept.append(one)
-    return kept, [_line(pod, kind, argv, of) for (pod, kind, argv), of in runs.items()]
+    return kept, [*runs.values()]
 
 
-def _line(pod: str, kind: str, argv: tuple[bytes, ...], runs: list[Shown]) -> str:
-    command = shell_line(argv)
-    command = command if len(command) <= _MAX_COMMAND else f"{command[:_MAX_COMMAND]} …"
-    codes = Counter(one.session.exit_code for one in runs)
-    ended = ", ".join(
-        f"{number:,} {'not ended' if code is None else f'with exit code {code}'}"
-        for code, number in sorted(codes.items(), key=lambda item: (item[0] is None, item[0] or 0))
-    )
-    first, last = runs[0], runs[-1]
-    times = to_second(first.session.started)
-    if len(runs) > 1:
-        times = f"{times} to {to_second(last.session.started)}"
-    numbers = str(first.number) if len(runs) == 1 else f"{first.number} to {last.number}"
-    what = f"{count(len(runs), 'run')} of {printable(kind)} `{command}` in {pod}"
-    return f"{what}, {times}: {ended} (session {numbers}; --all shows each)\n"
+def fold(shown: Iterable[Shown]) -> tuple[list[Shown], list[str]]:
+    """The same with a line for the runs of each probe."""
+    kept, runs = groups(shown)
+    return kept, [f"{of.words()} (session {of.numbers}; --all shows each)\n" for of in runs]

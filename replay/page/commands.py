@@ -42,6 +42,7 @@ def _execs(entry: Entry) -> Iterator[Row]:
     times = (
         _times(entry) if session.terminals or session.streams else []
     )  # without a screen there is nowhere to jump to
+    numbers = {ran: number for number, ran in enumerate(session.execs)}
     for place, ran in enumerate(session.execs):
         inside = ran.parent and ran.parent.session == ran.session
         depths[ran] = depth = depths.get(ran.parent, 0) + 1 if inside and ran.parent else 0
@@ -51,7 +52,8 @@ def _execs(entry: Entry) -> Iterator[Row]:
         took = "-" if ran.ended is None else duration(ran.ended - ran.time)
         details = (status, took, f"pid {ran.pid}", f"uid {ran.uid}")
         title = f"in {printable(ran.cwd)}, {printable(ran.filename)}"
-        yield _row(at, ran.time, kind, command(ran) + marks(ran), details, min(depth, _MAX_DEPTH), title)
+        node = f' data-n="{place}"' + (f' data-in="{numbers[ran.parent]}"' if inside and ran.parent in numbers else "")
+        yield _row(at, ran.time, kind, command(ran) + marks(ran), details, min(depth, _MAX_DEPTH), title, node)
 
 
 def _times(entry: Entry) -> list[int]:
@@ -78,12 +80,14 @@ def _warnings(entry: Entry) -> Iterator[Row]:
         yield _row(_ms(entry, of.time), of.time, "warning", f"!! warning: {words(of)}", (), 0)
 
 
-def _row(at: int, time: int, kind: str, text: str, details: tuple[str, ...], depth: int, title: str = "") -> Row:
+def _row(
+    at: int, time: int, kind: str, text: str, details: tuple[str, ...], depth: int, title: str = "", node: str = ""
+) -> Row:
     clock = f'<time datetime="{rfc3339(time)}">{time_of_day(time, time)}</time>'
     jump = element("button", clock, type="button", class_="at", data_at=at)
     told = "".join(f"<span>{safe(detail)}</span>" for detail in details if detail)
     body = f'<code{_title(title)}>{safe(text)}</code><span class="how">{told}</span>'
-    return Row(at, kind, f'<li class="{kind} d{depth}" aria-level="{depth + 1}">{jump}{body}</li>')
+    return Row(at, kind, f'<li class="{kind} d{depth}" aria-level="{depth + 1}"{node}>{jump}{body}</li>')
 
 
 def _title(title: str) -> str:

@@ -9,9 +9,13 @@ from replay.escape import printable
 from replay.exports.job import Entry
 from replay.page.casts import MAX_OUTPUT
 from replay.page.markup import asset, element, policy, safe
+from replay.page.probes import probes
 from replay.page.sessions import Budget, section
 from replay.page.summary import log_facts, remarks, sha256, targets, warnings
+from replay.page.transcript import MAX_CHARACTERS
+from replay.probe_report import Runs, groups
 from replay.recording import Broken, Part, Recording
+from replay.session_report import Shown
 from replay.verify import Verdict, verify
 
 _MAX_SESSIONS = 5000
@@ -30,16 +34,25 @@ def document(recording: Recording, only: tuple[Part, int] | None = None) -> str:
     ]
     entries.sort(key=lambda entry: entry.number)
     timelines = {part: verdict.timeline for part, verdict in verdicts}
-    budget = Budget(MAX_OUTPUT, _MAX_ROWS)
+    budget = Budget(MAX_OUTPUT, _MAX_ROWS, MAX_CHARACTERS)
     sections, casts = [], []
-    for entry in entries[:_MAX_SESSIONS]:
+    shown = entries
+    runs: list[Runs] = []
+    if only is None:
+        known = {entry.number: entry for entry in entries}
+        one_by_one, runs = groups(
+            Shown(of.number, of.session, timelines[of.part].target(of.session.target)) for of in entries
+        )
+        shown = [known[one.number] for one in one_by_one]
+    for entry in shown[:_MAX_SESSIONS]:
         target = timelines[entry.part].target(entry.session.target)
-        shown, played = section(entry, target, budget)
-        sections.append(shown)
+        markup, played = section(entry, target, budget)
+        sections.append(markup)
         casts.append(played)
-    if len(entries) > _MAX_SESSIONS:
-        more = f"{len(entries) - _MAX_SESSIONS:,} more sessions had no room in this file: export them one by one"
+    if len(shown) > _MAX_SESSIONS:
+        more = f"{len(shown) - _MAX_SESSIONS:,} more sessions had no room in this file: export them one by one"
         sections.append(element("p", more, class_="note"))
+    sections.append(probes(runs))
     return _page(recording, verdicts, broken, entries, sections, casts)
 
 
@@ -60,6 +73,12 @@ def _verdicts(recording: Recording, only: tuple[Part, int] | None) -> tuple[list
     return found, broken
 
 
+def _script() -> str:
+    """Our own script; its files share their names."""
+    parts = "".join(asset(f"{name}.js") for name in ("screen", "tree", "find", "page"))
+    return f'"use strict";\n(() => {{\n{parts}}})();\n'
+
+
 def _page(
     recording: Recording,
     verdicts: list[tuple[Part, Verdict]],
@@ -69,7 +88,7 @@ def _page(
     casts: list[str],
 ) -> str:
     style = asset("player/asciinema-player.css") + asset("page.css")
-    player, script = asset("player/asciinema-player.min.js"), asset("page.js")
+    player, script = asset("player/asciinema-player.min.js"), _script()
     several = recording.is_folder
     summary = "".join(
         log_facts(verdict, sha256(part.log.path)) + targets(verdict.timeline) for part, verdict in verdicts
@@ -84,7 +103,7 @@ def _page(
         style=style,
         summary=summary,
         remarks=remarks(named, broken, warnings(entries)),
-        sessions="\n".join(sections) or '<p class="note">There was no session.</p>',
+        sessions="\n".join(filter(None, sections)) or '<p class="note">There was no session.</p>',
         casts="\n".join(casts),
         player=player,
         script=script,

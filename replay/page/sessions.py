@@ -12,6 +12,7 @@ from replay.page.casts import Cast, cast, playable
 from replay.page.commands import Row, rows
 from replay.page.markup import element, facts, safe
 from replay.page.strip import strip
+from replay.page.transcript import Transcript, transcript
 from replay.session_report import carried, named
 from replay.who.words import in_words
 from replay.words import count, lost
@@ -23,10 +24,11 @@ _CHUNK = 50
 
 @dataclass
 class Budget:
-    """What a page may still have: characters of output in its casts, rows in its lists."""
+    """What a page may still have: characters of output in its casts, rows in its lists, characters of transcripts."""
 
     left: int
     rows: int
+    text: int
 
 
 def section(entry: Entry, target: Target | None, budget: Budget) -> tuple[str, str]:
@@ -35,17 +37,21 @@ def section(entry: Entry, target: Target | None, budget: Budget) -> tuple[str, s
     left_out = max(len(found) - budget.rows, 0)
     found = found[: budget.rows]
     budget.rows -= len(found)
-    players, casts = [], []
+    players, texts, casts = [], [], []
     for tty in playable(session):
-        made = cast(Screen(entry.number, entry.part, session, tty), f"{entry.number}-{tty.number}", budget.left)
+        screen, name = Screen(entry.number, entry.part, session, tty), f"{entry.number}-{tty.number}"
+        made, text = cast(screen, name, budget.left), transcript(screen, name, budget.text)
         budget.left -= made.used
+        budget.text -= text.used
         players.append(_player(entry, tty, made, found))
-        casts.append(made.data)
+        texts.append(_transcript(name, _name(entry, tty), text))
+        casts += [made.data, text.data]
     title = f"Session {entry.number}: {session.kind} {shell_line(session.argv)}"
     cut = title[: _MAX_TITLE - 1] + "…" if len(title) > _MAX_TITLE else title
     head = element("h2", safe(cut), id=f"session-{entry.number}")
     body = f'<div class="screens">{"".join(players)}</div>' if players else ""
-    whole = f"{head}{_facts(entry, target)}{body}{_commands(entry, found, left_out)}"
+    ran = element("div", "".join(texts) + _commands(found, left_out), class_="ran")
+    whole = f"{head}{_facts(entry, target)}{body}{ran}"
     return element("section", whole, class_="session", aria_labelledby=f"session-{entry.number}"), "".join(casts)
 
 
@@ -71,10 +77,14 @@ def _facts(entry: Entry, target: Target | None) -> str:
     )
 
 
+def _name(entry: Entry, tty: Terminal) -> str:
+    if tty.number == ALL_PIPES:
+        return "Output"
+    return f"Terminal pts/{tty.index}" if len(entry.session.terminals) > 1 else "Terminal"
+
+
 def _player(entry: Entry, tty: Terminal, made: Cast, found: list[Row]) -> str:
-    name = "Output" if tty.number == ALL_PIPES else "Terminal"
-    if tty.number != ALL_PIPES and len(entry.session.terminals) > 1:
-        name = f"Terminal pts/{tty.index}"
+    name = _name(entry, tty)
     note = ""
     if made.left_out:
         left = f"{made.left_out:,} characters of output had no room in this file: replay the recording to see them"
@@ -84,12 +94,26 @@ def _player(entry: Entry, tty: Terminal, made: Cast, found: list[Row]) -> str:
     inner = f'<div class="player">{play}</div><p class="clock"><span class="elapsed"></span> {size}</p>'
     whole = strip(found, made.busy, made.duration) + inner + note
     label = f"{name} of session {entry.number}"
-    return element("div", whole, class_="screen", role="group", aria_label=label, data_cast=made.name)
+    return element(
+        "div", whole, class_="screen", role="group", aria_label=label, data_cast=made.name, data_began=entry.began
+    )
 
 
-def _commands(entry: Entry, found: list[Row], left_out: int) -> str:
+def _transcript(name: str, what: str, text: Transcript) -> str:
+    """The place for the lines, which a script fills."""
+    if not text.lines and not text.left_out:
+        return ""
+    left = f"{text.left_out:,} more had no room in this file: export --format text has them"
+    note = element("p", left, class_="note") if text.left_out else ""
+    label = f"{what} as text"
+    told = f'{safe(label)} <small>{count(text.lines, "line")}</small><small class="hits"></small>'
+    place = element("ol", "", tabindex="0", aria_label=label)
+    return f'<details class="transcript" data-of="{name}" hidden><summary>{told}</summary>{place}{note}</details>'
+
+
+def _commands(found: list[Row], left_out: int) -> str:
     if not found and not left_out:
-        return '<div class="ran"><p class="note">Nothing ran in it while it was recorded.</p></div>'
+        return '<p class="note">Nothing ran in it while it was recorded.</p>'
     chunks = (found[i : i + _CHUNK] for i in range(0, len(found), _CHUNK))
     # What is out of sight need not be laid out, as long as its height is known: that of a whole chunk is.
     lists = "".join(
@@ -98,7 +122,7 @@ def _commands(entry: Entry, found: list[Row], left_out: int) -> str:
     )
     failed = sum(row.kind == "failed" for row in found)
     title = f"{count(len(found), 'line')}, {failed} failed" if failed else count(len(found), "line")
-    listed = f'<div class="commands" data-began="{entry.began}">{lists}</div>'
+    listed = f'<div class="commands">{lists}</div>'
     if left_out:
         listed += element("p", f"{left_out:,} more had no room in this file: show lists them", class_="note")
-    return f'<div class="ran"><h3>Commands <small>{title}</small></h3>{listed}</div>'
+    return f"<h3>Commands <small>{title}</small></h3>{listed}"

@@ -14,7 +14,7 @@ from replay.stream import OUT, Piece, ordered
 _SMALL = 1 << 20
 """Bytes of output."""
 
-_PLACES = re.compile(rb"\x1b(?:\[[0-9;]*[ABEFHdfLMSTr]|\[\?(?:47|1047|1049)h|[78DEM])")
+MOVES = re.compile(rb"\x1b(?:\[[0-9;]*[ABEFHdfLMSTr]|\[\?(?:47|1047|1049)h|[78DEM])")
 """What moves the cursor to another line, or changes the screen."""
 
 
@@ -25,7 +25,7 @@ def on_screen(log: Log, session: Session, tty: Terminal, pattern: Pattern, conte
     """
     if session.output_bytes <= _SMALL:
         pieces = list(ordered(log.events(session=session.number), tty.number, OUT))
-        if not _PLACES.search(b"".join(piece.data for piece in pieces)):
+        if not MOVES.search(b"".join(piece.data for piece in pieces)):
             yield from _in_lines(pieces, pattern, context)
             return
     from replay.screen.changes import changes  # it starts a process, which few searches need

@@ -84,6 +84,8 @@ class Page:
             self.complaints.append(" ".join(str(a.get("value", a.get("description"))) for a in told["args"]))
         elif method == "Runtime.exceptionThrown":
             self.complaints.append(json.dumps(told["exceptionDetails"]))
+        elif method == "Page.javascriptDialogOpening":
+            self.complaints.append(f"dialog: {told['message']}")
         elif method == "Log.entryAdded":
             self.complaints.append(told["entry"]["text"])
 

@@ -4,51 +4,21 @@ import json
 import os
 import subprocess
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from tests.attacks import HUGE_OSC, OUTPUT, TEXTS
+from tests.attacks import OUTPUT
+from tests.support.attacked import attacked_log
 from tests.support.cli import Cli
-from tests.support.logs import MS, SECOND, LogBuilder, run, start_shell
-
-ALL = "\x1f".join(TEXTS.values())
-
-
-def clean(value: str) -> str:
-    """Text of a header: msgpack has no half characters; a reader of hostile ones is tested by the fuzzer."""
-    return value.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 @pytest.fixture(scope="module")
 def attacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A store with one recording that has all attacks in all places, and file names that are some."""
     home = tmp_path_factory.mktemp("attacks")
-    text = clean(ALL)
-    labels = {clean(value): clean(value) for value in TEXTS.values()}
-    target: dict[str, Any] = dict.fromkeys(("namespace", "pod", "container", "container_id", "cgroup"), text)
-    target |= {"cgroup_id": 1, "image": text, "owner": text, "labels": labels, "node": text, "kind": text}
-    log = LogBuilder(
-        targets=[target], recording=text, node={"name": text, "kernel": text}, probes={text: text}, recorder={text: 1}
-    )
-    start_shell(log)
-    at = SECOND
-    for value in [*TEXTS.values()]:
-        word = value.encode("utf-8", "surrogateescape").replace(b"\0", b"")
-        run(log, at, 101 + at // SECOND, word or b"x", b"--x=" + word, tty=1, cwd=b"/" + word, filename=b"/" + word)
-        log.add("exec_failed", at + MS, pid=100, error=2, filename=word)
-        log.add("tty_in", at + 2 * MS, data=word + b"\r")
-        at += SECOND
-    for data in (*OUTPUT.values(), HUGE_OSC):
-        for place in range(0, len(data), 4096):
-            log.add("tty_out", at, data=data[place : place + 4096])
-        log.add("tty_out", at, data=b"\x18\r\nmarker\r\n")  # CAN: whatever was open is closed
-        at += SECOND
-    log.add("session_end", at, signal=9)
-    log.come(at, 2, namespace=text, pod=text)
     store = home / "recordings"
     store.mkdir()
-    log.save(store / "attacks.ebpfaudit", split=500)
+    attacked_log().save(store / "attacks.ebpfaudit", split=500)
     hostile = os.fsencode(store) + b"/" + "a\x1b]0;x\x07\u202e".encode() + b"\xff$(id).ebpfaudit"
     Path(os.fsdecode(hostile)).write_bytes((store / "attacks.ebpfaudit").read_bytes()[:-5])
     return home

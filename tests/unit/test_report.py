@@ -36,10 +36,14 @@ def report(cli: Cli, log: Path | str, code: int = 0) -> str:
     return ran.text
 
 
-def cast(page: str, name: str = "1-1") -> dict[str, Any]:
-    found = re.search(f'<script type="application/gzip" id="cast-{name}">([^<]*)</script>', page)
+def block(page: str, name: str) -> Any:
+    found = re.search(f'<script type="application/gzip" id="{name}">([^<]*)</script>', page)
     assert found
-    shown: dict[str, Any] = json.loads(gzip.decompress(base64.b64decode(found[1])))
+    return json.loads(gzip.decompress(base64.b64decode(found[1])))
+
+
+def cast(page: str, name: str = "1-1") -> dict[str, Any]:
+    shown: dict[str, Any] = block(page, f"cast-{name}")
     return shown
 
 
@@ -107,6 +111,32 @@ def test_output_beyond_the_limit_is_left_out_and_said(cli: Cli, tmp_path: Path) 
         page = report(cli, tmp_path / "s.ebpfaudit")
     assert sum(len(e[2]) for e in cast(page)["events"] if e[1] == "o") == 2000
     assert "2,000 characters of output had no room" in page
+
+
+def test_what_was_on_the_screen_and_what_was_typed_is_in_it_as_lines(cli: Cli, log: Path) -> None:
+    assert block(report(cli, log), "text-1-1") == [
+        [1000, "i", "ls -la"], [1001, "o", "root@victim:~# ls -la"], [1009, "o", "total 0"], [1009, "o", "bin  café"],
+        [7000, "o", "exit"],
+    ]  # fmt: skip
+
+
+def test_lines_of_a_full_screen_program_are_those_of_its_screens(cli: Cli, tmp_path: Path) -> None:
+    log = start_shell(LogBuilder())
+    for place, letter in enumerate(b"passwd"):
+        log.add("tty_out", SECOND + place, data=b"\x1b[5;%dH%c" % (place + 1, letter))
+    page = report(cli, log.save(tmp_path / "s.ebpfaudit"))
+    assert [line[1:] for line in block(page, "text-1-1")] == [["o", "passwd"]]
+
+
+def test_text_beyond_the_limit_is_left_out_and_said(cli: Cli, tmp_path: Path) -> None:
+    log = start_shell(LogBuilder())
+    for i in range(1, 5):
+        log.add("tty_out", i * SECOND, data=b"%d" % i * 1500 + b"\r\n")
+    log.save(tmp_path / "s.ebpfaudit")
+    with mock.patch.object(document, "MAX_CHARACTERS", 2600):
+        page = report(cli, tmp_path / "s.ebpfaudit")
+    assert [len(line[2]) for line in block(page, "text-1-1")] == [1000, 500, 1000]
+    assert "5 more had no room in this file: export --format text has them" in page
 
 
 def test_rows_and_sessions_beyond_the_limit_are_counted(cli: Cli, tmp_path: Path) -> None:
