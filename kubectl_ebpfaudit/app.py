@@ -8,9 +8,10 @@ from collections.abc import Iterable, Sequence
 
 import typer
 
-from kubectl_ebpfaudit.help import GroupedHelp
-from kubectl_ebpfaudit.options import Verbose, verbose
+from kubectl_ebpfaudit.help import GroupedHelp, Verbs
+from kubectl_ebpfaudit.options import Verbose
 from kubectl_ebpfaudit.printing import say, settle
+from kubectl_ebpfaudit.verbosity import verbose
 from recorder.log.errors import AuditError
 from replay.errors import WrongUsage
 from replay.escape import printable
@@ -54,6 +55,7 @@ def command_line(verbs: Iterable[str] = VERBS) -> typer.Typer:
     """The command line with these verbs."""
     app = typer.Typer(
         name=NAME,
+        cls=Verbs,
         no_args_is_help=True,
         add_completion=False,
         rich_markup_mode=None,  # markup in what was recorded must mean nothing

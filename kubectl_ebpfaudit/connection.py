@@ -6,12 +6,16 @@ from typing import TYPE_CHECKING
 
 from kubectl_ebpfaudit.duration import parse_duration
 from kubectl_ebpfaudit.names import check_name
+from kubectl_ebpfaudit.verbosity import verbosity
 from replay.errors import WrongUsage
 
 if TYPE_CHECKING:
     from kubectl_ebpfaudit.cluster.api import Access, Api
+    from kubectl_ebpfaudit.cluster.overrides import Overrides
 
 DEFAULT_TIMEOUT = "30s"
+_FOR_EVER = 365 * 86400.0
+"""Seconds that nobody waits for an answer, and that a socket takes."""
 
 
 @dataclass(frozen=True)
@@ -24,18 +28,21 @@ class Connection:
     as_group: Sequence[str] | None = None
     request_timeout: str | None = None
     recorder_namespace: str | None = None
+    cluster: str | None = None
+    user: str | None = None
+    as_uid: str | None = None
+    server: str | None = None
+    token: str | None = None
+    client_certificate: str | None = None
+    client_key: str | None = None
+    certificate_authority: str | None = None
+    tls_server_name: str | None = None
+    insecure_skip_tls_verify: bool = False
 
     def given(self) -> list[str]:
         """The options that were given, as they are written."""
-        values = {
-            "--context": self.context,
-            "--kubeconfig": self.kubeconfig,
-            "--as": self.as_user,
-            "--as-group": self.as_group,
-            "--request-timeout": self.request_timeout,
-            "--recorder-namespace": self.recorder_namespace,
-        }
-        return [option for option, value in values.items() if value]
+        names = {"as_user": "--as"}
+        return [names.get(name, f"--{name.replace('_', '-')}") for name, value in vars(self).items() if value]
 
     def api(self) -> "Api":
         """A connection to the cluster; nothing is sent yet. Raises WrongUsage or NoContext."""
@@ -47,15 +54,37 @@ class Connection:
 
     def access(self) -> "Access":
         """Which cluster, and as whom. Raises WrongUsage."""
-        if self.as_group and not self.as_user:
-            raise WrongUsage("--as-group needs --as")
         if self.recorder_namespace is not None:
             check_name("namespace", self.recorder_namespace)
-        timeout = seconds("--request-timeout", self.request_timeout or DEFAULT_TIMEOUT)
+        timeout = _timeout(self.request_timeout or DEFAULT_TIMEOUT)
 
         from kubectl_ebpfaudit.cluster.api import Access  # half a second that not every verb needs
 
-        return Access(self.kubeconfig, self.context, self.as_user, list(self.as_group or ()), timeout)
+        return Access(
+            self.kubeconfig,
+            self.context,
+            self.as_user,
+            list(self.as_group or ()),
+            timeout,
+            self.as_uid,
+            self._overrides(),
+            verbosity(),
+        )
+
+    def _overrides(self) -> "Overrides":
+        from kubectl_ebpfaudit.cluster.overrides import Overrides
+
+        return Overrides(
+            self.cluster,
+            self.user,
+            self.server,
+            self.token,
+            self.client_certificate,
+            self.client_key,
+            self.certificate_authority,
+            self.tls_server_name,
+            self.insecure_skip_tls_verify,
+        )
 
     @property
     def namespace_of_recorders(self) -> str:
@@ -73,3 +102,11 @@ def seconds(option: str, text: str) -> float:
     if not value:
         raise WrongUsage(f"{option} must be more than 0")
     return value
+
+
+def _timeout(text: str) -> float:
+    """Seconds that a request may take; 0 is for ever, as kubectl has it. Raises WrongUsage."""
+    try:
+        return min(parse_duration(text), _FOR_EVER) or _FOR_EVER
+    except ValueError as error:
+        raise WrongUsage(f"--request-timeout: {error}") from error

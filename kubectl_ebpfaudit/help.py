@@ -1,8 +1,10 @@
-"""The form of a verb's help: its options in groups, as kubectl has them for all commands and for one."""
+"""The form of a command line as kubectl has it: options in groups, and its spellings of them."""
 
 from typing import Any
 
-from typer.core import TyperCommand
+from typer.core import TyperCommand, TyperGroup
+
+from kubectl_ebpfaudit.spelling import of_parameters
 
 CLUSTER, RECORDER, HERE = "Which cluster, and as whom", "The recorders' pods", "This machine, without a cluster"
 """Groups of options; those of no group are the verb's own and come first."""
@@ -10,6 +12,10 @@ CLUSTER, RECORDER, HERE = "Which cluster, and as whom", "The recorders' pods", "
 
 class GroupedHelp(TyperCommand):
     """A verb whose options are printed by their groups (`rich_help_panel`)."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Reads the words after the verb."""
+        return super().parse_args(ctx, of_parameters(self.get_params(ctx)).usual(args))
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """Writes the arguments, the options of no group, then each group in order of its first option."""
@@ -23,3 +29,13 @@ class GroupedHelp(TyperCommand):
             if records:
                 with formatter.section(name):
                     formatter.write_dl(records)
+
+
+class Verbs(TyperGroup):
+    """All verbs. What precedes the verb is spelled in the same ways."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Reads the words up to the verb, and keeps the rest."""
+        verb = next((at for at, word in enumerate(args) if word in self.commands), len(args))
+        usual = of_parameters(self.get_params(ctx)).usual(args[:verb])
+        return super().parse_args(ctx, usual + args[verb:])

@@ -5,20 +5,8 @@ from typing import Annotated
 
 import typer
 
-from kubectl_ebpfaudit.help import CLUSTER, RECORDER
-
-_verbose = False
-
-
-def verbose() -> bool:
-    """Whether -v was given."""
-    return _verbose
-
-
-def set_verbose(value: bool) -> None:
-    """Takes note of -v."""
-    global _verbose
-    _verbose = _verbose or value
+from kubectl_ebpfaudit.help import RECORDER
+from kubectl_ebpfaudit.verbosity import set_verbosity
 
 
 class Data(str, Enum):
@@ -44,8 +32,16 @@ class Pipe(str, Enum):
 
 
 Verbose = Annotated[
-    bool,
-    typer.Option("-v", "--verbose", help="Say more about an error.", callback=set_verbose, show_default=False),
+    int,
+    typer.Option(
+        "-v",
+        "--verbose",
+        metavar="[LEVEL]",
+        min=0,
+        help="Say more about an error; from 6 on also what is asked of the cluster.",
+        callback=set_verbosity,
+        show_default=False,
+    ),
 ]
 Recording = Annotated[
     str,
@@ -96,42 +92,5 @@ RecorderPullPolicy = Annotated[
     str | None,
     typer.Option(
         "--image-pull-policy", help="Always, IfNotPresent or Never.", rich_help_panel=RECORDER, show_default=False
-    ),
-]
-RecorderNamespace = Annotated[
-    str | None,
-    typer.Option(
-        "--recorder-namespace",
-        help="Namespace of the recorders' pods; record makes it if it is missing. [default: ebpfaudit]",
-        rich_help_panel=RECORDER,
-        show_default=False,
-    ),
-]
-ContextName = Annotated[
-    str | None,
-    typer.Option("--context", help="Context of the kubeconfig.", rich_help_panel=CLUSTER, show_default=False),
-]
-Kubeconfig = Annotated[
-    str | None,
-    typer.Option(
-        "--kubeconfig", metavar="FILE", help="Instead of $KUBECONFIG.", rich_help_panel=CLUSTER, show_default=False
-    ),
-]
-AsUser = Annotated[
-    str | None,
-    typer.Option("--as", metavar="USER", help="Act as this user.", rich_help_panel=CLUSTER, show_default=False),
-]
-AsGroup = Annotated[
-    list[str] | None,
-    typer.Option("--as-group", metavar="GROUP", help="And in this group.", rich_help_panel=CLUSTER, show_default=False),
-]
-RequestTimeout = Annotated[
-    str | None,
-    typer.Option(
-        "--request-timeout",
-        metavar="DURATION",
-        help="How long the cluster may take to answer. [default: 30s]",
-        rich_help_panel=CLUSTER,
-        show_default=False,
     ),
 ]

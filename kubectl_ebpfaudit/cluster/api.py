@@ -11,6 +11,7 @@ import os
 import socket
 import ssl
 import threading
+import time
 import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -28,9 +29,12 @@ from kubectl_ebpfaudit import __version__
 from kubectl_ebpfaudit.cluster import kubeconfig
 from kubectl_ebpfaudit.cluster.credentials import CertificateFiles, Credentials, Source, TokenFile
 from kubectl_ebpfaudit.cluster.errors import NoContext, Unreachable, of_response
+from kubectl_ebpfaudit.cluster.overrides import Overrides
 from kubectl_ebpfaudit.cluster.plugin import Plugin
 from kubectl_ebpfaudit.cluster.proxy import Proxy
 from kubectl_ebpfaudit.cluster.proxy import choose as choose_proxy
+from kubectl_ebpfaudit.cluster.trace import Trace
+from replay.errors import WrongUsage
 from replay.escape import printable
 
 Object = dict[str, Any]
@@ -63,19 +67,28 @@ class Access:
     as_user: str | None = None
     as_groups: list[str] = field(default_factory=list)
     timeout: float = 30.0
+    as_uid: str | None = None
+    overrides: Overrides = field(default_factory=Overrides)
+    verbosity: int = 0
 
     def impersonated(self, user: Object) -> list[tuple[str, str]]:
-        """Headers that say as whom: what the options say, else what the user's entry in the kubeconfig says."""
-        name, groups = self.as_user, self.as_groups
-        found: list[tuple[str, str]] = []
+        """Headers that say as whom: of each, what the options say, else what the user's entry in the kubeconfig says.
+
+        Raises WrongUsage for groups or a UID of nobody.
+        """
+        name = self.as_user or user.get("as")
+        groups = self.as_groups or user.get("as-groups") or []
+        uid = self.as_uid or user.get("as-uid")
         if not name:
-            name, groups = user.get("as"), user.get("as-groups") or []
-            found += [("Impersonate-Uid", str(user["as-uid"]))] if user.get("as-uid") else []
-            for key, values in (user.get("as-user-extra") or {}).items():
-                found += [(f"Impersonate-Extra-{quote(key, safe='')}", str(value)) for value in values]
-        if not name:
+            for option, value in (("--as-group", self.as_groups), ("--as-uid", self.as_uid)):
+                if value:
+                    raise WrongUsage(f"{option} needs --as")
             return []
-        return [("Impersonate-User", name), *(("Impersonate-Group", group) for group in groups), *found]
+        found = [("Impersonate-User", name), *(("Impersonate-Group", group) for group in groups)]
+        found += [("Impersonate-Uid", str(uid))] if uid else []
+        for key, values in (user.get("as-user-extra") or {}).items():
+            found += [(f"Impersonate-Extra-{quote(key, safe='')}", str(value)) for value in values]
+        return found
 
 
 class Api:
@@ -94,14 +107,15 @@ class Api:
         source: Source | None = None,
         user: Object | None = None,
     ) -> None:
-        """Raises NoContext for a proxy that cannot be used. `source` gives credentials instead of `configuration`.
+        """`source` gives credentials instead of `configuration`. `user` is the user's entry in the kubeconfig.
 
-        `user` is the user's entry in the kubeconfig.
+        Raises WrongUsage, or NoContext for a proxy that cannot be used.
         """
         self.configuration = configuration
         self.context = context
         self.namespace = namespace or "default"
         self.timeout = access.timeout
+        self.trace = Trace(access.verbosity)
         self.proxy: Proxy | None = choose_proxy(configuration.host, proxy_url, os.environ)
         self._impersonated = access.impersonated(user or {})
         self._source = source
@@ -194,6 +208,7 @@ class Api:
             answer = self._send(method, path, query, body, self.timeout)
             data: bytes = answer.read()
             answer.release_conn()
+            self.trace.body(data)
         except urllib3.exceptions.HTTPError as error:
             raise self.unreachable(error) from error
         if not 200 <= answer.status <= 299:
@@ -220,17 +235,26 @@ class Api:
     ) -> Any:
         headers = urllib3.HTTPHeaderDict(self.headers())
         headers["Accept"] = "*/*" if path.endswith("/log") else "application/json"
-        if body is not None:
+        data = None if body is None else json.dumps(body).encode()
+        if data is not None:
             headers["Content-Type"] = "application/json"
-        return self._pool.request(
-            method,
-            self.configuration.host + path + (f"?{urlencode(query)}" if query else ""),
-            body=None if body is None else json.dumps(body).encode(),
-            headers=headers,
-            timeout=urllib3.Timeout(connect=min(self.timeout, seconds, connect), read=seconds),
-            preload_content=False,
-            redirect=False,
-        )
+        url = self.configuration.host + path + (f"?{urlencode(query)}" if query else "")
+        self.trace.request(method, url, headers.iteritems(), data)
+        begun, status = time.monotonic(), 0
+        try:
+            answer = self._pool.request(
+                method,
+                url,
+                body=data,
+                headers=headers,
+                timeout=urllib3.Timeout(connect=min(self.timeout, seconds, connect), read=seconds),
+                preload_content=False,
+                redirect=False,
+            )
+            status = answer.status
+            return answer
+        finally:
+            self.trace.response(method, url, status, time.monotonic() - begun)
 
 
 class Watch:
@@ -276,13 +300,13 @@ def connect(access: Access) -> Api:
     Raises NoContext.
     """
     path, files = kubeconfig.locate(access.kubeconfig)
-    if not files:
+    if not files and (access.kubeconfig or not access.overrides.server):
         if not access.kubeconfig and not access.context and "KUBERNETES_SERVICE_HOST" in os.environ:
             return _connect_inside(access)
         raise NoContext(
             f"there is no kubeconfig at {printable(path)}: name one with --kubeconfig or KUBECONFIG, or use --local"
         )
-    context = kubeconfig.read(path, files, access.context)
+    context = kubeconfig.read(path, files, access.context, access.overrides)
     source = _source(context)
     configuration = Configuration()
     try:

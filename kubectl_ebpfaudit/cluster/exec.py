@@ -59,11 +59,14 @@ class ExecStream:
 
     def _connect(self, api: Api, path: str) -> None:
         """Raises Unreachable, or WebSocketBadStatusException for an answer that is no websocket."""
-        headers = [f"{name}: {value}" for name, value in api.headers()]
+        headers = api.headers()
+        url = api.configuration.host.replace("http", "ws", 1) + path  # https -> wss
+        api.trace.request("GET", url, headers, None)
+        begun = time.monotonic()
         try:
             self._socket.connect(
-                api.configuration.host.replace("http", "ws", 1) + path,  # https -> wss
-                header=headers,
+                url,
+                header=[f"{name}: {value}" for name, value in headers],
                 subprotocols=_PROTOCOLS,
                 suppress_origin=True,
                 redirect_limit=0,
@@ -73,6 +76,8 @@ class ExecStream:
             raise
         except (websocket.WebSocketException, http.client.HTTPException, OSError) as error:
             raise api.unreachable(error) from error
+        finally:
+            api.trace.response("GET", url, self._socket.status or 0, time.monotonic() - begun)
 
     def wait(self, wake: int, seconds: float) -> bool:
         """Whether `receive` will not block; False if `wake` is readable, or nothing came within `seconds`.

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 import yaml
 
 from kubectl_ebpfaudit.cluster.errors import NoContext
+from kubectl_ebpfaudit.cluster.overrides import Overrides, url
 from replay.escape import printable
 
 _DEFAULT = "~/.kube/config"
@@ -50,42 +51,62 @@ class Context:
 
 
 def locate(given: str | None) -> tuple[str, list[Path]]:
-    """What names the files (--kubeconfig, else $KUBECONFIG, else the usual one), and those that exist."""
-    named = given or os.environ.get("KUBECONFIG") or _DEFAULT
-    files = [Path(os.path.expanduser(part)) for part in named.split(os.pathsep) if part]
+    """What names the files (--kubeconfig, which is one, else $KUBECONFIG, else the usual one), and those that exist."""
+    named = [given] if given else (os.environ.get("KUBECONFIG") or _DEFAULT).split(os.pathsep)
+    files = [Path(os.path.expanduser(part)) for part in named if part]
     return os.pathsep.join(map(str, files)), [file for file in files if file.exists()]
 
 
-def read(path: str, files: list[Path], wanted: str | None) -> Context:
-    """The context of that name, else the current one. Raises NoContext."""
-    merged: dict[str, dict[str, Any]] = {kind: {} for kind in _SINGULAR}
-    current = ""
-    for file in files:
-        content = _load(file)
-        current = current or _text(content.get("current-context"), "current-context", file)
-        for kind, known in merged.items():
-            for name, value in _entries(content, kind, file).items():
-                known.setdefault(name, value)
+def read(path: str, files: list[Path], wanted: str | None, overrides: Overrides) -> Context:
+    """The context of that name, else the current one, as `overrides` change it. Raises NoContext."""
+    merged, current = _merge(path, files)
     contexts = merged["contexts"]
     name = wanted or current
-    if not name:
+    context: dict[str, Any] = {}
+    where = f"context {name}" if name else "the command line"
+    if name in contexts:
+        context = contexts[name]
+    elif name:
+        there = printable(", ".join(sorted(contexts))) or "none"
+        raise NoContext(f"there is no context {printable(name)} in {printable(path)}; there is: {there}")
+    elif not (overrides.server or overrides.cluster):
         raise NoContext(
             f"the kubeconfig {printable(path)} cannot be used: it has no current-context; "
             "choose one with --context or kubectl config use-context"
         )
-    if name not in contexts:
-        there = printable(", ".join(sorted(contexts))) or "none"
-        raise NoContext(f"there is no context {printable(name)} in {printable(path)}; there is: {there}")
-    where = f"context {name}"
-    context = contexts[name]
-    cluster = _named(merged, context, "cluster", where, path)
-    _check_server(cluster, context["cluster"], path)
-    user = _named(merged, context, "user", where, path) if context.get("user") else {}
+    context = overrides.of_context(context)
+    has_cluster = context.get("cluster") or not overrides.server
+    cluster = overrides.of_cluster(_named(merged, context, "cluster", where, path) if has_cluster else {})
+    user = overrides.of_user(_named(merged, context, "user", where, path) if context.get("user") else {})
+    if isinstance(cluster.get("server"), str) and cluster["server"]:
+        cluster["server"] = url(cluster["server"], cluster, user)
+    _check_server(cluster, str(context.get("cluster", "")), path)
     _check_user(user, context.get("user"), path)
-    return Context(name, _text(context.get("namespace"), f"the namespace of {where}", path), cluster, user, path)
+    return Context(
+        name or "none", _text(context.get("namespace"), f"the namespace of {where}", path), cluster, user, path
+    )
 
 
-def _load(file: Path) -> dict[str, Any]:
+def _merge(path: str, files: list[Path]) -> tuple[dict[str, dict[str, Any]], str]:
+    """The entries of all files by kind and name, and the current context. Raises NoContext."""
+    merged: dict[str, dict[str, Any]] = {kind: {} for kind in _SINGULAR}
+    current, is_empty = "", bool(files)
+    for file in files:
+        content = _load(file)
+        if content is None:
+            continue
+        is_empty = False
+        current = current or _text(content.get("current-context"), "current-context", file)
+        for kind, known in merged.items():
+            for name, value in _entries(content, kind, file).items():
+                known.setdefault(name, value)
+    if is_empty:
+        raise _unusable(path, "it is empty")
+    return merged, current
+
+
+def _load(file: Path) -> dict[str, Any] | None:
+    """What a file says; None if that is nothing. Raises NoContext."""
     try:
         content = yaml.safe_load(file.read_text(encoding="utf-8"))
     except yaml.MarkedYAMLError as error:
@@ -100,9 +121,7 @@ def _load(file: Path) -> dict[str, Any]:
         raise _unusable(file, error.strerror or str(error)) from error
     except (ValueError, RecursionError) as error:  # such as a date with a 13th month, or endless nesting
         raise _unusable(file, f"it is no YAML that makes sense: {error}") from error
-    if content is None:
-        raise _unusable(file, "it is empty")
-    return _mapping(content, "the file", file)
+    return None if content is None else _mapping(content, "the file", file)
 
 
 def _entries(content: dict[str, Any], kind: str, file: Path) -> dict[str, dict[str, Any]]:

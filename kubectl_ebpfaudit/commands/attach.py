@@ -8,17 +8,12 @@ from typing import Annotated
 import typer
 
 from kubectl_ebpfaudit.attaching import attach_to
+from kubectl_ebpfaudit.cluster_options import connected
 from kubectl_ebpfaudit.connection import Connection
 from kubectl_ebpfaudit.interrupt import Signals
 from kubectl_ebpfaudit.live import Live
 from kubectl_ebpfaudit.options import (
-    AsGroup,
-    AsUser,
-    ContextName,
-    Kubeconfig,
     RecorderName,
-    RecorderNamespace,
-    RequestTimeout,
     Verbose,
 )
 from kubectl_ebpfaudit.outcome import conclude
@@ -36,16 +31,13 @@ Write = Annotated[
 Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Say nothing while recording, nor what was recorded.")]
 
 
+@connected
 def attach(
     name: RecorderName = None,
     write: Write = None,
     quiet: Quiet = False,
-    recorder_namespace: RecorderNamespace = None,
-    context: ContextName = None,
-    kubeconfig: Kubeconfig = None,
-    as_user: AsUser = None,
-    as_group: AsGroup = None,
-    request_timeout: RequestTimeout = None,
+    *,
+    connection: Connection,
     verbose: Verbose = False,
 ) -> None:
     """Fetch the log of a recorder that runs, or that has ended and waits, and go on with it.
@@ -61,7 +53,6 @@ def attach(
       kubectl ebpfaudit attach ebpfaudit-1a2b3c4d -w run/
       kubectl ebpfaudit attach -w run/
     """
-    connection = Connection(context, kubeconfig, as_user, as_group, request_timeout, recorder_namespace)
     collect(connection, name, write, quiet, stop=False)
 
 

@@ -4,14 +4,9 @@ from typing import Annotated
 
 import typer
 
+from kubectl_ebpfaudit.cluster_options import connected
 from kubectl_ebpfaudit.connection import Connection, seconds
 from kubectl_ebpfaudit.options import (
-    AsGroup,
-    AsUser,
-    ContextName,
-    Kubeconfig,
-    RecorderNamespace,
-    RequestTimeout,
     Verbose,
 )
 from kubectl_ebpfaudit.printing import emit, note
@@ -19,6 +14,7 @@ from recorder.log.errors import AuditError
 from replay.escape import printable
 
 
+@connected
 def cleanup(
     everything: Annotated[
         bool,
@@ -31,12 +27,8 @@ def cleanup(
         typer.Option("--older-than", metavar="DURATION", help="Only recorders that are older.", show_default=False),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be removed.")] = False,
-    recorder_namespace: RecorderNamespace = None,
-    context: ContextName = None,
-    kubeconfig: Kubeconfig = None,
-    as_user: AsUser = None,
-    as_group: AsGroup = None,
-    request_timeout: RequestTimeout = None,
+    *,
+    connection: Connection,
     verbose: Verbose = False,
 ) -> None:
     """Remove the pods of recorders that have ended.
@@ -50,7 +42,6 @@ def cleanup(
       kubectl ebpfaudit cleanup --all --dry-run
       kubectl ebpfaudit cleanup --all --older-than 1h
     """
-    connection = Connection(context, kubeconfig, as_user, as_group, request_timeout, recorder_namespace)
     age = seconds("--older-than", older_than) if older_than is not None else 0.0
     api = connection.api()
 

@@ -4,26 +4,22 @@ from typing import Annotated
 
 import typer
 
+from kubectl_ebpfaudit.cluster_options import connected
 from kubectl_ebpfaudit.connection import Connection
 from kubectl_ebpfaudit.image import DEFAULT_IMAGE
 from kubectl_ebpfaudit.names import check_name, check_pull_policy, pod_or_node
 from kubectl_ebpfaudit.options import (
-    AsGroup,
-    AsUser,
-    ContextName,
-    Kubeconfig,
     Namespace,
     Output,
     RecorderImage,
-    RecorderNamespace,
     RecorderPullPolicy,
-    RequestTimeout,
     Verbose,
 )
 from kubectl_ebpfaudit.printing import as_data, emit
 from replay.errors import WrongUsage
 
 
+@connected
 def doctor(
     target: Annotated[
         str | None,
@@ -40,12 +36,8 @@ def doctor(
     output: Output = None,
     image: RecorderImage = None,
     image_pull_policy: RecorderPullPolicy = None,
-    recorder_namespace: RecorderNamespace = None,
-    context: ContextName = None,
-    kubeconfig: Kubeconfig = None,
-    as_user: AsUser = None,
-    as_group: AsGroup = None,
-    request_timeout: RequestTimeout = None,
+    *,
+    connection: Connection,
     verbose: Verbose = False,
 ) -> None:
     """Say whether recording would work, and what to do where it would not.
@@ -65,7 +57,6 @@ def doctor(
     if namespace is not None:
         check_name("namespace", namespace)
     check_pull_policy(image_pull_policy)
-    connection = Connection(context, kubeconfig, as_user, as_group, request_timeout, recorder_namespace)
     access = connection.access()
 
     from kubectl_ebpfaudit.cluster import checks

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from kubectl_ebpfaudit.carrier import Carrier
+from kubectl_ebpfaudit.cluster_options import connected
 from kubectl_ebpfaudit.connection import Connection, seconds
 from kubectl_ebpfaudit.files import Files
 from kubectl_ebpfaudit.help import HERE, RECORDER
@@ -15,14 +16,8 @@ from kubectl_ebpfaudit.identifying import check_readable, identify_logs
 from kubectl_ebpfaudit.interrupt import Signals
 from kubectl_ebpfaudit.live import Live
 from kubectl_ebpfaudit.options import (
-    AsGroup,
-    AsUser,
-    ContextName,
-    Kubeconfig,
     RecorderImage,
-    RecorderNamespace,
     RecorderPullPolicy,
-    RequestTimeout,
     Verbose,
 )
 from kubectl_ebpfaudit.outcome import conclude
@@ -47,6 +42,7 @@ class RecordOutput(str, Enum):
     json = "json"
 
 
+@connected
 def record(
     target: Annotated[
         list[str] | None,
@@ -202,12 +198,8 @@ def record(
             show_default=False,
         ),
     ] = None,
-    recorder_namespace: RecorderNamespace = None,
-    context: ContextName = None,
-    kubeconfig: Kubeconfig = None,
-    as_user: AsUser = None,
-    as_group: AsGroup = None,
-    request_timeout: RequestTimeout = None,
+    *,
+    connection: Connection,
     verbose: Verbose = False,
 ) -> None:
     """Record every session that enters a container: what runs, what is printed, what is typed.
@@ -233,7 +225,6 @@ def record(
     what = What(tuple(target or ()), namespace, selector, all_namespaces, container)
     memory = parse_bytes("--memory-limit", memory_limit) if memory_limit is not None else None
     how = PodOptions(image, image_pull_policy, image_pull_secret, least_privilege, memory, wait, detach)
-    connection = Connection(context, kubeconfig, as_user, as_group, request_timeout, recorder_namespace)
     limits = Limits(
         seconds("--duration", duration),
         sessions,

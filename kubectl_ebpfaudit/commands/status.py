@@ -2,15 +2,10 @@
 
 from typing import TYPE_CHECKING, Any
 
+from kubectl_ebpfaudit.cluster_options import connected
 from kubectl_ebpfaudit.connection import Connection
 from kubectl_ebpfaudit.options import (
-    AsGroup,
-    AsUser,
-    ContextName,
-    Kubeconfig,
     Output,
-    RecorderNamespace,
-    RequestTimeout,
     Verbose,
 )
 from kubectl_ebpfaudit.printing import as_data, emit, note
@@ -26,14 +21,11 @@ _HEADERS = ("NAME", "NODE", "STATE", "TARGETS", "SESSIONS", "LOG", "WAITING", "L
 _COUNTS = ("sessions", "open_sessions", "execs", "output_bytes", "input_bytes", "lost_events", "lost_bytes")
 
 
+@connected
 def status(
     output: Output = None,
-    recorder_namespace: RecorderNamespace = None,
-    context: ContextName = None,
-    kubeconfig: Kubeconfig = None,
-    as_user: AsUser = None,
-    as_group: AsGroup = None,
-    request_timeout: RequestTimeout = None,
+    *,
+    connection: Connection,
     verbose: Verbose = False,
 ) -> None:
     """List the recorders that run in the cluster, and those that have left a pod.
@@ -46,7 +38,6 @@ def status(
       kubectl ebpfaudit status
       kubectl ebpfaudit status -o json | jq '.[] | select(.clients == 0).name'
     """
-    connection = Connection(context, kubeconfig, as_user, as_group, request_timeout, recorder_namespace)
     api = connection.api()
 
     from kubectl_ebpfaudit.cluster import recorders

@@ -12,8 +12,14 @@ from kubectl_ebpfaudit.completion.words import Wanted
 
 FILES, NO_SPACE, NO_FILES = 0, 2, 4
 _MAX = 2000
-_OF_CLUSTER = {"--namespace": "namespaces", "--recorder-namespace": "namespaces", "--context": "contexts"}
-_PATHS = ("--kubeconfig", "--write", "--audit-log", "--cgroup")
+_OF_CLUSTER = {
+    "--namespace": "namespaces", "--recorder-namespace": "namespaces", "--context": "contexts",
+    "--cluster": "clusters", "--user": "users",
+}  # fmt: skip
+_PATHS = (
+    "--kubeconfig", "--write", "--audit-log", "--cgroup", "--client-certificate", "--client-key",
+    "--certificate-authority",
+)  # fmt: skip
 _COMMON = {"-v": "Say more about an error.", "--verbose": "Say more about an error.", "--help": "Show the help."}
 
 Answer = tuple[list[str], int]

@@ -6,7 +6,11 @@ from collections.abc import Mapping, Sequence
 _SECONDS = 3.0
 """Longer than anybody waits for a completion."""
 
-_HANDED_ON = ("--context", "--kubeconfig", "--as", "--as-group")
+_HANDED_ON = (
+    "--context", "--cluster", "--user", "--kubeconfig", "--as", "--as-group", "--as-uid", "--server", "--token",
+    "--client-certificate", "--client-key", "--certificate-authority", "--tls-server-name",
+)  # fmt: skip
+_FLAG = "--insecure-skip-tls-verify"
 _TYPES = ("deploy", "sts", "ds", "rs", "job")
 _RECORDERS = "app.kubernetes.io/name=ebpfaudit"
 _RECORDERS_NAMESPACE = "ebpfaudit"
@@ -17,11 +21,18 @@ class Cluster:
 
     def __init__(self, given: Mapping[str, Sequence[str]]) -> None:
         self._options = [f"{name}={value}" for name in _HANDED_ON for value in given.get(name, ())]
+        self._options += [_FLAG] * (_FLAG in given)
         self._namespace = [f"--namespace={value}" for value in given.get("--namespace", ())[-1:]]
         self._recorders = [*given.get("--recorder-namespace", ()), _RECORDERS_NAMESPACE][0]
 
     def contexts(self, word: str) -> list[str]:
         return self._complete(["config", "use-context"], word)
+
+    def clusters(self, word: str) -> list[str]:
+        return self._complete(["get", "--cluster"], word)
+
+    def users(self, word: str) -> list[str]:
+        return self._complete(["get", "--user"], word)
 
     def namespaces(self, word: str) -> list[str]:
         return self._complete(["get", "namespaces"], word)

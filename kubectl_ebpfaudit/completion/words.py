@@ -79,7 +79,7 @@ def _short(word: str, verb: Verb, found: Wanted) -> Option | None:
         values = found.given.setdefault(option.name, [])
         if option.takes_value:
             if word[at:]:
-                values.append(word[at:])
+                values.append(word[at:].removeprefix("="))
                 return None
             return option
     return None

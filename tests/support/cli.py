@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from kubectl_ebpfaudit import app, options
+from kubectl_ebpfaudit import app, verbosity
 
 ROOT = Path(__file__).parents[2]
 
@@ -34,7 +34,7 @@ class Cli:
         self._monkeypatch, self._capture = monkeypatch, capture
 
     def __call__(self, *arguments: str | Path) -> Ran:
-        self._monkeypatch.setattr(options, "_verbose", False)
+        self._monkeypatch.setattr(verbosity, "_level", 0)
         self._monkeypatch.setattr(sys, "argv", ["kubectl-ebpfaudit", *map(str, arguments)])
         with pytest.raises(SystemExit) as ended:
             app.main()

@@ -104,8 +104,8 @@ def test_every_verb_has_an_example_and_a_place_in_the_readme() -> None:
 
 
 @pytest.mark.parametrize("verb", ["record", "attach", "status", "stop", "cleanup"])
-def test_every_option_of_recording_is_in_the_page_on_clusters(verb: str) -> None:
-    page = (DOCS / "usage-cluster.md").read_text()
+def test_every_option_of_recording_is_in_the_pages_on_clusters(verb: str) -> None:
+    page = "".join((DOCS / name).read_text() for name in ("usage-cluster.md", "connecting.md"))
     for names in OPTION.findall(help_of(verb)):
         found = [name for name in names if name and re.search(rf"(?<![\w-]){name}(?![\w-])", page)]
         assert found or "--help" in names, names

@@ -7,9 +7,12 @@ from typing import Any
 
 import pytest
 
+from kubectl_ebpfaudit.cluster import kubeconfig
 from kubectl_ebpfaudit.cluster.api import Access, connect
 from kubectl_ebpfaudit.cluster.errors import NoContext, NoCredentials
+from kubectl_ebpfaudit.cluster.overrides import Overrides
 from kubectl_ebpfaudit.cluster.proxy import Proxy, choose
+from replay.errors import WrongUsage
 
 GOOD: dict[str, Any] = {
     "clusters": [{"name": "c", "cluster": {"server": "https://c.test"}}],
@@ -70,7 +73,7 @@ def _cluster(**cluster: Any) -> str:
         (_with(**{"current-context": ""}), "it has no current-context; choose one with --context"),
         (_with(**{"current-context": []}), "current-context is a list, not text"),
         (_cluster(), "cluster c has no server"),
-        (_cluster(server="c.test:6443"), "the server of cluster c is no URL: c.test:6443"),
+        (_cluster(server="ftp://c.test"), "the server of cluster c is no URL: ftp://c.test"),
         (_cluster(server="https://c:port"), "the server of cluster c is no URL: https://c:port"),
         (_cluster(server=5), "the server of cluster c is no URL: 5"),
         (
@@ -157,8 +160,84 @@ def test_user_of_the_kubeconfig_may_act_as_another_unless_an_option_says_so(tmp_
         ("Impersonate-Extra-x%2Fy", "1"),
         ("Impersonate-Extra-x%2Fy", "2"),
     ]
-    headers = connect(Access(str(path), as_user="b")).headers()
-    assert [h for h in headers if h[0].startswith("Impersonate")] == [("Impersonate-User", "b")]
+    headers = dict(connect(Access(str(path), as_user="b", as_uid="8")).headers())
+    assert (headers["Impersonate-User"], headers["Impersonate-Uid"]) == ("b", "8")
+    assert headers["Impersonate-Group"] == "h"  # what no option says stays, as with kubectl
+
+
+def test_groups_and_uid_of_nobody_are_wrong_usage(tmp_path: Path) -> None:
+    path = tmp_path / "config"
+    path.write_text(json.dumps(GOOD))
+    with pytest.raises(WrongUsage, match="--as-group needs --as"):
+        connect(Access(str(path), as_groups=["g"]))
+    with pytest.raises(WrongUsage, match="--as-uid needs --as"):
+        connect(Access(str(path), as_uid="1"))
+
+
+# options in the place of entries
+
+
+TWO: dict[str, Any] = {
+    "clusters": [
+        {
+            "name": "c",
+            "cluster": {"server": "https://c.test", "certificate-authority-data": "eA==", "tls-server-name": "n"},
+        },
+        {"name": "d", "cluster": {"server": "https://d.test"}},
+    ],
+    "users": [{"name": "u", "user": {"tokenFile": "/nowhere"}}, {"name": "v", "user": {"token": "v"}}],
+    "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u", "namespace": "shop"}}],
+    "current-context": "x",
+}
+
+
+def _context(tmp_path: Path, content: Any, **overrides: Any) -> kubeconfig.Context:
+    path = tmp_path / "config"
+    path.write_text(json.dumps(content))
+    return kubeconfig.read(str(path), [path], None, Overrides(**overrides))
+
+
+def test_cluster_and_user_may_be_other_ones_than_the_contexts(tmp_path: Path) -> None:
+    found = _context(tmp_path, TWO, cluster="d", user="v")
+    assert (found.cluster["server"], found.user["token"], found.namespace) == ("https://d.test", "v", "shop")
+    with pytest.raises(NoContext, match="names the cluster e, which is not there"):
+        _context(tmp_path, TWO, cluster="e")
+    with pytest.raises(NoContext, match="names the user w, which is not there"):
+        _context(tmp_path, TWO, user="w")
+
+
+def test_another_server_is_not_held_to_the_name_in_the_kubeconfig(tmp_path: Path) -> None:
+    found = _context(tmp_path, TWO, server="e.test:6443")
+    assert found.cluster == {"server": "https://e.test:6443", "certificate-authority-data": "eA=="}
+    assert _context(tmp_path, TWO, server="https://e.test", tls_server_name="f").cluster["tls-server-name"] == "f"
+
+
+def test_whom_to_trust_is_replaced_as_a_whole(tmp_path: Path) -> None:
+    assert _context(tmp_path, TWO, insecure=True).cluster == {
+        "server": "https://c.test", "tls-server-name": "n", "insecure-skip-tls-verify": True,
+    }  # fmt: skip
+    trusted = _context(tmp_path, TWO, certificate_authority="/ca").cluster
+    assert trusted["certificate-authority"] == "/ca"
+    assert "certificate-authority-data" not in trusted
+
+
+def test_token_and_certificate_of_the_command_line_come_first(tmp_path: Path) -> None:
+    found = _context(tmp_path, TWO, token="t", client_certificate="/crt", client_key="/key")
+    assert found.user == {"token": "t", "client-certificate": "/crt", "client-key": "/key"}
+
+
+def test_server_needs_no_kubeconfig(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "none"))
+    assert connect(Access(overrides=Overrides(server="c.test"))).configuration.host == "http://c.test"
+    insecure = Overrides(server="c.test", insecure=True)
+    assert connect(Access(overrides=insecure)).configuration.host == "https://c.test"
+
+
+def test_empty_files_among_others_are_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "empty").write_text("")
+    (tmp_path / "good").write_text(json.dumps(GOOD))
+    monkeypatch.setenv("KUBECONFIG", f"{tmp_path}/empty{os.pathsep}{tmp_path}/good")
+    assert connect(Access()).context == "x"
 
 
 # proxies

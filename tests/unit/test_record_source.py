@@ -67,7 +67,6 @@ ONE = What(container="abc")
         ({"is_local": False, "what": POD, "connection": Connection(recorder_namespace="a/b")}, "name of a namespace"),
         ({"is_local": False, "what": POD, "how": PodOptions(image_pull_policy="never")}, "IfNotPresent"),
         ({"is_local": False, "what": POD, "how": PodOptions(image_pull_secret="a/b")}, "name of a secret"),
-        ({"is_local": False, "what": POD, "connection": Connection(as_group=("g",))}, "needs --as"),
         ({"is_local": False, "what": POD, "connection": Connection(request_timeout="soon")}, "--request-timeout"),
     ],
 )
