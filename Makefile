@@ -67,6 +67,10 @@ test-cluster: ## the tests with a real Kubernetes on this machine
 site: install ## build the documentation site into build/site; a link that leads nowhere is an error
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
 
+.PHONY: links
+links: ## list what the documentation links to elsewhere, for a look now and then
+	@grep -oHE 'https://[^)> "`]+' README.md docs/*.md docs/*/*.md | sed 's/[.,;]$$//' | sort -t: -k2 -u
+
 fuzz: install ## read mutated logs until something breaks (COUNT=1000000)
 	$(BIN)/python -m tests.fuzz --count $(or $(COUNT),1000000)
 

@@ -1,12 +1,15 @@
 """The documentation, against the code and against itself."""
 
+import importlib.util
 import re
 import subprocess
 import sys
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 from typer.testing import CliRunner
 
 from kubectl_ebpfaudit.app import VERBS, command_line
@@ -94,6 +97,47 @@ def test_the_index_names_every_page() -> None:
         for target, _ in LINK.findall(index.read_text())
     }
     assert set(DOCS.rglob("*.md")) - named == {DOCS / "README.md"}
+
+
+def _nav() -> list[str]:
+    """The pages of the site, in the order of its menu."""
+    config: dict[str, Any] = yaml.safe_load((ROOT / "mkdocs.yml").read_text())
+    config["docs_dir"] = str(DOCS)
+
+    def pages(value: Any) -> list[str]:
+        if isinstance(value, str):
+            return [value]
+        return [page for part in (value.values() if isinstance(value, dict) else value) for page in pages(part)]
+
+    return pages(_hook().on_config(config)["nav"])
+
+
+def _hook() -> Any:
+    source = importlib.util.spec_from_file_location("site_nav", ROOT / "scripts" / "site_nav.py")
+    assert source
+    assert source.loader
+    module = importlib.util.module_from_spec(source)
+    source.loader.exec_module(module)
+    return module
+
+
+def test_every_page_is_in_the_menu_of_the_site_once() -> None:
+    assert sorted(_nav()) == sorted(str(page.relative_to(DOCS)) for page in DOCS.rglob("*.md"))
+
+
+def test_the_index_has_the_order_of_the_menu() -> None:
+    first = [page for page in _nav() if "/" not in page and page != "README.md"]
+    links = [target for target, _ in LINK.findall((DOCS / "README.md").read_text())]
+    assert [target for target in links if target in first] == first
+
+
+def test_other_tools_are_described_with_sources_and_a_date() -> None:
+    begin, *tools = (DOCS / "comparison.md").read_text().split("\n## ")
+    assert re.search(r"looked up on \d{4}-\d\d-\d\d", begin)
+    for tool in tools:
+        assert "](https://" in tool, tool.partition("\n")[0]
+        name = tool.partition("\n")[0]
+        assert f"](#{re.sub(r'[^a-z0-9 -]', '', name.lower()).replace(' ', '-')})" in begin, name
 
 
 def test_every_verb_has_an_example_and_a_place_in_the_readme() -> None:
