@@ -17,7 +17,7 @@ WAYS = {
     "exit": ("tracepoint",),
     "exec_failed": ("fexit", "kprobe", "syscall", "none"),
     "tty": ("fexit", "kprobe", "syscall"),
-    "stream": ("fexit", "fexit-pipe", "syscall", "none"),
+    "stream": ("fexit", "fexit-pipe", "kprobe", "kprobe-pipe", "syscall", "none"),
     "warnings": ("fentry", "kprobe", "tracepoint", "none"),
 }
 """The ways of each kind of probe, as recorder/ladder.py has them: a test holds the two together."""

@@ -138,20 +138,32 @@ TTY = Kind(
 )
 
 # fs/pipe.c: what reads and writes pipes has another name since Linux 6.15.
-_PIPE_FUNCTIONS = {"fexit": ("anon_pipe_read", "anon_pipe_write"), "fexit-pipe": ("pipe_read", "pipe_write")}
+_PIPE_FUNCTIONS = {"": ("anon_pipe_read", "anon_pipe_write"), "-pipe": ("pipe_read", "pipe_write")}
+
+
+def _pipe_by_fexit(name: str, functions: tuple[str, str]) -> Way:
+    hooks = tuple(Hook(FEXIT, function, f"kretfunc__{function}") for function in (*functions, "do_splice"))
+    return Way("fexit" + name, f"fexit {functions[0]}", ("stream_pipe.c", "stream_fexit.c"), hooks)
+
+
+def _pipe_by_kprobe(name: str, functions: tuple[str, str]) -> Way:
+    hooks = (
+        # First what a kernel may lack, last what is tried once all are there.
+        Hook(KPROBE, functions[0], "kprobe_pipe_read"),
+        Hook(KPROBE, functions[1], "kprobe_pipe_write"),
+        Hook(KPROBE, "pipe_release", "kprobe_pipe_release"),
+        Hook(KRETPROBE, "do_splice", "kretprobe_do_splice"),
+        Hook(KPROBE, "do_splice", "kprobe_do_splice"),
+        Hook(KPROBE, "kill_fasync", "kprobe_kill_fasync"),
+    )
+    return Way("kprobe" + name, f"kprobe {functions[0]}", ("stream_pipe.c", "stream_kprobe.c"), hooks)
+
 
 STREAM = Kind(
     "stream",
     (
-        *(
-            Way(
-                name,
-                f"fexit {functions[0]}",
-                ("stream_fexit.c",),
-                tuple(Hook(FEXIT, function, f"kretfunc__{function}") for function in (*functions, "do_splice")),
-            )
-            for name, functions in _PIPE_FUNCTIONS.items()
-        ),
+        *(_pipe_by_fexit(*each) for each in _PIPE_FUNCTIONS.items()),
+        *(_pipe_by_kprobe(*each) for each in _PIPE_FUNCTIONS.items()),
         Way("syscall", SYS_EXIT, ("stream_syscall.c",), (Hook(RAW_TRACEPOINT, "sys_exit", "raw_stream_sys_exit"),)),
     ),
     required=False,
@@ -218,7 +230,9 @@ SOURCES = (
     "tty_fexit.c",
     "tty_kprobe.c",
     "tty_syscall.c",
+    "stream_pipe.c",
     "stream_fexit.c",
+    "stream_kprobe.c",
     "stream_syscall.c",
     "sys_exit.c",
 )

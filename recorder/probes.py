@@ -9,7 +9,7 @@ import resource
 import sys
 from pathlib import Path
 
-from recorder import bpf, privileges
+from recorder import bpf, pipe_check, privileges
 from recorder.btf import Btf
 from recorder.definitions import definitions
 from recorder.ladder import FENTRY, FEXIT, KINDS, KRETPROBE, RAW_TRACEPOINT, Choice, Hook, Refused, sources
@@ -51,6 +51,7 @@ def flags(btf: Btf, choice: Choice, text: str, keep_input: bool, rings: tuple[in
         f"-DBYTE_RING_BYTES={rings[1]}",
         f"-DNO_INPUT={int(not keep_input)}",
         f"-DRECORDER={os.getppid()}",  # who started this process
+        f"-DLOADER={os.getpid()}",
         f"-I{BPF_DIR}",
         "-Wno-everything",
     ]
@@ -113,6 +114,8 @@ class Programs:
     def _take(self, hook: Hook) -> None:
         try:
             self._attach(hook)
+            if hook.program == "kprobe_kill_fasync":
+                pipe_check.check(lambda: int(self.module["pipe_calls_told"][0].value))
         except Exception as error:
             raise Refused(hook, str(error)) from error
 
