@@ -4,10 +4,16 @@ Layout (kernel/bpf/ringbuf.c): a page with the consumer position, a page with th
 position, the data. A record is an 8-byte header (u32 length with two flag bits, u32 page offset) and
 its bytes, padded to 8. The kernel maps the data twice in a row so that none wraps; here it is mapped
 once, as each mapping counts as resident memory, and a wrap is put together by hand.
+
+The kernel writes a record before its header says that it is whole (a release in bpf_ringbuf_commit(), as that of the
+producer position), and takes room for free once the consumer position says so. So here come, in this order: the
+positions, the headers, the records, the new position. A copy has no order of its own on any machine, and arm64 reorders
+all of these.
 """
 
 import mmap
 import struct
+import threading
 from collections.abc import Callable, Mapping
 
 from recorder.events import Event
@@ -32,7 +38,10 @@ class Ring:
         # byte, and the kernel takes a position that it sees half written for a full ring.
         self._consumed = memoryview(consumer).cast("Q")
         self._produced = memoryview(self._shared).cast("Q")
+        self._headers = memoryview(self._shared).cast("I")
         self._page = page
+        self._order = threading.Lock()
+        self._order.acquire()
 
     def drain(self, decoders: Decoders, events: list[Event], limit: int = 1 << 20) -> bool:
         """Decodes what there is, at most about `limit` bytes, onto `events`; whether more is waiting.
@@ -42,20 +51,37 @@ class Ring:
         start, end = self._consumed[0], self._produced[0]
         if start == end:
             return False
-        data = self._copy(start, min(end - start, limit + (1 << 16)))
-        size, at = len(data), 0
-        while at + 8 <= size and at < limit:
-            (length,) = _u32(data, at)
+        self._barrier()
+        records, after = self._whole(start, end, limit)
+        self._barrier()
+        data = self._copy(start, after - start)
+        for at in records:
+            events.append(decoders[_u32(data, at + _TYPE_AT)[0]](data, at + 8))
+        self._barrier()
+        self._consumed[0] = after
+        return start < after < end
+
+    def _whole(self, start: int, end: int, limit: int) -> tuple[list[int], int]:
+        """Where records are that nobody writes any more, from `start`, and the position after the last of them."""
+        headers, mask, first = self._headers, self._size - 1, self._page >> 2
+        records, at, until = [], start, min(end, start + limit)
+        while at < until:
+            length = headers[first + ((at & mask) >> 2)]
             if length & _BUSY:
                 break
-            after = at + ((length & _LENGTH) + 15 & ~7)
-            if after > size:
-                break
             if not length & _DISCARD:
-                events.append(decoders[_u32(data, at + _TYPE_AT)[0]](data, at + 8))
-            at = after
-        self._consumed[0] = start + at
-        return start + at < end and at > 0
+                records.append(at - start)
+            at += (length & _LENGTH) + 15 & ~7
+        return records, at
+
+    def _barrier(self) -> None:
+        """What was read or written so far comes before all that follows, in the eyes of other CPUs.
+
+        To release a lock and to take it again is that on every machine: nothing moves past a release downwards, nothing
+        past an acquire upwards, and the two keep their order ("barrier-ordered-before" of arm64's memory model).
+        """
+        self._order.release()
+        self._order.acquire()
 
     def _copy(self, start: int, count: int) -> bytes:
         first = start & (self._size - 1)
