@@ -12,7 +12,9 @@ from collections.abc import Sequence
 _SYSCALL = {"x86_64": 321, "aarch64": 280}
 _MAP_LOOKUP, _MAP_UPDATE, _MAP_DELETE, _MAP_NEXT_KEY = 1, 2, 3, 4
 _PROG_LOAD, _TEST_RUN, _INFO_BY_FD, _RAW_TRACEPOINT_OPEN = 5, 10, 15, 17
-_TYPE_RAW_TRACEPOINT = 17
+_TYPE_RAW_TRACEPOINT, _TYPE_TRACING = 17, 26
+_FEXIT = 25  # of enum bpf_attach_type
+_ENOTSUPP = 524  # include/linux/errno.h, which no C library names
 _INFO_BYTES = 256
 _TEST_RUN_BYTES = 80
 _RECURSION_MISSES_AT = 208  # of struct bpf_prog_info, since Linux 5.12
@@ -78,6 +80,29 @@ def takes(program: Sequence[tuple[int, int, int, int]]) -> bool:
         os.close(_bpf(_PROG_LOAD, attributes))
     except OSError:  # EINVAL by the verifier, or ENOTSUPP by the compiler of the machine's code
         return False
+    return True
+
+
+def attaches_fexit(function: int) -> bool:
+    """Whether fexit on a function can be attached: tries it, by its ID in the kernel's BTF, with a program of no use.
+
+    False if the kernel says that it cannot (register_fentry() in kernel/bpf/trampoline.c). Anything else is no answer
+    to that: then the programs that are wanted will tell.
+    """
+    text = b"".join(struct.pack("=BBhi", *instruction) for instruction in NOTHING)
+    code, licence = (ctypes.create_string_buffer(data) for data in (text, b"GPL"))
+    first = struct.pack("=IIQQ", _TYPE_TRACING, len(NOTHING), ctypes.addressof(code), ctypes.addressof(licence))
+    attributes = first.ljust(68, b"\0") + struct.pack("=I", _FEXIT)
+    try:
+        program = _bpf(_PROG_LOAD, attributes.ljust(108, b"\0") + struct.pack("=I", function))
+    except OSError:
+        return True
+    try:
+        os.close(_bpf(_RAW_TRACEPOINT_OPEN, struct.pack("=QII", 0, program, 0)))
+    except OSError as error:
+        return error.errno != _ENOTSUPP
+    finally:
+        os.close(program)
     return True
 
 

@@ -9,6 +9,7 @@ import struct
 from collections.abc import Iterator
 from functools import cached_property
 
+from recorder import bpf
 from recorder.log.errors import NoBtf
 
 KIND_STRUCT, KIND_UNION, KIND_ENUM, KIND_FUNC = 4, 5, 6, 12  # include/uapi/linux/btf.h
@@ -56,6 +57,16 @@ class Btf:
     def allows_tracing(self) -> bool:
         """Whether the kernel loads programs of type tracing, which fexit needs, for this process."""
         return bool(self._lib.libbpf_probe_bpf_prog_type(_PROG_TYPE_TRACING, None) == 1)
+
+    def attaches_tracing(self, function: str) -> bool:
+        """Whether it attaches them to this function of its own, which BTF describes.
+
+        A kernel that can has register_ftrace_direct(), CONFIG_DYNAMIC_FTRACE_WITH_DIRECT_CALLS. Of others it is tried,
+        since BTF does not name every function. Without this look each kind that fexit serves costs a compilation.
+        """
+        if self.has_function("register_ftrace_direct"):
+            return True
+        return bpf.attaches_fexit(self._find(function, KIND_FUNC))
 
     def size(self, name: str) -> int | None:
         """Size of `struct name` in bytes; None if there is no such struct."""

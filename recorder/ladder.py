@@ -49,6 +49,8 @@ class Way:
             return f"the kernel's type information has no function {absent[0]}"
         if traced and not btf.allows_tracing():
             return "the kernel takes no programs of type tracing"
+        if traced and not btf.attaches_tracing(traced[0]):
+            return "the kernel attaches no programs of type tracing to its functions"
         if any(hook.how == KPROBE for hook in self.hooks) and not _KPROBES.exists():
             return "the kernel has no kprobes"
         return ""

@@ -17,8 +17,9 @@ def names(choice: Choice) -> dict[str, str | None]:
 class Kernel(Btf):
     """A kernel with these functions in its BTF, which refuses these programs."""
 
-    def __init__(self, functions: str = "", tracing: bool = True, refuses: str = "") -> None:
+    def __init__(self, functions: str = "", tracing: bool = True, refuses: str = "", attaches: bool = True) -> None:
         self.functions, self.tracing, self.refuses = functions.split(), tracing, refuses.split()
+        self.attaches = attaches
         self.tried: list[dict[str, str | None]] = []
 
     def has_function(self, name: str) -> bool:
@@ -26,6 +27,9 @@ class Kernel(Btf):
 
     def allows_tracing(self) -> bool:
         return self.tracing
+
+    def attaches_tracing(self, function: str) -> bool:
+        return self.attaches
 
     def attempt(self, choice: Choice) -> str:
         self.tried.append(names(choice))
@@ -77,6 +81,16 @@ def test_a_kernel_that_takes_no_programs_of_type_tracing_has_no_fexit() -> None:
     kernel = Kernel("f g", tracing=False)
     assert climbed(kernel)[0] == {"one": "syscall", "two": "syscall"}
     assert len(kernel.tried) == 1
+
+
+def test_a_kernel_that_attaches_no_fexit_to_its_functions_costs_no_compilation() -> None:
+    kernel = Kernel("f g", attaches=False)
+    choice, refused = climbed(kernel)
+    assert choice == {"one": "syscall", "two": "syscall"}
+    assert len(kernel.tried) == 1
+    assert {refusal.reason for refusal in refused} == {
+        "the kernel attaches no programs of type tracing to its functions"
+    }
 
 
 def test_a_program_that_is_refused_costs_a_rung_of_its_kind_only() -> None:
