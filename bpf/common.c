@@ -43,6 +43,7 @@ struct numbers {
 	u64 next_session;
 	u64 next_tty;
 	u64 host_mount_ns; /* inode number of the node's mount namespace; 0: a target shares it */
+	u64 own_terminals; /* 1: a target's own program has a terminal, to which somebody may attach */
 };
 
 struct process {

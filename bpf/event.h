@@ -80,6 +80,7 @@ enum warning_kind {
 enum session_flag {
 	SESSION_UNDER_WAY = 1, /* was already running when recording started */
 	SESSION_FROM_NODE = 2, /* its first process is in the container's mount namespace, and not in its cgroup: nsenter on the node */
+	SESSION_ATTACHED = 4, /* somebody is at the terminal or stdin of the container's own program, its first process here: kubectl attach */
 };
 
 enum session_end_flag {

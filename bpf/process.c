@@ -1,5 +1,27 @@
 /* SPDX-License-Identifier: GPL-2.0 OR Apache-2.0 */
-/* Lineage and end of the processes of a session. */
+/* Beginning of a session, lineage and end of its processes. */
+
+/* Begins a session with a process, of which `task` is one; its number, or 0. */
+static __always_inline u32 start_session(void *task, u32 target, u32 pid, u32 flags)
+{
+	struct session_start_event e = {};
+	struct target_state *state;
+	struct numbers *n;
+	int zero = 0;
+	u64 session;
+
+	n = numbers.lookup(&zero);
+	if (!n || !take_number(&n->next_session, 1, COUNTER_OF_SESSIONS, &session))
+		return 0;
+	state = begin_process_event(&e.h, EVENT_SESSION_START, target, session, pid);
+	if (!state)
+		return 0;
+	e.start_time = start_time(task);
+	e.ns_pid = pid_at_level(task, pid_level(task));
+	e.flags = flags;
+	put_process_event(state, &e, sizeof(e));
+	return session;
+}
 
 /* sched_process_fork(parent, child), include/trace/events/sched.h */
 int raw_fork(u64 *ctx)

@@ -12,7 +12,7 @@ int raw_sys_exit(u64 *ctx)
 	struct numbers *n = numbers.lookup(&zero);
 
 	/* Most of the time nobody is in a target: then this is all that a system call costs. */
-	if (!n || n->next_session <= 1)
+	if (!n || (n->next_session <= 1 && !n->own_terminals))
 		return 0;
 
 	void *regs = (void *)ctx[0];

@@ -28,13 +28,13 @@ static __always_inline void pty_wrote(void *tty, char *from, int accepted)
 	if (accepted <= 0)
 		return;
 	if (is_master(tty, &link)) {
-		t = terminal_of(link);
+		t = terminal_of(link, true);
 		if (!t)
 			return;
 		t->owner = current_tgid();
 		tty_in(t, link, from, accepted, MEMORY_KERNEL);
 	} else {
-		t = terminal_of(tty);
+		t = terminal_of(tty, false);
 		if (!t)
 			return;
 #ifdef WARNINGS
@@ -51,7 +51,7 @@ static __always_inline void pty_resized(void *tty, void *winsize)
 	void *link = NULL;
 	u16 rows = 0, cols = 0;
 
-	t = terminal_of(is_master(tty, &link) ? link : tty);
+	t = terminal_of(is_master(tty, &link) ? link : tty, true);
 	if (!t)
 		return;
 	READ(rows, winsize, 0);

@@ -28,7 +28,7 @@ static __always_inline void tty_call(u64 fd, char *buffer, long result, enum tty
 		READ(slave, tty, OFF_tty_struct_link);
 	else if (call == CALL_READ || call == CALL_WRITE)
 		return; /* what programs do at their end comes out at the owner's */
-	t = terminal_of(slave);
+	t = terminal_of(slave, call == CALL_WRITE || call == CALL_RESIZE);
 	if (!t)
 		return;
 	if (call == CALL_SET) {

@@ -18,7 +18,7 @@ from recorder.log.format import PROCESS_LANE, Block, Header
 from recorder.log.objects import parse_about
 from replay.escape import printable, shell_line
 from replay.fields import Enums
-from replay.model import SESSION_END_UNSEEN
+from replay.model import SESSION_ATTACHED, SESSION_END_UNSEEN
 from replay.warning_report import words
 from replay.warnings import told_by
 from replay.words import count
@@ -256,6 +256,8 @@ class View:
         if kind == "session_start":
             on_terminal = self._on_terminal.get(event.session)
             way = "" if on_terminal is None else " (exec -it)" if on_terminal else " (exec)"
+            if _number(fields, "flags") & SESSION_ATTACHED:
+                way = " (attach)"
             return "started, already under way" if _number(fields, "flags") & 1 else f"started{way}"
         if kind == "session_end":
             self._on_terminal.pop(event.session, None)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from recorder import bpf, config, events, loader, loss, paths, privileges
+from recorder.attached import Attached
 from recorder.cgroups import Cgroups
 from recorder.config import BadConfig, Config
 from recorder.control import Control
@@ -68,6 +69,7 @@ class Agent:
         self._probes = loader.load(config.keep_input, config.probes, rings)
         self._scope = Scope(self._probes)
         self._targets = Targets(self._scope, cgroups)
+        self._attached = Attached(self._targets)
         self._rings = (
             Ring(self._probes.maps["process_ring"], rings[PROCESS]),
             Ring(self._probes.maps["byte_ring"], rings[BYTES]),
@@ -180,6 +182,7 @@ class Agent:
                 if lane is self._lanes[PROCESS]:
                     paths.turn(arrived)
                     self._hasher.see(arrived)
+                    self._attached.see(arrived)
                 lane.take(arrived)
             self._release(until)
             if not more:
@@ -201,6 +204,7 @@ class Agent:
             if wanted := config.target(text):
                 self._lanes[PROCESS].take(self._targets.add(wanted, monotonic()))
         self._control.targets.clear()
+        self._lanes[PROCESS].take(self._attached.take_in(monotonic()))
 
     def _tick(self) -> None:
         self._spool.check()

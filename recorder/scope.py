@@ -14,7 +14,7 @@ from recorder.under_way import Adopted, UnderWay
 
 # Values of the maps in bpf/common.c; tests/kernel/test_layout.py holds them against the compiler.
 _STATE = struct.Struct("=QQQQ")
-_NUMBERS = struct.Struct("=QQQ")
+_NUMBERS = struct.Struct("=QQQQ")
 _PROCESS = struct.Struct("=IIIIQ")
 _TERMINAL = struct.Struct("=QQQIIIIIIHHHH")
 _U32, _U64 = struct.Struct("=I"), struct.Struct("=Q")
@@ -23,6 +23,7 @@ MAX_TARGETS, MAX_LEVELS = 4096, 8
 PROCESS, BYTES = 0, 1
 """Numbers of the lanes, as in bpf/common.c."""
 
+_FIRST = _NUMBERS.pack(1, 1, 0, 0)
 _STANDARD = (0, 1, 2)
 _NEW_SESSION = _GONE = (1 << 32) - 1  # bpf/session.c
 _WAS_KNOWN = 1 << 31
@@ -83,12 +84,13 @@ class Scope:
 
         Returns the events (of time `now`, ns) that tell what already runs. Raises Full.
         """
-        self._numbers.update(_U32.pack(0), _NUMBERS.pack(1, 1, 0))
+        self._numbers.update(_U32.pack(0), _FIRST)
         told: list[Event] = []
         under_way = UnderWay(self._adopt, self._terminal_of, self._take_pipes)
         for number, target in targets:
             told += under_way.look(number, target, now)
         self._tell_mounts(under_way.known)
+        self._expect_attached(under_way)
         for number, target in targets:
             self._watch(number, target)
         for number, target in targets:
@@ -101,6 +103,7 @@ class Scope:
         under_way = UnderWay(self._adopt, self._terminal_of, self._take_pipes)
         told = under_way.look(number, target, now)
         self._watch(number, target)
+        self._expect_attached(under_way)
         return told + under_way.look(number, target, now)
 
     def remove(self, target: Target) -> None:
@@ -132,6 +135,10 @@ class Scope:
         """Makes a session of the workload of a target that was not known to be `is_entered` yet; its events."""
         return UnderWay(self._adopt, self._terminal_of, self._take_pipes).enter(number, target, now)
 
+    def attached(self, number: int, target: Target, session: int, root: int, now: int) -> list[Event]:
+        """Takes into a session of kubectl attach what runs on the terminal of its first process; the events of that."""
+        return UnderWay(self._adopt, self._terminal_of, self._take_pipes).attached(number, target, session, root, now)
+
     def _terminal_of(self, session: int, leader: int) -> int:
         found = (t.number for t in self.terminals() if (t.session, t.leader) == (session, leader))
         return next(found, 0)
@@ -142,8 +149,18 @@ class Scope:
         host = _mount_ns(1) or _mount_ns(os.getpid())
         if any(_mount_ns(pid) == host for pid in known):
             return
-        session, tty, _ = _NUMBERS.unpack(self._numbers.lookup(_U32.pack(0)) or _NUMBERS.pack(1, 1, 0))
-        self._numbers.update(_U32.pack(0), _NUMBERS.pack(session, tty, host))
+        session, tty, _, own = self._counted()
+        self._numbers.update(_U32.pack(0), _NUMBERS.pack(session, tty, host, own))
+
+    def _expect_attached(self, under_way: UnderWay) -> None:
+        """Tells the probes that somebody may attach to a terminal, if there is one to attach to."""
+        if under_way.own_terminal:
+            session, tty, host, _ = self._counted()
+            self._numbers.update(_U32.pack(0), _NUMBERS.pack(session, tty, host, 1))
+
+    def _counted(self) -> tuple[int, int, int, int]:
+        found: tuple[int, int, int, int] = _NUMBERS.unpack(self._numbers.lookup(_U32.pack(0)) or _FIRST)
+        return found
 
     def _check_room(self, number: int, target: Target) -> list[int]:
         """The levels of the target that are new. Raises Full."""

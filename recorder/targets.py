@@ -135,6 +135,12 @@ class Targets:
         del self._numbers[target.cgroup_id]
         self._ended[container_id(target.path.name) or target.name] = number
 
+    def attached(self, number: int, session: int, root: int, now: int) -> list[Event]:
+        """The events of what a session of kubectl attach, which has begun with process `root`, finds there."""
+        if number not in self._open:
+            return []
+        return self._scope.attached(number, self._target(number), session, root, now)
+
     def a_process(self, number: int) -> int | None:
         """The ID of a process of the target with that number, the first one; None if there is none."""
         target = self._all[number - 1] if number <= len(self._all) else None

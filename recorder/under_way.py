@@ -79,6 +79,21 @@ class UnderWay:
                 told += self._take(number, session, tree, members, now, workload_too=True)
         return told
 
+    def attached(self, number: int, target: Target, session: int, root: int, now: int) -> list[Event]:
+        """Takes into a session that has begun with `root` what runs on its terminal; the events of that."""
+        told = [gap(now, number, "GAP_BEFORE_RECORDING", session=session)]
+        for _ in range(2):
+            members = target.members()
+            running = [of for of in map(processes.quick, members) if of and of.sid == root]
+            tree = sorted(running, key=lambda of: (of.pid != root, of.start_time, of.pid))
+            told += self._take(number, session, tree, members, now, workload_too=True, begun_with=root)
+        return told
+
+    @property
+    def own_terminal(self) -> bool:
+        """Whether what is the container's own has a terminal."""
+        return any(self._seen[pid].has_terminal for pid, session in self.known.items() if not session)
+
     def _is_runtime(self, process: Process) -> bool:
         known = processes.details(process.pid)
         return known is None or known.is_runtime
@@ -91,8 +106,12 @@ class UnderWay:
         cgroups: dict[int, int],
         now: int,
         workload_too: bool = False,
+        begun_with: int = 0,
     ) -> list[Event]:
-        """Takes the processes of a tree that nobody knows into the session; None: into a new one."""
+        """Takes the processes of a tree that nobody knows into the session; None: into a new one.
+
+        Of the process `begun_with` is told, too, though the probes know it.
+        """
         told: list[Event] = []
         ns_pids: dict[int, int] = {}
         for process in tree:
@@ -106,7 +125,7 @@ class UnderWay:
                 continue
             self.known[process.pid] = adopted.session
             starts, session = session is None, adopted.session
-            if adopted.was_known or not known:
+            if (adopted.was_known and process.pid != begun_with) or not known:
                 continue
             if starts:
                 told.append(_session_start(process, known, adopted, target, now))

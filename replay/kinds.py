@@ -1,4 +1,4 @@
-"""What a session was in kubectl's words: exec -it, cp, a probe, a debug container.
+"""What a session was in kubectl's words: exec -it, attach, cp, a probe, a debug container.
 
 A probe is known by its command, which the client has written into the log with its target. Anybody may run the
 same command by hand: then it is called a probe, too, and is in the recording all the same.
@@ -49,6 +49,8 @@ def name_all(sessions: Iterable[Session], targets: Mapping[int, Watched], versio
         if watched and enters and _is_ephemeral(watched.target.more) and session.target not in debugged:
             debugged.add(session.target)
             session.told_kind = "debug"
+        elif session.attached:
+            session.told_kind = "attach"
         elif session.from_node:
             session.told_kind = "from the node"
         elif session.has_terminal:

@@ -9,6 +9,7 @@ from replay.who.identity import Identity
 
 SESSION_UNDER_WAY = 1
 SESSION_FROM_NODE = 2
+SESSION_ATTACHED = 4
 SESSION_END_UNSEEN = 1
 """Of the flags of a session_end."""
 
@@ -206,6 +207,8 @@ class Session:
     under_way: bool = False
     from_node: bool = False
     """Whether it entered beside the container's cgroup, as nsenter on the node does."""
+    attached: bool = False
+    """Whether somebody was at the terminal or stdin of the container's own program, which `execs` begins with."""
     told_kind: str = ""
     files: list[Copied] = field(default_factory=list)
     """What a kubectl cp carried; `more_files`: and maybe more, which is not in the recording."""

@@ -13,6 +13,7 @@ from replay.fields import Enums, data, number
 from replay.kinds import name_all
 from replay.loss import DIRECTIONS, Ledger
 from replay.model import (
+    SESSION_ATTACHED,
     SESSION_END_UNSEEN,
     SESSION_FROM_NODE,
     SESSION_UNDER_WAY,
@@ -150,6 +151,7 @@ class _Builder:
         session = self._session(event)
         session.host_pid, session.pid = event.pid, number(event, "ns_pid")
         session.from_node = bool(number(event, "flags") & SESSION_FROM_NODE)
+        session.attached = bool(number(event, "flags") & SESSION_ATTACHED)
         if number(event, "flags") & SESSION_UNDER_WAY:
             session.under_way = True
             if created := number(event, "start_time"):

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from replay.clock import SECOND
 from replay.model import Session
-from replay.who.request import DEBUG, EXEC, Request
+from replay.who.request import ATTACH, DEBUG, EXEC, Request
 
 START_NS = 30 * SECOND
 """How long after its request a process may begin: the kubelet and the runtime may be busy."""
@@ -64,7 +64,7 @@ def fit(place: Place, request: Request, skew: int) -> Fit | None:
 
 def _asked_for(session: Session) -> str:
     """The kind of request that such a session comes from."""
-    return DEBUG if session.kind == DEBUG else EXEC
+    return session.kind if session.kind in (ATTACH, DEBUG) else EXEC
 
 
 def _runs(session: Session, command: tuple[bytes, ...] | None) -> bool | None:
@@ -72,6 +72,8 @@ def _runs(session: Session, command: tuple[bytes, ...] | None) -> bool | None:
 
     The kernel puts the interpreter of a script, and an argument for it, before the script's path (fs/binfmt_script.c).
     """
+    if session.attached:
+        return True  # nobody asks for a command then
     if command is None or not session.execs:
         return None
     ran = session.execs[0]

@@ -18,7 +18,7 @@ _NOT_FROM_HERE = (
     "no request of the audit log fits: a probe, a hook, or somebody on the node, or one of another API server"
 )
 _WHY = {
-    ATTACH: "it attached to the container's own program, and began none",
+    ATTACH: "it attached to the container's own program, and no session began with that",
     DEBUG: "no session of the recording fits: is its container recorded?",
 }
 

@@ -15,7 +15,7 @@ BPF = ROOT / "bpf"
 # Field order of the map values, as recorder/scope.py unpacks them, and their formats there.
 MAP_VALUES = {
     "target_state": (("next_seq[0]", "next_seq[1]", "lost[0]", "lost[1]"), scope._STATE),
-    "numbers": (("next_session", "next_tty", "host_mount_ns"), scope._NUMBERS),
+    "numbers": (("next_session", "next_tty", "host_mount_ns", "own_terminals"), scope._NUMBERS),
     "process": (("target", "session", "owns_pty", "newcomer", "start_time"), scope._PROCESS),
     "terminal": (
         (

@@ -246,8 +246,11 @@ ROWS = [
 ]  # fmt: skip
 
 UNSEEN = {
-    "What goes through a container's own program: `kubectl attach`, `kubectl run -it`, `kubectl logs`": (
-        "it is no session; who enters is"
+    "Who only looks on at a container's own program: `kubectl attach` without input, `kubectl logs`": (
+        "the runtime reads what it prints, attached or not; the kernel sees no difference"
+    ),
+    "When somebody who has attached goes, and that another one has come": (
+        "their keys come through the same terminal; both are of one session, until its program ends"
     ),
     "What was sent to a session's stdin and never read, where the runtime sends before the program runs": (
         "runc in the foreground does: there input is taken as the container reads it"

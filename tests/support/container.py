@@ -11,6 +11,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.support.terminal import Terminal
+
 RUNS = Path("/run")
 PREFIX = "ebpfaudit-run-"
 
@@ -30,6 +32,8 @@ class Container:
     root: Path
     state: Path
     cgroup: str
+    terminal: Terminal | None = None
+    """The other end of the terminal of its own program, if that has one."""
 
     def exec_argv(self, *argv: str, tty: bool = True, cwd: str | None = None) -> list[str]:
         """The command line that runs `argv` in it, as `kubectl exec` has the runtime do."""
@@ -136,13 +140,14 @@ def container(
     overlay: bool = False,
     privileged: bool = False,
     programs: bool = False,
+    terminal: bool = False,
 ) -> Iterator[Container]:
     """A container that runs `command`; gone afterwards. Needs root, runc, bash-static, busybox-static.
 
     Its cgroup is `beside` that of another, as in a pod. Without `own_pids` it shares the machine's process IDs.
     `name` is its ID. With `overlay` its root is one, as runtimes make it: an image below a writable layer.
     With `privileged` root in it may do all that root may, and programs may give privileges; /mnt is a tmpfs.
-    With `programs` it has this machine's in /usr.
+    With `programs` it has this machine's in /usr. With `terminal` its program, which then says `# ` first, is on one.
     """
     remove_leftovers()
     folder = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-", dir=RUNS))
@@ -155,6 +160,14 @@ def container(
         if overlay:
             _overlay(folder)
         _spec(bundle, command, cgroup, own_pids, privileged, programs)
+        if terminal:
+            spec = json.loads((bundle / "config.json").read_text())
+            spec["process"]["terminal"] = True
+            (bundle / "config.json").write_text(json.dumps(spec))
+            with Terminal(["runc", "--root", str(state), "run", "-b", str(bundle), name]) as own:
+                own.expect(b"# ")
+                yield Container(name, bundle / "rootfs", state, cgroup, own)
+            return
         with (folder / "output").open("wb") as output:
             subprocess.run(
                 ["runc", "--root", str(state), "run", "-d", "-b", str(bundle), name],

@@ -79,7 +79,11 @@ def test_requests_without_a_session_are_told(cli: Cli, log: Path, tmp_path: Path
     found = [(line.split()[1], line.split()[3], line.partition("203.0.113.9   ")[2]) for line in text.splitlines()[1:]]
     assert found == [
         ("exec", "eve", "sh -c $'\\e]0;x\\a'   refused (403)"),
-        ("attach", "carol", "bash                it attached to the container's own program, and began none"),
+        (
+            "attach",
+            "carol",
+            "bash                it attached to the container's own program, and no session began with that",
+        ),
         ("exec", "dave", "id                  no session of the recording fits"),
     ]
 

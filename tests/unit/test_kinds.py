@@ -58,7 +58,18 @@ def test_each_session_is_called_what_it_was(cli: Cli, tmp_path: Path) -> None:
     entry(log, 6, 5 * SECOND, "sh", fds="012")
     entry(log, 7, 6 * SECOND, *LIVENESS, fds="012")
     entry(log, 8, 7 * SECOND, "ls")
-    expected = ["exec -it", "liveness probe", "preStop hook", "cp", "from the node", "exec -i", "exec -i", "exec"]
+    entry(log, 9, 8 * SECOND, *LIVENESS, flags=4)
+    expected = [
+        "exec -it",
+        "liveness probe",
+        "preStop hook",
+        "cp",
+        "from the node",
+        "exec -i",
+        "exec -i",
+        "exec",
+        "attach",
+    ]
     assert kinds(cli, log, tmp_path) == expected
 
 

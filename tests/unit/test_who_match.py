@@ -141,6 +141,17 @@ def test_a_debugging_container_comes_from_who_added_it() -> None:
     assert who([at], asked, attached, request("carol", 60 * SECOND, container="debugger-x")) == [("alice", "likely")]
 
 
+def test_who_is_at_the_container_s_own_terminal_comes_from_a_request_to_attach() -> None:
+    at = place(SECOND, "sh", "-c", "whatever the image runs")
+    at.session.attached, at.session.told_kind = True, "attach"
+    asked = request("alice", 0, subresource="attach", command=())
+    asked.command = None
+    assert who([at], asked, request("bob", 0)) == [("alice", "certain")]
+    later = place(40 * SECOND)
+    later.session.attached, later.session.told_kind = True, "attach"
+    assert who([later], asked) == [("", "unknown")]
+
+
 def test_who_enters_from_the_node_comes_from_no_request() -> None:
     at = place(0)
     at.session.from_node = True
