@@ -22,6 +22,9 @@ static long (*read_user_str)(void *to, u32 size, const void *from) = (void *)BPF
 #define MAX_LEVELS 8
 #define MAX_PROCESSES 65536
 #define MAX_TERMINALS 4096
+#define SIEVE_WORDS 2
+#define PID_GROUPS 1024
+#define PIDS_A_GROUP 16
 #define MAX_ANCESTORS 24
 #define CHUNK 4096 /* bytes of argv or of a terminal that one event holds at most */
 
@@ -42,8 +45,24 @@ struct target_state {
 struct numbers {
 	u64 next_session;
 	u64 next_tty;
+};
+
+/*
+ * What decides in most cases that somebody is not recorded, small enough to be in the processor's cache and on one page
+ * of the kernel's own mapping. An entry of the large maps is looked for where this leaves it possible: little
+ * of them is in the cache after an exec, and to find that there is nothing takes longer than all the rest.
+ */
+struct sieve {
 	u64 host_mount_ns; /* inode number of the node's mount namespace; 0: a target shares it */
 	u64 own_terminals; /* 1: a target's own program has a terminal, to which somebody may attach */
+	u64 cgroups[SIEVE_WORDS]; /* a bit for each ID in `targets`, by its last 7 bits */
+	u64 mounts[SIEVE_WORDS]; /* the same for `mount_namespaces` */
+	u16 levels[MAX_LEVELS]; /* depths of the targets' cgroups; 0 ends the list */
+};
+
+/* How many of the processes with such IDs are in `processes`. Neighbours share a number: of them many run at a time. */
+struct known_pids {
+	u32 count[PID_GROUPS];
 };
 
 struct process {
@@ -76,9 +95,11 @@ struct terminal {
 BPF_F_TABLE("array", u32, struct target_state, target_states, MAX_TARGETS, BPF_F_MMAPABLE);
 BPF_HASH(targets, u64, u32, MAX_TARGETS); /* cgroup ID -> number of the target */
 BPF_HASH(mount_namespaces, u64, u32, MAX_TARGETS); /* inode number -> number of the target */
-BPF_ARRAY(levels, u32, MAX_LEVELS); /* depths of the targets' cgroups; 0 ends the list */
+BPF_ARRAY(sieve, struct sieve, 1);
 BPF_ARRAY(numbers, struct numbers, 1);
 BPF_HASH(processes, u32, struct process, MAX_PROCESSES); /* host process ID -> whose it is */
+BPF_ARRAY(known_pids, struct known_pids, 1);
+BPF_PROG_ARRAY(steps, STEPS); /* programs that others go on with, STEP_NAME (recorder/ladder.py) */
 BPF_HASH(terminals, u64, struct terminal, MAX_TERMINALS); /* slave tty_struct -> whose it is */
 
 #ifdef NO_ATOMIC_FETCH
@@ -149,20 +170,25 @@ static __always_inline u64 ancestor_cgroup(u32 level)
 #endif
 }
 
-/* The number of the target that the current task is in, in its cgroup or one below it; else 0. */
-static __always_inline u32 current_target(void)
+/* Whether something of that number may be one of those that these bits stand for. */
+static __always_inline bool may_be_one(u64 *bits, u64 id)
 {
-	u32 *number, *level;
+	return bits[(id >> 6) & (SIEVE_WORDS - 1)] >> (id & 63) & 1;
+}
+
+/* The number of the target that the current task is in, in its cgroup or one below it; else 0. */
+static __always_inline u32 current_target(struct sieve *s)
+{
+	u32 *number;
 	u64 id;
 
 	for (int i = 0; i < MAX_LEVELS; i++) {
-		int key = i;
-
-		level = levels.lookup(&key);
-		if (!level || !*level)
+		if (!s->levels[i])
 			break;
 		/* Valid for a cgroup's own level, too: then it is the cgroup's own id. */
-		id = ancestor_cgroup(*level);
+		id = ancestor_cgroup(s->levels[i]);
+		if (!may_be_one(s->cgroups, id))
+			continue;
 		number = targets.lookup(&id);
 		if (number)
 			return *number;
@@ -296,14 +322,69 @@ static __always_inline void *task_of(void *pid)
 	return first ? first - OFF_task_struct_pid_links : NULL;
 }
 
+static __always_inline u32 *pids_like(u32 pid)
+{
+	int zero = 0;
+	struct known_pids *known = known_pids.lookup(&zero);
+
+	return known ? &known->count[pid / PIDS_A_GROUP & (PID_GROUPS - 1)] : NULL;
+}
+
+/* What is known of the process with that ID, or of one that had it before; NULL if nothing is. */
+static __always_inline struct process *process_of(u32 pid)
+{
+	u32 *known = pids_like(pid);
+
+	return known && *known ? processes.lookup(&pid) : NULL;
+}
+
+/* Inserts what is known of a process; negative if something is known already, or if the map is full. */
+static __always_inline long add_process(u32 pid, struct process *p)
+{
+	u32 *known = pids_like(pid);
+
+	if (!known)
+		return -1;
+	__sync_fetch_and_add(known, 1); /* before: whoever looks must not miss one that is there */
+	if (!processes.insert(&pid, p))
+		return 0;
+	__sync_fetch_and_add(known, -1);
+	return -1;
+}
+
+/* The same, whatever was known before; negative if the map is full. */
+static __always_inline long set_process(u32 pid, struct process *p)
+{
+	struct process *old;
+
+	if (!add_process(pid, p))
+		return 0;
+	old = processes.lookup(&pid);
+	if (!old)
+		return -1;
+	*old = *p;
+	return 0;
+}
+
+/* Negative if nothing was known. Of several that do this at the same time, one gets 0. */
+static __always_inline long forget_process(u32 pid)
+{
+	u32 *known = pids_like(pid);
+
+	if (!known || processes.delete(&pid))
+		return -1;
+	__sync_fetch_and_add(known, -1);
+	return 0;
+}
+
 /* What is known of process `pid`, of which `task` is one; NULL, and forgotten, if that is of one that had the ID before. */
 static __always_inline struct process *known_process(void *task, u32 pid)
 {
-	struct process *p = processes.lookup(&pid);
+	struct process *p = process_of(pid);
 
 	if (!p || p->start_time == start_time(task))
 		return p;
-	processes.delete(&pid);
+	forget_process(pid);
 	return NULL;
 }
 

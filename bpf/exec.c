@@ -85,19 +85,15 @@ static __always_inline void read_cwd(void *task, struct exec_buffer *b, u8 *out)
 		b->e.flags |= EXEC_CWD_CUT;
 }
 
-/*
- * sched_process_exec(task, old_pid, bprm): the new program has not run an instruction, so nothing
- * can change its argv between this look and its use (no TOCTOU), and its pages were just written.
- */
-int raw_exec(u64 *ctx)
+static __always_inline void put_exec(void *bprm)
 {
 	u32 pid = current_tgid();
-	struct process *p = processes.lookup(&pid);
+	struct process *p = process_of(pid);
 
 	if (!p || !p->session)
-		return 0;
+		return;
 
-	void *task = (void *)bpf_get_current_task(), *bprm = (void *)ctx[2];
+	void *task = (void *)bpf_get_current_task();
 	void *parent = NULL, *mm = NULL, *cred = NULL, *name = NULL, *interp = NULL;
 	u64 from = 0, end = 0, n, at = 0, task_flags = 0;
 	struct target_state *state;
@@ -108,10 +104,10 @@ int raw_exec(u64 *ctx)
 
 	b = exec_scratch.lookup(&zero);
 	if (!b)
-		return 0;
+		return;
 	state = begin_process_event(&b->e.h, EVENT_EXEC, p->target, p->session, pid);
 	if (!state)
-		return 0;
+		return;
 	level = pid_level(task);
 	READ(parent, task, OFF_task_struct_real_parent);
 	READ(b->e.ppid, parent, OFF_task_struct_tgid);
@@ -161,7 +157,7 @@ int raw_exec(u64 *ctx)
 	b->e.argv_size = n;
 	at = b->at;
 	if (at > 3 * PATH_BYTES)
-		return 0; /* cannot be: for the verifier */
+		return; /* cannot be: for the verifier */
 	if (n == EXEC_TAIL) {
 		if (read_user(b->tail + at, EXEC_TAIL, (void *)from))
 			goto unreadable;
@@ -172,29 +168,38 @@ int raw_exec(u64 *ctx)
 	}
 	at += b->e.argv_size;
 	if (at > sizeof(b->tail))
-		return 0; /* cannot be: for the verifier */
+		return; /* cannot be: for the verifier */
 	put_process_event(state, b, sizeof(b->e) + at);
-	return 0;
+	return;
 
 unreadable:
 	b->e.argv_size = 0;
 	b->e.flags |= EXEC_ARGV_UNREADABLE;
 	put_process_event(state, b, sizeof(b->e) + at);
+}
+
+/*
+ * A step of sched_process_exec(task, old_pid, bprm): the new program has not run an instruction, so nothing
+ * can change its argv between this look and its use (no TOCTOU), and its pages were just written.
+ */
+int raw_exec(u64 *ctx)
+{
+	put_exec((void *)ctx[2]);
+	steps.call(ctx, STEP_raw_exec_argv);
 	return 0;
 }
 
 /*
  * The rest of an argv that is longer than the exec event holds, in pieces. In the lane of bytes: one
- * that runs a program with a megabyte of arguments again and again must not take the room of execs. A program of its own, on
- * the same tracepoint after raw_exec: in one program the verifier would look at too many paths.
+ * that runs a program with a megabyte of arguments again and again must not take the room of execs.
  */
-int raw_exec_argv(u64 *ctx)
+static __always_inline void put_rest_of_argv(void)
 {
 	u32 pid = current_tgid();
-	struct process *p = processes.lookup(&pid);
+	struct process *p = process_of(pid);
 
 	if (!p || !p->session)
-		return 0;
+		return;
 
 	void *task = (void *)bpf_get_current_task(), *mm = NULL;
 	u64 from = 0, end = 0, size;
@@ -208,18 +213,18 @@ int raw_exec_argv(u64 *ctx)
 	READ(end, mm, OFF_mm_struct_arg_end);
 	b = argv_scratch.lookup(&zero);
 	if (!b || end - from <= EXEC_TAIL)
-		return 0;
+		return;
 	if (end - from > MAX_ARGV)
 		end = from + MAX_ARGV;
 	begin_pending(&b->left, from + EXEC_TAIL, end - from - EXEC_TAIL, EXEC_TAIL, MEMORY_USER);
 	for (int i = 1; i < MAX_ARGV / EXEC_TAIL; i++) {
 		size = next_size(&b->left, MEMORY_USER);
 		if (!size)
-			return 0;
+			return;
 		failed = read_chunk(b->argv, b->left.from, size, MEMORY_USER);
 		state = begin_byte_event(&b->e.h, EVENT_EXEC_ARGV, p->target, p->session, pid);
 		if (!state)
-			return 0;
+			return;
 		b->e.offset = b->left.offset;
 		b->e.reserved = 0;
 		b->e.argv_size = failed ? 0 : size;
@@ -227,8 +232,15 @@ int raw_exec_argv(u64 *ctx)
 		size = b->e.argv_size;
 		asm volatile("%0 &= 8191" : "+r"(size));
 		if (size > EXEC_TAIL)
-			return 0; /* cannot be: for the verifier */
+			return; /* cannot be: for the verifier */
 		put_byte_event(state, b, sizeof(b->e) + size);
 	}
+}
+
+/* A step of sched_process_exec after raw_exec. */
+int raw_exec_argv(u64 *ctx)
+{
+	put_rest_of_argv();
+	steps.call(ctx, STEP_raw_exec_file);
 	return 0;
 }

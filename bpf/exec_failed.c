@@ -12,7 +12,7 @@ BPF_PERCPU_ARRAY(exec_failed_scratch, struct exec_failed_buffer, 2);
 static __always_inline void exec_returned(char *filename, bool at, long result)
 {
 	u32 pid = current_tgid();
-	struct process *p = processes.lookup(&pid);
+	struct process *p = process_of(pid);
 	struct exec_failed_buffer *b;
 	struct target_state *state;
 	int which = at;

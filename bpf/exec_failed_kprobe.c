@@ -9,7 +9,7 @@ static __always_inline void exec_called(u64 *ctx, bool at)
 {
 	u64 id = bpf_get_current_pid_tgid(), filename;
 	u32 pid = id >> 32;
-	struct process *p = processes.lookup(&pid);
+	struct process *p = process_of(pid);
 
 	if (!p || !p->session)
 		return;

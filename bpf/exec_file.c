@@ -37,11 +37,11 @@ static __always_inline bool is_deleted(void *dentry)
 	return !hashed && parent != dentry;
 }
 
-/* sched_process_exec(task, old_pid, bprm), after raw_exec. A program of its own for the verifier's sake. */
+/* The last step of sched_process_exec. */
 int raw_exec_file(u64 *ctx)
 {
 	u32 pid = current_tgid();
-	struct process *p = processes.lookup(&pid);
+	struct process *p = process_of(pid);
 
 	if (!p || !p->session)
 		return 0;

@@ -23,16 +23,9 @@ static __always_inline u32 start_session(void *task, u32 target, u32 pid, u32 fl
 	return session;
 }
 
-/* sched_process_fork(parent, child), include/trace/events/sched.h */
-int raw_fork(u64 *ctx)
+/* A process that is known has made a child, or a thread. */
+static __always_inline void forked(u32 pid, struct process *parent, void *child)
 {
-	u32 pid = current_tgid();
-	struct process *parent = known_process((void *)ctx[0], pid);
-
-	if (!parent)
-		return 0;
-
-	void *child = (void *)ctx[1];
 	struct process p = *parent;
 	struct fork_event e = {};
 	struct target_state *state;
@@ -41,18 +34,30 @@ int raw_fork(u64 *ctx)
 	READ(thread, child, OFF_task_struct_pid);
 	READ(tgid, child, OFF_task_struct_tgid);
 	if (thread != tgid)
-		return 0; /* a thread belongs to its process */
+		return; /* a thread belongs to its process */
 	p.start_time = start_time(child);
-	processes.update(&tgid, &p);
+	set_process(tgid, &p);
 	if (!p.session)
-		return 0;
+		return;
 	state = begin_process_event(&e.h, EVENT_FORK, p.target, p.session, pid);
 	if (!state)
-		return 0;
+		return;
 	e.child = tgid;
 	e.child_start_time = p.start_time;
 	e.child_ns_pid = pid_at_level(child, pid_level(child));
 	put_process_event(state, &e, sizeof(e));
+}
+
+/* sched_process_fork(parent, child), include/trace/events/sched.h */
+int raw_fork(u64 *ctx)
+{
+	u32 pid = current_tgid();
+	struct process *parent = known_process((void *)ctx[0], pid);
+
+	if (!parent)
+		return 0;
+	forked(pid, parent, (void *)ctx[1]);
+	steps.call(ctx, STEP_raw_warn_fork);
 	return 0;
 }
 
@@ -79,7 +84,7 @@ int raw_exit(u64 *ctx)
 
 	READ(signal, task, OFF_task_struct_signal);
 	READ(live, signal, OFF_signal_struct_live);
-	if (live || processes.delete(&pid))
+	if (live || forget_process(pid))
 		return 0;
 	if (!p.session)
 		return 0;

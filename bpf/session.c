@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 OR Apache-2.0 */
 /*
  * Sessions begin here: a process that runs a program in a target and that nobody in the target has
- * started came in from outside. Runs on sched_process_exec before raw_exec, which needs its result;
- * two small programs instead of one, so that the verifier looks at fewer paths.
+ * started came in from outside. The one program on sched_process_exec; for a process that is recorded it goes
+ * on with others, each a program of its own, so that the verifier looks at fewer paths.
  */
 
 /* Session of the nearest ancestor that belongs to the target, into *session; false if none does. */
@@ -38,32 +38,35 @@ static __always_inline u64 mount_namespace(void *task)
 	return inum;
 }
 
-/* The target whose mount namespace the current task has joined without its cgroup; else 0. */
-static __always_inline u32 target_by_mounts(void *task)
+/* The target that a task that is not known is in, with the flags of its session into *flags; else 0. */
+static __always_inline u32 target_of_newcomer(void *task, u32 *flags)
 {
-	u64 inum = mount_namespace(task);
-	u32 *target = mount_namespaces.lookup(&inum);
-
-	return target ? *target : 0;
-}
-
-/*
- * Whether a task is still in the node's mount namespace: then it is the runtime on its way into the
- * container. runc may run its own helper in the container's cgroup before it joins the container's
- * namespaces (CLONE_INTO_CGROUP), and what it ends with is not the session's.
- */
-static __always_inline bool in_host_mounts(void *task)
-{
-	struct numbers *n;
+	struct sieve *s;
+	u32 target, *found;
 	int zero = 0;
+	u64 mounts;
 
-	n = numbers.lookup(&zero);
-	if (!n || !n->host_mount_ns)
-		return false;
-	return mount_namespace(task) == n->host_mount_ns;
+	s = sieve.lookup(&zero);
+	if (!s)
+		return 0;
+	mounts = mount_namespace(task);
+	/*
+	 * In the node's mount namespace, but in the cgroup: the runtime on its way into the container. runc may run its
+	 * own helper there before it joins the container's namespaces (CLONE_INTO_CGROUP), and what it ends with is not the
+	 * session's.
+	 */
+	if (mounts == s->host_mount_ns && mounts)
+		return 0;
+	target = current_target(s);
+	if (target || !may_be_one(s->mounts, mounts))
+		return target;
+	/* It has joined the mount namespace without the cgroup. */
+	*flags = SESSION_FROM_NODE;
+	found = mount_namespaces.lookup(&mounts);
+	return found ? *found : 0;
 }
 
-/* sched_process_exec(task, old_pid, bprm) */
+/* sched_process_exec(task, old_pid, bprm): all that runs for a process that is not recorded. */
 int raw_exec_session(u64 *ctx)
 {
 	u32 pid = current_tgid();
@@ -75,18 +78,9 @@ int raw_exec_session(u64 *ctx)
 	if (known) {
 		p = *known;
 	} else {
-		p.target = current_target();
-		if (!p.target) {
-			p.target = target_by_mounts(task);
-			flags = SESSION_FROM_NODE;
-		}
+		p.target = target_of_newcomer(task, &flags);
 		if (!p.target)
 			return 0;
-	}
-
-	if (!known && in_host_mounts(task))
-		return 0;
-	if (!known) {
 		p.start_time = start_time(task);
 		if (!inherited_session(task, p.target, &p.session)) {
 			p.session = start_session(task, p.target, pid, flags);
@@ -94,16 +88,17 @@ int raw_exec_session(u64 *ctx)
 				return 0;
 			p.newcomer = 1;
 		}
-		if (processes.update(&pid, &p)) {
+		if (set_process(pid, &p)) {
 			if (p.session)
 				lose_process_event(&p, pid);
 			return 0;
 		}
 	}
-	if (p.session) {
-		controlling_terminal(task, &p, pid);
-		standard_terminals(&p, pid);
-	}
+	if (!p.session)
+		return 0;
+	controlling_terminal(task, &p, pid);
+	standard_terminals(&p, pid);
+	steps.call(ctx, p.newcomer ? STEP_raw_exec_streams : STEP_raw_exec);
 	return 0;
 }
 
@@ -153,7 +148,7 @@ int raw_adopt(u64 *ctx)
 	p.start_time = start_time(task);
 	if (known) {
 		*known = p;
-	} else if (processes.insert(&pid, &p)) {
+	} else if (add_process(pid, &p)) {
 		known = processes.lookup(&pid);
 		return known ? known->session | WAS_KNOWN : GONE;
 	}

@@ -253,7 +253,7 @@ static __always_inline struct stream *stream_at(void *file, bool reading, u64 *k
 	s = streams.lookup(key);
 	if (!s || s->closed)
 		return NULL;
-	inside = processes.lookup(&pid) != NULL;
+	inside = process_of(pid) != NULL;
 	if (s->fd)
 		return reading && !inside ? s : NULL;
 	if (s->flags & STREAM_READ_SIDE)
@@ -297,22 +297,22 @@ static __always_inline void add_stream(struct process *p, u32 pid, u32 fd, u64 k
 }
 
 /*
- * sched_process_exec(task, old_pid, bprm), after raw_exec_session: learns the pipes that are stdin, stdout
+ * Learns the pipes that are stdin, stdout
  * and stderr of a session's first process. Its program has not run an instruction, so nothing has come out of it.
  */
-int raw_exec_streams(u64 *ctx)
+static __always_inline void learn_streams(void)
 {
 	u32 pid = current_tgid();
-	struct process *p = processes.lookup(&pid);
+	struct process *p = process_of(pid);
 	void *file, *inode = NULL, *pipe = NULL;
 	u32 head, tail, flags;
 	u64 key;
 
 	if (!p || !p->newcomer)
-		return 0;
+		return;
 	p->newcomer = 0;
 	if (!stream_number(STREAMS_WATCHED))
-		return 0;
+		return;
 	for (u32 fd = 0; fd < STREAM_FDS; fd++) {
 		file = file_of_fd(fd);
 		key = pipe_of(file);
@@ -327,6 +327,13 @@ int raw_exec_streams(u64 *ctx)
 			flags = STREAM_READ_SIDE;
 		add_stream(p, pid, fd, key, flags);
 	}
+}
+
+/* A step of sched_process_exec after raw_exec_session. */
+int raw_exec_streams(u64 *ctx)
+{
+	learn_streams();
+	steps.call(ctx, STEP_raw_exec);
 	return 0;
 }
 

@@ -10,9 +10,10 @@ int raw_sys_exit(u64 *ctx)
 {
 	int zero = 0;
 	struct numbers *n = numbers.lookup(&zero);
+	struct sieve *s = sieve.lookup(&zero);
 
 	/* Most of the time nobody is in a target: then this is all that a system call costs. */
-	if (!n || (n->next_session <= 1 && !n->own_terminals))
+	if (!n || !s || (n->next_session <= 1 && !s->own_terminals))
 		return 0;
 
 	void *regs = (void *)ctx[0];

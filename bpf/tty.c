@@ -131,7 +131,7 @@ static __always_inline struct terminal *known_slave(void *slave)
 		if (leader == t->leader)
 			return t;
 		p = known_process(task_of(sid), leader);
-		if (p && p->session == t->session && (!t->leader || processes.lookup(&t->leader))) {
+		if (p && p->session == t->session && (!t->leader || process_of(t->leader))) {
 			t->leader = leader;
 			return t;
 		}
@@ -214,7 +214,7 @@ static __always_inline u32 attach(void *task, struct process *p, u32 leader)
 	struct attach_key key = { p->start_time, leader };
 	u32 pid = current_tgid(), yes = 1;
 
-	if (processes.lookup(&pid) || attached.insert(&key, &yes))
+	if (process_of(pid) || attached.insert(&key, &yes))
 		return 0;
 	p->session = start_session(task, p->target, leader, SESSION_ATTACHED);
 	return p->session;

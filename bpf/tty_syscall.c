@@ -95,7 +95,7 @@ static __always_inline void tty_at_sys_exit(void *regs, SYSCALL_NR_TYPE nr, long
 		return;
 	}
 	pid = current_tgid();
-	p = processes.lookup(&pid);
+	p = process_of(pid);
 	if (nr == SYS_OPEN || nr == SYS_OPENAT) {
 		if (p && result >= 0 && tty_of_fd(result, &device) && device == PTMX_DEVICE)
 			p->owns_pty = 1;

@@ -53,7 +53,7 @@ static __always_inline void warn(u32 target, u32 session, u32 kind, u64 value, u
 static __always_inline struct process *session_process(void)
 {
 	u32 pid = current_tgid();
-	struct process *p = processes.lookup(&pid);
+	struct process *p = process_of(pid);
 
 	return p && p->session ? p : NULL;
 }
@@ -61,7 +61,7 @@ static __always_inline struct process *session_process(void)
 /* The session of a process; 0 if it is of none. */
 static __always_inline u32 session_of(u32 pid)
 {
-	struct process *p = processes.lookup(&pid);
+	struct process *p = process_of(pid);
 
 	return p ? p->session : 0;
 }
@@ -140,7 +140,7 @@ static __always_inline u64 different_namespaces(void *one, void *other)
 	return flags;
 }
 
-/* sched_process_fork(parent, child): clone() with CLONE_NEW* flags */
+/* A step of sched_process_fork(parent, child) after raw_fork: clone() with CLONE_NEW* flags */
 int raw_warn_fork(u64 *ctx)
 {
 	struct process *p = session_process();

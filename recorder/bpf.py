@@ -70,14 +70,21 @@ READ_KERNEL = (
 NOTHING = _END
 
 
-def takes(program: Sequence[tuple[int, int, int, int]]) -> bool:
-    """Whether the kernel loads these instructions as a raw tracepoint's program."""
+Instructions = Sequence[tuple[int, int, int, int]]
+
+
+def load(program: Instructions) -> int:
+    """Loads these instructions as a raw tracepoint's program; its descriptor. Raises OSError."""
     text = b"".join(struct.pack("=BBhi", *instruction) for instruction in program)
     code, licence = (ctypes.create_string_buffer(data) for data in (text, b"GPL"))
     addresses = ctypes.addressof(code), ctypes.addressof(licence)
-    attributes = struct.pack("=IIQQIIQ", _TYPE_RAW_TRACEPOINT, len(program), *addresses, 0, 0, 0)
+    return _bpf(_PROG_LOAD, struct.pack("=IIQQIIQ", _TYPE_RAW_TRACEPOINT, len(program), *addresses, 0, 0, 0))
+
+
+def takes(program: Instructions) -> bool:
+    """Whether the kernel loads these instructions as a raw tracepoint's program."""
     try:
-        os.close(_bpf(_PROG_LOAD, attributes))
+        os.close(load(program))
     except OSError:  # EINVAL by the verifier, or ENOTSUPP by the compiler of the machine's code
         return False
     return True

@@ -14,6 +14,8 @@ from recorder import preemption
 from recorder.btf import Btf
 
 FENTRY, FEXIT, KPROBE, KRETPROBE, RAW_TRACEPOINT = "fentry", "fexit", "kprobe", "kretprobe", "raw tracepoint"
+STEP = "step"
+"""Not attached: the program `where` goes on with it, for what is recorded, by a tail call."""
 _SYSCALL_FUNCTION = {"x86_64": "__x64_sys_", "aarch64": "__arm64_sys_"}.get(os.uname().machine, "sys_")
 
 NONE = "none"
@@ -76,9 +78,12 @@ class Kind:
         return next((way for way in self.ways if way.name == name), None)
 
 
-def _at_tracepoint(kind: str, tracepoint: str, *programs: str) -> Kind:
-    """A kind with one way, which every kernel has that has ring buffers, and which costs nobody else anything."""
-    hooks = tuple(Hook(RAW_TRACEPOINT, tracepoint, program) for program in programs)
+def _at_tracepoint(kind: str, tracepoint: str, program: str, *steps: str) -> Kind:
+    """A kind with one way, which every kernel has that has ring buffers, and which costs others hardly anything.
+
+    One program is attached, since each costs a look at who it is: in that which others pay for, `steps` take no part.
+    """
+    hooks = (Hook(RAW_TRACEPOINT, tracepoint, program), *(Hook(STEP, program, step) for step in steps))
     return Kind(kind, (Way("tracepoint", f"raw tracepoint {tracepoint}", (), hooks),))
 
 
@@ -89,7 +94,6 @@ _SYS_EXIT_HOOKS = (Hook(RAW_TRACEPOINT, "sys_exit", "raw_sys_exit"),)
 _PTY_FUNCTIONS = ("pty_write", "pty_close", "pty_resize", "tty_do_resize")
 _EXECS = ("execve", "execveat")
 
-# Programs on one tracepoint run in the order in which they were attached.
 _AT_EXEC = ("raw_exec_session", "raw_exec_streams", "raw_exec", "raw_exec_argv", "raw_exec_file")
 EXEC = _at_tracepoint("exec", "sched_process_exec", *_AT_EXEC)
 FORK = _at_tracepoint("fork", "sched_process_fork", "raw_fork")
@@ -172,7 +176,7 @@ STREAM = Kind(
 )
 
 _WARNING_HOOKS = (
-    Hook(RAW_TRACEPOINT, "sched_process_fork", "raw_warn_fork"),
+    Hook(STEP, "raw_fork", "raw_warn_fork"),
     Hook(RAW_TRACEPOINT, "signal_generate", "raw_warn_signal"),
     Hook(RAW_TRACEPOINT, "cgroup_attach_task", "raw_warn_cgroup"),
 )
@@ -210,6 +214,11 @@ WARNINGS = Kind(
 
 KINDS = (EXEC, FORK, EXIT, EXEC_FAILED, TTY, STREAM, WARNINGS)
 """All kinds, in the order in which a log's header names them."""
+
+STEPS = tuple(
+    dict.fromkeys(hook.program for kind in KINDS for way in kind.ways for hook in way.hooks if hook.how == STEP)
+)
+"""The programs that others go on with, in the order of their numbers in the map `steps`: STEP_NAME in the C."""
 
 SOURCES = (
     "common.c",

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from recorder import bpf, processes
 from recorder.cgroups import Target
 from recorder.loader import Probes
+from recorder.sieve import Sieve
 
 _U32, _U64 = struct.Struct("=I"), struct.Struct("=Q")
 
@@ -17,7 +18,8 @@ _U32, _U64 = struct.Struct("=I"), struct.Struct("=Q")
 class Mounts:
     """The mount namespaces of the targets that are there."""
 
-    def __init__(self, probes: Probes) -> None:
+    def __init__(self, probes: Probes, sieve: Sieve) -> None:
+        self._sieve = sieve
         self._map = bpf.Map(probes.maps["mount_namespaces"], _U32.size)
         self._known: dict[int, int] = {}
         # Some machines let nobody look at init; the recorder's own is at least no target's.
@@ -28,6 +30,8 @@ class Mounts:
         for number in self._known.keys() - targets.keys():
             if found := self._known.pop(number):
                 self._map.delete(_U64.pack(found))
+                self._sieve.mounts.discard(found)
+                self._sieve.tell()
         for number in targets.keys() - self._known.keys():
             found = _of(targets[number])
             if not found:
@@ -36,6 +40,8 @@ class Mounts:
             self._known[number] = 0 if shared else found
             if not shared:
                 self._map.update(_U64.pack(found), _U32.pack(number))
+                self._sieve.mounts.add(found)
+                self._sieve.tell()
 
 
 def _of(target: Target) -> int:

@@ -6,13 +6,14 @@ short (recorder/loader.py); the file descriptors alone keep maps, programs and a
 
 import os
 import resource
+import struct
 import sys
 from pathlib import Path
 
 from recorder import bpf, pipe_check, privileges
 from recorder.btf import Btf
 from recorder.definitions import definitions
-from recorder.ladder import FENTRY, FEXIT, KINDS, KRETPROBE, RAW_TRACEPOINT, Choice, Hook, Refused, sources
+from recorder.ladder import FENTRY, FEXIT, KINDS, KRETPROBE, RAW_TRACEPOINT, STEP, STEPS, Choice, Hook, Refused, sources
 from recorder.log.errors import KernelRefused, NoBcc
 
 BPF_DIR = Path(__file__).parent.parent / "bpf"
@@ -20,7 +21,8 @@ MAPS = (
     "target_states",
     "targets",
     "mount_namespaces",
-    "levels",
+    "sieve",
+    "steps",
     "numbers",
     "processes",
     "terminals",
@@ -29,7 +31,9 @@ MAPS = (
     "process_ring",
     "byte_ring",
 )
-"""Those that are there whatever is watched."""
+"""Those that are there whatever is watched. The kernel empties `steps` if nobody holds it open."""
+
+_U32 = struct.Struct("=I")
 
 RUN_BY_HAND = ("raw_adopt_stream", "raw_adopt")
 """The programs that the recorder runs itself, which come last (recorder/loader.py)."""
@@ -45,6 +49,8 @@ def flags(btf: Btf, choice: Choice, text: str, keep_input: bool, rings: tuple[in
     return [
         *definitions(btf, text),
         *(f"-D{way.define}" for way in choice.values() if way and way.define),
+        *(f"-DSTEP_{step}={number}" for number, step in enumerate(STEPS)),
+        f"-DSTEPS={len(STEPS)}",
         *_lacks(btf),
         f"-DPAGE_SIZE={resource.getpagesize()}UL",
         f"-DPROCESS_RING_BYTES={rings[0]}",
@@ -124,6 +130,11 @@ class Programs:
             program = self._load(hook.program, self._bcc.RAW_TRACEPOINT)
             # Not by bcc's attach_raw_tracepoint(), which takes one program a tracepoint.
             self.links.append(bpf.open_raw_tracepoint(hook.where, program))
+        elif hook.how == STEP:
+            steps = bpf.Map(self.module["steps"].map_fd, _U32.size)
+            steps.update(
+                _U32.pack(STEPS.index(hook.program)), _U32.pack(self._load(hook.program, self._bcc.RAW_TRACEPOINT))
+            )
         elif hook.how == FEXIT:
             self._load(hook.program, self._bcc.TRACING)
             self.module.attach_kretfunc(fn_name=hook.program.encode())

@@ -10,20 +10,20 @@ from recorder import bpf, owners
 from recorder.cgroups import Target
 from recorder.events import Event
 from recorder.loader import Probes
+from recorder.sieve import MAX_LEVELS, Sieve
 from recorder.under_way import Adopted, UnderWay
 
 # Values of the maps in bpf/common.c; tests/kernel/test_layout.py holds them against the compiler.
 _STATE = struct.Struct("=QQQQ")
-_NUMBERS = struct.Struct("=QQQQ")
+_NUMBERS = struct.Struct("=QQ")
 _PROCESS = struct.Struct("=IIIIQ")
 _TERMINAL = struct.Struct("=QQQIIIIIIHHHH")
 _U32, _U64 = struct.Struct("=I"), struct.Struct("=Q")
 
-MAX_TARGETS, MAX_LEVELS = 4096, 8
+MAX_TARGETS = 4096
 PROCESS, BYTES = 0, 1
 """Numbers of the lanes, as in bpf/common.c."""
 
-_FIRST = _NUMBERS.pack(1, 1, 0, 0)
 _STANDARD = (0, 1, 2)
 _NEW_SESSION = _GONE = (1 << 32) - 1  # bpf/session.c
 _WAS_KNOWN = 1 << 31
@@ -64,11 +64,10 @@ class Scope:
         )
         self._states = memoryview(states).cast("Q")  # whole words, see recorder/ring.py
         self._targets = bpf.Map(maps["targets"], _U32.size)
-        self._levels = bpf.Map(maps["levels"], _U32.size)
+        self.sieve = Sieve(maps["sieve"])
         self._numbers = bpf.Map(maps["numbers"], _NUMBERS.size)
         self._processes = bpf.Map(maps["processes"], _PROCESS.size)
         self._terminals = bpf.Map(maps["terminals"], _TERMINAL.size)
-        self._known_levels: list[int] = []
 
     def state(self, target: int) -> tuple[int, int, int, int]:
         """(next number of the process lane, of the byte lane, events lost of each), as of now."""
@@ -84,7 +83,7 @@ class Scope:
 
         Returns the events (of time `now`, ns) that tell what already runs. Raises Full.
         """
-        self._numbers.update(_U32.pack(0), _FIRST)
+        self._numbers.update(_U32.pack(0), _NUMBERS.pack(1, 1))
         told: list[Event] = []
         under_way = UnderWay(self._adopt, self._terminal_of, self._take_pipes)
         for number, target in targets:
@@ -109,6 +108,8 @@ class Scope:
     def remove(self, target: Target) -> None:
         """Lets the probes see newcomers in the target no more. What they know of its sessions stays."""
         self._targets.delete(_U64.pack(target.cgroup_id))
+        self.sieve.cgroups.discard(target.cgroup_id)
+        self.sieve.tell()
 
     def _adopt(self, pid: int, target: int, session: int | None, workload_too: bool) -> Adopted | None:
         """Takes a process that runs already into a session, its terminal with it; recorder.under_way.Adopt."""
@@ -149,32 +150,28 @@ class Scope:
         host = _mount_ns(1) or _mount_ns(os.getpid())
         if any(_mount_ns(pid) == host for pid in known):
             return
-        session, tty, _, own = self._counted()
-        self._numbers.update(_U32.pack(0), _NUMBERS.pack(session, tty, host, own))
+        self.sieve.host_mounts = host
+        self.sieve.tell()
 
     def _expect_attached(self, under_way: UnderWay) -> None:
         """Tells the probes that somebody may attach to a terminal, if there is one to attach to."""
         if under_way.own_terminal:
-            session, tty, host, _ = self._counted()
-            self._numbers.update(_U32.pack(0), _NUMBERS.pack(session, tty, host, 1))
-
-    def _counted(self) -> tuple[int, int, int, int]:
-        found: tuple[int, int, int, int] = _NUMBERS.unpack(self._numbers.lookup(_U32.pack(0)) or _FIRST)
-        return found
+            self.sieve.own_terminals = True
+            self.sieve.tell()
 
     def _check_room(self, number: int, target: Target) -> list[int]:
         """The levels of the target that are new. Raises Full."""
-        levels = [level for level in target.levels if level not in self._known_levels]
-        if number >= MAX_TARGETS or len(self._known_levels) + len(levels) > MAX_LEVELS:
+        levels = [level for level in target.levels if level not in self.sieve.levels]
+        if number >= MAX_TARGETS or len(self.sieve.levels) + len(levels) > MAX_LEVELS:
             raise Full
         return levels
 
     def _watch(self, number: int, target: Target) -> None:
         levels = self._check_room(number, target)
         self._targets.update(_U64.pack(target.cgroup_id), _U32.pack(number))
-        for level in levels:
-            self._levels.update(_U32.pack(len(self._known_levels)), _U32.pack(level))
-            self._known_levels.append(level)
+        self.sieve.levels += levels
+        self.sieve.cgroups.add(target.cgroup_id)
+        self.sieve.tell()
 
     def terminals(self) -> list[Terminal]:
         """The terminals that are open."""

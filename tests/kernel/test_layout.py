@@ -1,5 +1,6 @@
 """The layout of what kernel and recorder share: what a C compiler says is what Python reads."""
 
+import re
 import shutil
 import struct
 import subprocess
@@ -7,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from recorder import events, pipes, scope
+from recorder import events, pipes, scope, sieve
 
 ROOT = Path(__file__).parents[2]
 BPF = ROOT / "bpf"
@@ -15,7 +16,16 @@ BPF = ROOT / "bpf"
 # Field order of the map values, as recorder/scope.py unpacks them, and their formats there.
 MAP_VALUES = {
     "target_state": (("next_seq[0]", "next_seq[1]", "lost[0]", "lost[1]"), scope._STATE),
-    "numbers": (("next_session", "next_tty", "host_mount_ns", "own_terminals"), scope._NUMBERS),
+    "numbers": (("next_session", "next_tty"), scope._NUMBERS),
+    "sieve": (
+        (
+            "host_mount_ns",
+            "own_terminals",
+            *(f"{bits}[{i}]" for bits in ("cgroups", "mounts") for i in range(sieve.WORDS)),
+            *(f"levels[{i}]" for i in range(sieve.MAX_LEVELS)),
+        ),
+        sieve._VALUE,
+    ),
     "process": (("target", "session", "owns_pty", "newcomer", "start_time"), scope._PROCESS),
     "terminal": (
         (
@@ -41,6 +51,11 @@ def structs(path: Path) -> str:
     )
 
 
+def sizes(path: Path) -> str:
+    """Its macros that are numbers."""
+    return "".join(re.findall(r"^#define \w+ \d+$\n", path.read_text(), re.M))
+
+
 @pytest.fixture(scope="module")
 def compiled(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[int, int]]:
     """What the compiler says: {"struct": (size, 0), "struct.field": (offset, size)}."""
@@ -64,7 +79,8 @@ def compiled(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[int, i
         "typedef unsigned char __u8;\ntypedef unsigned short __u16;\n"
         "typedef unsigned int __u32;\ntypedef unsigned long long __u64;\n"
         "typedef __u16 u16;\ntypedef __u32 u32;\ntypedef __u64 u64;\n"
-        f'#include "{BPF / "event.h"}"\n{structs(BPF / "common.c")}{structs(BPF / "stream.c")}\n'
+        f'#include "{BPF / "event.h"}"\n{sizes(BPF / "common.c")}'
+        f"{structs(BPF / 'common.c')}{structs(BPF / 'stream.c')}\n"
         f"int main(void) {{ {' '.join(lines)} return 0; }}\n"
     )
     # -Wpadded -Werror: the compiler itself says whether there is padding.
@@ -140,4 +156,5 @@ def test_lanes_and_limits_are_the_same_on_both_sides() -> None:
         line.split()[1:3] for line in (BPF / "common.c").read_text().splitlines() if line.startswith("#define ")
     )
     assert (int(defined["LANE_PROCESS"]), int(defined["LANE_BYTES"])) == (scope.PROCESS, scope.BYTES)
-    assert (int(defined["MAX_TARGETS"]), int(defined["MAX_LEVELS"])) == (scope.MAX_TARGETS, scope.MAX_LEVELS)
+    assert int(defined["MAX_TARGETS"]) == scope.MAX_TARGETS
+    assert (int(defined["MAX_LEVELS"]), int(defined["SIEVE_WORDS"])) == (sieve.MAX_LEVELS, sieve.WORDS)

@@ -12,7 +12,8 @@ from recorder import events
 from recorder.cgroups import Cgroups, Target
 from recorder.events import Event
 from recorder.log.errors import NoSuchTarget
-from recorder.scope import MAX_LEVELS, MAX_TARGETS, Full
+from recorder.scope import MAX_TARGETS, Full
+from recorder.sieve import MAX_LEVELS
 from recorder.targets import Targets
 
 TYPES = {layout.name: number for number, layout in events.layouts().items()}
