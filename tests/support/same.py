@@ -15,6 +15,8 @@ from tests.support.recorder import Recording, recording
 from tests.support.terminal import Terminal
 
 _PROMPT = b"@> "
+_SECONDS = 300
+"""Deadline for each thing that is waited for: an emulated machine may have a tenth of a processor."""
 _SECRET = b"hunter22\r"
 _LINES = (
     b"/bin/true 'a b' '' one",
@@ -52,7 +54,7 @@ def record(**config: Any) -> dict[str, Any]:
     with container() as victim, recording({"container_id": victim.id}, sessions=1, **config) as live:
         with Terminal(victim.exec_argv("/bin/bash", "--norc", "-i"), rows=30, cols=100) as terminal:
             _type(terminal)
-            code = terminal.wait(60)
+            code = terminal.wait(_SECONDS)
         end = live.end()
     closed = live.of("tty_close")
     offsets = [sum(len(e.fields["data"]) for e in live.of("tty_out")), sum(e.fields["out_bytes"] for e in closed)]
@@ -82,19 +84,19 @@ _LANES = ("process", "bytes")
 
 
 def _type(terminal: Terminal) -> None:
-    terminal.expect(b"# ", timeout=60)
+    terminal.expect(b"# ", timeout=_SECONDS)
     terminal.send(b"PS1='@''> '\r")
-    terminal.expect(_PROMPT, timeout=60)
+    terminal.expect(_PROMPT, timeout=_SECONDS)
     for line in _LINES:
         terminal.send(line + b"\r")
-        terminal.expect(_PROMPT, timeout=120)
+        terminal.expect(_PROMPT, timeout=_SECONDS)
     terminal.resize(50, 132)
     terminal.send(b"until [ \"$resized\" ]; do :; done; echo resi''zed\r")
-    terminal.expect(re.compile(rb"resized\r?\n" + _PROMPT), timeout=120)
+    terminal.expect(re.compile(rb"resized\r?\n" + _PROMPT), timeout=_SECONDS)
     terminal.send(b"read -rsp 'rea''dy ' x; echo got ${#x}\r")
-    terminal.expect(b"ready ", timeout=60)
+    terminal.expect(b"ready ", timeout=_SECONDS)
     terminal.send(_SECRET)
-    terminal.expect(re.compile(rb"got 8\r?\n" + _PROMPT), timeout=60)
+    terminal.expect(re.compile(rb"got 8\r?\n" + _PROMPT), timeout=_SECONDS)
     terminal.send(b"exit 3\r")
 
 
