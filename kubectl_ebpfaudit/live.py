@@ -11,6 +11,7 @@ from typing import Any, TextIO
 
 from kubectl_ebpfaudit import probes
 from kubectl_ebpfaudit.carrier import Carrier
+from kubectl_ebpfaudit.folding import Folding
 from kubectl_ebpfaudit.status_line import StatusLine, size
 from recorder.log.errors import BadLog
 from recorder.log.events import Event, decode_block
@@ -21,7 +22,7 @@ from replay.fields import Enums
 from replay.model import SESSION_ATTACHED, SESSION_END_UNSEEN
 from replay.warning_report import words
 from replay.warnings import told_by
-from replay.words import count
+from replay.words import count, probe_runs
 
 _MAX_COMMAND = 1000
 """Characters of one command line; `show` has them all."""
@@ -34,7 +35,8 @@ _WORTH_TELLING = 1 << 16
 class Live:
     """Writes to `out` unless `quiet`; thread-safe. `expected`: so many recorders are to be live before it says so.
 
-    With `events` each header (with None) and each event goes to that instead of a line to `out`.
+    With `events` each header (with None) and each event goes to that instead of a line to `out`. With `every` it tells
+    of each run of a probe or hook; else it counts these, and says so at the first of each kind.
     """
 
     def __init__(
@@ -44,11 +46,13 @@ class Live:
         expected: int = 1,
         what: str = "",
         events: Callable[[Header, Event | None], None] | None = None,
+        every: bool = False,
     ) -> None:
         self._out = out
         self.quiet = quiet
         self.events = events
-        self.sessions = self.commands = self.ended = 0
+        self.every = every
+        self.sessions = self.commands = self.ended = self.probe_runs = 0
         self.output_bytes = self.gaps = 0
         self.lock = threading.RLock()
         self._expected, self._what = expected, what
@@ -135,6 +139,8 @@ class Live:
             count(self.commands, "command"),
             f"{size(self.output_bytes)} of output",
         ]
+        if self.probe_runs:
+            parts.append(probe_runs(self.probe_runs))
         if self.gaps:
             parts.append(f"LOSS in {count(self.gaps, 'place')}")
         if (behind := sum(view.behind for view in self._views)) >= _WORTH_TELLING:
@@ -155,6 +161,7 @@ class View:
         self._before: object = None
         self._realtime = 0
         self._targets: dict[int, str] = {}
+        self._folding: Folding | None = None
         self._on_terminal: dict[int, bool] = {}
         self.away, self.behind = 0.0, 0
         self._said_away = False
@@ -166,6 +173,7 @@ class View:
             self._died = _gap_reason(parsed, "GAP_RECORDER_DIED")
             self._before = _gap_reason(parsed, "GAP_BEFORE_RECORDING")
             self._realtime = parsed.realtime - parsed.monotonic
+            self._folding = Folding(parsed, self._live.every)
             for target in parsed.targets:
                 self._targets[target.number] = printable(target.name)
             if self._live.events and not again:
@@ -191,7 +199,7 @@ class View:
         for event in events:
             if self._live.events and not again:
                 self._live.events(header, event)
-            for line in self._lines(event) if block.lane == PROCESS_LANE else ():
+            for line in self._told(event) if block.lane == PROCESS_LANE else ():
                 if not self._live.events and not again:
                     self._live.note(line)
 
@@ -211,6 +219,18 @@ class View:
 
     def _where(self) -> str:
         return f" to node {self.node}" if self._live.several else ""
+
+    def _told(self, event: Event) -> Iterator[str]:
+        """The lines that tell of an event, and of those that had to wait for it."""
+        assert self._folding
+        before = self._folding.runs
+        shown, aside = self._folding.take(event)
+        self._live.probe_runs += self._folding.runs - before
+        for one in shown:
+            yield from self._lines(one)
+        if aside:
+            name = f"{self._targets[event.target]}  " if self._names(event.target) else ""
+            yield f"{self._clock(event.time)}  {name}{aside}"
 
     def _lines(self, event: Event) -> Iterator[str]:
         fields = event.fields

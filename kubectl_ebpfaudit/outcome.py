@@ -11,7 +11,7 @@ from kubectl_ebpfaudit.run import Part
 from recorder.log.errors import AuditError
 from recorder.log.format import RECORDER_DIED, End
 from replay.escape import printable
-from replay.words import count
+from replay.words import count, probe_runs
 
 _EARLY = {
     "terminated": "somebody else has ended the recorder, such as who deletes its pod or drains its node",
@@ -51,13 +51,15 @@ def summary(parts: list[Part], live: Live) -> str:
         counts = f"{count(live.sessions, 'session')}, {count(live.commands, 'command')}"
         return f"Recorded {counts}; the log {'has no end' if len(ends) < len(parts) else 'ends too early'}"
     totals = {key: sum(end.totals.get(key, 0) for end in ends) for key in _TOTALS}
-    counts = f"{count(totals['sessions'], 'session')}, {count(totals['execs'], 'command')}"
+    runs = totals["probe_runs"]
+    probes = f" and {probe_runs(runs)}" if runs else ""
+    counts = f"{count(totals['sessions'] - runs, 'session')}{probes}, {count(totals['execs'], 'command')}"
     out, typed = totals["output_bytes"], totals["input_bytes"]
     missing = _missing(totals["lost_events"], totals["lost_bytes"]) if any(e.lost for e in ends) else "nothing was lost"
     return f"Recorded {counts}, {count(out, 'byte')} of output, {typed:,} of input; {missing}"
 
 
-_TOTALS = ("sessions", "execs", "output_bytes", "input_bytes", "lost_events", "lost_bytes")
+_TOTALS = ("sessions", "execs", "output_bytes", "input_bytes", "lost_events", "lost_bytes", "probe_runs")
 
 
 def _wrong(part: Part) -> AuditError | None:

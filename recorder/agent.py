@@ -22,6 +22,7 @@ from recorder.log.format import BYTE_LANE, PROCESS_LANE
 from recorder.log.writer import LogWriter
 from recorder.mounts import Mounts
 from recorder.pipes import Pipes
+from recorder.probe_runs import ProbeRuns
 from recorder.ring import Ring
 from recorder.roots import Roots
 from recorder.scope import BYTES, MAX_TARGETS, PROCESS, Full, Scope
@@ -70,6 +71,7 @@ class Agent:
         self._scope = Scope(self._probes)
         self._targets = Targets(self._scope, cgroups)
         self._attached = Attached(self._targets)
+        self._probe_runs = ProbeRuns(self._targets.about)
         self._rings = (
             Ring(self._probes.maps["process_ring"], rings[PROCESS]),
             Ring(self._probes.maps["byte_ring"], rings[BYTES]),
@@ -115,6 +117,7 @@ class Agent:
 
     def _put(self, lane: str, arrived: list[Event]) -> None:
         self._sessions.see(arrived)
+        self._probe_runs.see(arrived)
         for kept in self._shed[lane].sift(arrived):
             self._write(lane, kept)
 
@@ -236,7 +239,7 @@ class Agent:
             return "terminated"
         if control.stop_asked:
             return "stopped"
-        if limits.sessions is not None and self._sessions.ended >= limits.sessions:
+        if limits.sessions is not None and self._probe_runs.others_ended >= limits.sessions:
             return "sessions"
         if limits.duration is not None and elapsed >= limits.duration:
             return "duration"
@@ -272,7 +275,7 @@ class Agent:
             self._put(BYTE_LANE, self._lanes[BYTES].tail(target, state[BYTES], now))
         for lane, shed in self._shed.items():
             self._write(lane, shed.over(now))
-        self._writer.end(reason, self._totals.counts)
+        self._writer.end(reason, {**self._totals.counts, "probe_runs": self._probe_runs.begun})
         self._ended_for, self._ended_at = reason, time.monotonic()
         self._spool.close(self._hear)
         self._control.announce_end(self._spool.size)

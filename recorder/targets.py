@@ -141,6 +141,11 @@ class Targets:
             return []
         return self._scope.attached(number, self._target(number), session, root, now)
 
+    def about(self, number: int) -> dict[str, Any]:
+        """What is known of the target with that number."""
+        target = self._all[number - 1] if 0 < number <= len(self._all) else None
+        return target.about if target else {}
+
     def a_process(self, number: int) -> int | None:
         """The ID of a process of the target with that number, the first one; None if there is none."""
         target = self._all[number - 1] if number <= len(self._all) else None

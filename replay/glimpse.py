@@ -8,6 +8,8 @@ from recorder.log.events import decode_block
 from recorder.log.format import End, Header, Target
 from recorder.log.reader import read_process_blocks
 from replay.clock import Clock
+from replay.kinds import probes
+from replay.probe_runs import ProbeRuns
 from replay.targets import Targets
 
 MAX_BYTES = 64 << 20
@@ -33,7 +35,8 @@ def glimpse(path: Path, size: int, header: Header, end: End | None) -> Glimpse:
         return Glimpse(list(header.targets))
     clock = Clock(header)
     targets = Targets(header, clock.wall(header.monotonic))
-    totals = dict.fromkeys(("sessions", "execs"), 0)
+    totals = dict.fromkeys(("sessions", "execs", "probe_runs"), 0)
+    runs = ProbeRuns()
     try:
         for block in read_process_blocks(path, MAX_BYTES):
             if not counted and 0 not in block.sessions:  # of session 0 are the events about targets
@@ -41,8 +44,11 @@ def glimpse(path: Path, size: int, header: Header, end: End | None) -> Glimpse:
             for event in decode_block(header, block):
                 totals["sessions"] += event.type == "session_start"
                 totals["execs"] += event.type == "exec"
+                totals["probe_runs"] += bool(runs.begins(event, targets.known))
                 if event.session == 0 and len(targets.known) < _MAX_TARGETS:
                     targets.take(event, clock.wall(event.time))
     except BadLog:  # the rest of it is not known either
         pass
+    if not any(probes(of.target) for of in targets.known.values()):
+        del totals["probe_runs"]
     return Glimpse([of.target for of in targets.known.values()], totals if counted else {})

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from recorder.log.format import Target
+from recorder.log.probe_commands import Commands, commands
 from replay import copy_checks
 from replay.model import Session, Watched
 
@@ -15,18 +16,11 @@ _COPIES = ((b"tar", b"cf", b"-"), (b"tar", b"-xmf", b"-"), (b"tar", b"xmf", b"-"
 """The commands of kubectl cp, k8s.io/kubectl/pkg/cmd/cp/cp.go: out of the container, into it."""
 _DEBUG_SINCE = (1, 2)
 """The version since which the first session of an ephemeral container is its own first process."""
-_MAX_PROBES = 16
 
 
-def probes(target: Target | None) -> dict[tuple[bytes, ...], str]:
+def probes(target: Target | None) -> Commands:
     """The probes and hooks of a container: {command: "liveness probe" or what it is}."""
-    told = target.more.get("probes") if target else None
-    found: dict[tuple[bytes, ...], str] = {}
-    for entry in told[:_MAX_PROBES] if isinstance(told, (list, tuple)) else ():
-        kind, argv = (entry.get("kind"), entry.get("argv")) if isinstance(entry, dict) else (None, None)
-        if isinstance(kind, str) and isinstance(argv, (list, tuple)) and all(isinstance(word, str) for word in argv):
-            found.setdefault(tuple(word.encode(errors="surrogateescape") for word in argv), kind)
-    return found
+    return commands(target.more.get("probes")) if target else {}
 
 
 def is_copy(argv: tuple[bytes, ...]) -> bool:
@@ -39,7 +33,7 @@ def is_copy(argv: tuple[bytes, ...]) -> bool:
 
 def name_all(sessions: Iterable[Session], targets: Mapping[int, Watched], version: tuple[int, int]) -> None:
     """Says of each session what it was, where that is more than how it came in. `version`: that of the log."""
-    commands = {number: probes(of.target) for number, of in targets.items()}
+    of_probes = {number: probes(of.target) for number, of in targets.items()}
     copies: list[Session] = []
     debugged: set[int] = set()
     enters = version >= _DEBUG_SINCE
@@ -56,7 +50,7 @@ def name_all(sessions: Iterable[Session], targets: Mapping[int, Watched], versio
         elif session.has_terminal:
             continue
         elif not any(pipe.fd == 0 for pipe in session.streams) and (
-            probe := commands.get(session.target, {}).get(session.argv)
+            probe := of_probes.get(session.target, {}).get(session.argv)
         ):
             session.told_kind, session.is_probe = probe, True
         elif is_copy(session.argv):

@@ -1,13 +1,14 @@
 """Runs of the pod's probes and hooks in what `show` prints: a line for all of one kind, since they are many."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from replay.clock import to_second
 from replay.escape import printable, shell_line
+from replay.model import Session
 from replay.session_report import Shown
-from replay.words import count
+from replay.words import count, probe_runs
 
 _MAX_COMMAND = 120
 
@@ -63,3 +64,9 @@ def fold(shown: Iterable[Shown]) -> tuple[list[Shown], list[str]]:
     """The same with a line for the runs of each probe."""
     kept, runs = groups(shown)
     return kept, [f"{of.words()} (session {of.numbers}; --all shows each)\n" for of in runs]
+
+
+def entered(sessions: Sequence[Session]) -> str:
+    """How many sessions there are, and how many runs of probes."""
+    runs = sum(of.is_probe for of in sessions)
+    return count(len(sessions) - runs, "session") + (f" and {probe_runs(runs)}" if runs else "")

@@ -7,7 +7,7 @@ from replay.clock import duration, to_second
 from replay.escape import printable
 from replay.fields import keeps_input, node_name
 from replay.model import Timeline
-from replay.probe_report import fold
+from replay.probe_report import entered, fold
 from replay.session_report import Shown, sessions
 from replay.table import columns
 from replay.target_report import Row, summary, table, worth_a_table
@@ -51,7 +51,7 @@ def _summary(timeline: Timeline) -> str:
             ("Started", to_second(timeline.started)),
             ("Ended", _ended(timeline)),
             ("State", timeline.state + damage),
-            ("Holds", f"{count(len(timeline.sessions), 'session')}, {count(execs, 'command')}"),
+            ("Holds", f"{entered(timeline.sessions)}, {count(execs, 'command')}"),
             ("Lost", lost(timeline.lost_events, timeline.lost_bytes)),
         ]
     )

@@ -4,7 +4,7 @@ from replay import copy_report
 from replay.clock import duration, to_second
 from replay.escape import printable
 from replay.fields import keeps_input
-from replay.probe_report import fold
+from replay.probe_report import entered, fold
 from replay.report import target_rows
 from replay.run import BROKEN, Run
 from replay.session_report import Shown, sessions
@@ -59,7 +59,7 @@ def _summary(run: Run) -> str:
             ("Started", to_second(run.started)),
             ("Ended", _ended(run)),
             ("State", run.state),
-            ("Holds", f"{count(len(run.sessions), 'session')}, {count(execs, 'command')} in {logs}"),
+            ("Holds", f"{entered([of.session for of in run.sessions])}, {count(execs, 'command')} in {logs}"),
             ("Lost", lost(run.lost_events, run.lost_bytes)),
         ]
     )

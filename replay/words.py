@@ -15,6 +15,11 @@ def count(number: int, what: str) -> str:
     return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
+def probe_runs(number: int) -> str:
+    """1 run of a probe, 240 runs of probes."""
+    return f"{number:,} run{' of a probe' if number == 1 else 's of probes'}"
+
+
 def lost(events: int, lost_bytes: int) -> str:
     """What is missing, in words."""
     parts = [count(events, "event")] * bool(events) + [count(lost_bytes, "byte")] * bool(lost_bytes)

@@ -31,11 +31,17 @@ Write = Annotated[
 Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Say nothing while recording, nor what was recorded.")]
 
 
+Every = Annotated[
+    bool, typer.Option("--all", help="Tell of each run of the pods' probes and hooks, which else are counted.")
+]
+
+
 @connected
 def attach(
     name: RecorderName = None,
     write: Write = None,
     quiet: Quiet = False,
+    every: Every = False,
     *,
     connection: Connection,
     verbose: Verbose = False,
@@ -53,13 +59,15 @@ def attach(
       kubectl ebpfaudit attach ebpfaudit-1a2b3c4d -w run/
       kubectl ebpfaudit attach -w run/
     """
-    collect(connection, name, write, quiet, stop=False)
+    collect(connection, name, write, quiet, stop=False, every=every)
 
 
-def collect(connection: Connection, name: str | None, write: str | None, quiet: bool, stop: bool) -> None:
+def collect(
+    connection: Connection, name: str | None, write: str | None, quiet: bool, stop: bool, every: bool = False
+) -> None:
     """Fetches the logs of the recorders that `name` means to their ends; with `stop` ends them first."""
     with Signals() as signals:
-        live = Live(sys.stderr, quiet)
+        live = Live(sys.stderr, quiet, every=every)
         with contextlib.ExitStack() as closing:
             with signals.interruptible():
                 run, path = attach_to(connection, name, write, live, signals, closing, follow=not stop)

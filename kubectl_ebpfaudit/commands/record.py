@@ -89,7 +89,7 @@ def record(
             min=1,
             max=_MAX_SESSIONS,
             metavar="N",
-            help="End when N sessions have ended.",
+            help="End when N sessions have ended, runs of probes and hooks not counted.",
             show_default=False,
         ),
     ] = None,
@@ -101,6 +101,9 @@ def record(
     no_input: Annotated[bool, typer.Option("--no-input", help="Do not keep what is typed, nor stdin.")] = False,
     quiet: Annotated[
         bool, typer.Option("-q", "--quiet", help="Say nothing while recording, nor what was recorded.")
+    ] = False,
+    every: Annotated[
+        bool, typer.Option("--all", help="Tell of each run of the pods' probes and hooks, which else are counted.")
     ] = False,
     output: Annotated[
         RecordOutput | None,
@@ -240,7 +243,7 @@ def record(
         if probes == LIST:
             emit(table(source.ways(say)))
             return
-        live = Live(sys.stderr, quiet, what=source.what, events=_events(output))
+        live = Live(sys.stderr, quiet, what=source.what, events=_events(output), every=every)
         try:
             with signals.interruptible():
                 carriers = source.carriers(live.slow)

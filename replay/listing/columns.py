@@ -65,6 +65,17 @@ def _total(name: str, show: Callable[[int | None], str] = _count, wide: bool = F
     return Column(lambda of: show(of.total(name)), lambda of: of.total(name), wide)
 
 
+def _entered(of: Entry) -> int | None:
+    """Sessions without the runs of probes, which nobody has entered by; older logs do not tell these apart."""
+    sessions = of.total("sessions")
+    return None if sessions is None else max(sessions - (of.total("probe_runs") or 0), 0)
+
+
+def _sessions(of: Entry) -> str:
+    runs = of.total("probe_runs")
+    return _count(_entered(of)) + (f" +{runs} probes" if runs else "")
+
+
 def _time(moment: int | None) -> str:
     return UNKNOWN if moment is None else to_second(moment)
 
@@ -74,7 +85,7 @@ COLUMNS: dict[str, Column] = {
     "target": Column(_target, lambda of: of.names),
     "started": Column(lambda of: _time(of.started), lambda of: of.started),
     "duration": Column(lambda of: UNKNOWN if of.lasted is None else duration(of.lasted), lambda of: of.lasted),
-    "sessions": _total("sessions"),
+    "sessions": Column(_sessions, _entered),
     "user": Column(_user, lambda of: of.users or None),
     "commands": _total("execs"),
     "output": _total("output_bytes", readable_bytes),

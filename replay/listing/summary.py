@@ -17,7 +17,8 @@ from replay.run import BROKEN
 from replay.values import target
 from replay.who.kept import users
 
-TOTALS = ("sessions", "execs", "output_bytes", "input_bytes", "lost_events", "lost_bytes")
+TOTALS = ("sessions", "execs", "output_bytes", "input_bytes", "lost_events", "lost_bytes", "probe_runs")
+PROBE_RUNS = TOTALS[-1]
 COMPLETE, CUT, RECORDING = "complete", "cut", "recording"
 _UNKNOWN = -1
 

@@ -7,7 +7,7 @@ from replay.clock import rfc3339
 from replay.escape import text
 from replay.listing.columns import COLUMNS, USUAL
 from replay.listing.entry import Entry
-from replay.listing.summary import COMPLETE, TOTALS, Summary
+from replay.listing.summary import COMPLETE, PROBE_RUNS, TOTALS, Summary
 from replay.table import columns
 
 
@@ -42,7 +42,7 @@ def as_document(entries: Iterable[Entry]) -> list[dict[str, Any]]:
             "started": None if e.started is None else rfc3339(e.started),
             "duration_seconds": None if e.lasted is None else e.lasted / 1e9,
             "size_bytes": e.size,
-            **{key: e.total(key) for key in TOTALS},
+            **{key: e.total(key) for key in TOTALS if key != PROBE_RUNS or e.total(key) is not None},
             "end_reason": e.reasons[0] if len(e.reasons) == 1 else None,
             **({"logs": [_log(e, log) for log in e.logs]} if e.is_folder else {}),
         }
@@ -59,6 +59,10 @@ def _log(of: Entry, log: Summary) -> dict[str, Any]:
         "problem": text(log.problem) or None,
         "node": log.node if log.recording or log.node or log.started >= 0 else None,
         "size_bytes": log.size,
-        **{key: None if n < 0 else n for key, n in zip(TOTALS, log.totals, strict=True)},
+        **{
+            key: None if n < 0 else n
+            for key, n in zip(TOTALS, log.totals, strict=True)
+            if key != PROBE_RUNS or n >= 0  # those of before do not tell
+        },
         "end_reason": log.reason if log.state == COMPLETE else None,
     }

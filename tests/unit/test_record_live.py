@@ -10,6 +10,7 @@ import pytest
 from kubectl_ebpfaudit.live import Live
 from recorder.log.format import Block
 from recorder.log.stream import Stream
+from recorder.log.writer import LogWriter
 from tests.support.carried import SECOND, event, exec_of, header, log_objects
 
 
@@ -101,3 +102,77 @@ def test_block_that_cannot_be_decoded_is_told_and_passed_over() -> None:
     view.object(header)
     view.object(dataclasses.replace(block, codec="rot13"))
     assert "packed with 'rot13'" in out.getvalue()
+
+
+LIVENESS = {"kind": "liveness probe", "argv": ["cat", "/tmp/\x1b[2J"]}
+PROBED = [{**header()["targets"][0], "probes": [LIVENESS]}]
+
+
+def run_of(session: int, at: int, *words: bytes, flags: int = 0) -> list[list[Any]]:
+    return [
+        event("session_start", at * SECOND, session, flags=flags),
+        exec_of(*words, time=at * SECOND, session=session),
+        event("session_end", at * SECOND, session),
+    ]
+
+
+def _live(*blocks: list[list[Any]], every: bool = False) -> tuple[Live, list[str]]:
+    out = io.StringIO()
+    live = Live(out, every=every)
+    view = live.view()
+    objects: list[bytes] = []
+    writer = LogWriter(objects.append, header(targets=PROBED))
+    for block in blocks:
+        writer.add("process", block)
+        writer.flush()
+    for _, parsed in Stream().feed(b"".join(objects)):
+        view.object(parsed)
+    return live, out.getvalue().splitlines()[1:]
+
+
+PROBE = (b"cat", b"/tmp/\x1b[2J")
+
+
+def test_runs_of_a_probe_are_counted_and_told_of_once() -> None:
+    live, lines = _live(run_of(1, 1, *PROBE) + run_of(2, 2, *PROBE) + run_of(3, 3, b"ls"))
+    assert lines == [
+        r"22:13:21Z  liveness probe `cat $'/tmp/\e[2J'`: its runs are counted, and not shown (--all shows each)",
+        "22:13:23Z  session 3  started (exec)",
+        "22:13:23Z  session 3  ls",
+        "22:13:23Z  session 3  ended, exit code 0",
+    ]
+    assert (live.sessions, live.ended, live.commands, live.probe_runs) == (1, 1, 1, 2)
+
+
+def test_with_all_each_run_is_told_of() -> None:
+    live, lines = _live(run_of(1, 1, *PROBE), every=True)
+    assert len(lines) == 3
+    assert live.probe_runs == 0
+
+
+def test_what_a_session_was_is_known_though_its_command_comes_in_another_block() -> None:
+    start, ran, end = run_of(1, 1, *PROBE)
+    other, did, ended = run_of(2, 2, b"ls")
+    _, lines = _live([start, other], [ran, did], [end, ended])
+    assert [line[11:] for line in lines] == [
+        r"liveness probe `cat $'/tmp/\e[2J'`: its runs are counted, and not shown (--all shows each)",
+        "session 2  started (exec)",
+        "session 2  ls",
+        "session 2  ended, exit code 0",
+    ]
+
+
+def test_a_warning_and_a_hole_in_a_run_of_a_probe_are_told() -> None:
+    start, ran, end = run_of(1, 1, *PROBE)
+    warning = event("warning", SECOND, kind=3, comm=b"x")
+    _, lines = _live([start, ran, warning, event("gap", SECOND, events=2, reason=1), end])
+    assert len(lines) == 3
+    assert "warning" in lines[1]
+    assert "lost 2 events" in lines[2]
+
+
+def test_the_command_of_a_probe_in_a_session_under_way_or_on_a_terminal_is_somebodys() -> None:
+    on_terminal = run_of(2, 2, *PROBE)
+    on_terminal[1] = event("exec", 2 * SECOND, 2, argv=b"\0".join(PROBE) + b"\0", tty=1)
+    live, _ = _live(run_of(1, 1, *PROBE, flags=1) + on_terminal + run_of(3, 3, *PROBE, flags=4))
+    assert (live.sessions, live.probe_runs) == (3, 0)

@@ -1,0 +1,61 @@
+"""Keeps the runs of pods' probes and hooks out of what `record` says while it records: they come every few seconds."""
+
+from recorder.log.events import Event
+from recorder.log.format import Header
+from recorder.log.probe_commands import words
+from replay.escape import printable, shell_line
+from replay.fields import data, number
+from replay.kinds import probes
+from replay.probe_runs import ProbeRuns
+from replay.targets import Targets
+
+_ALWAYS = ("warning", "gap")
+_MAX_COMMAND = 120
+
+
+class Folding:
+    """What is told of one recorder's events. With `every` it leaves out nothing.
+
+    A session is told of once it is known whether it is a run: that is as it runs its first command.
+    """
+
+    def __init__(self, header: Header, every: bool) -> None:
+        self.runs = 0
+        self._every = every
+        self._targets = Targets(header, header.realtime)
+        self._begin = ProbeRuns()
+        self._held: dict[int, Event] = {}
+        self._folded: set[int] = set()
+        self._said: set[tuple[int, str]] = set()
+
+    def take(self, event: Event) -> tuple[list[Event], str]:
+        """(the events to tell of now, a line to say besides or nothing)."""
+        self._targets.take(event, 0)
+        kind = self._begin.begins(event, self._targets.known)
+        if self._every:
+            return [event], ""
+        if event.session in self._folded:
+            if event.type == "session_end":
+                self._folded.discard(event.session)
+            return [event] if event.type in _ALWAYS else [], ""
+        if event.type == "session_start" and self._may_be_run(event):
+            self._held[event.session] = event
+            return [], ""
+        held = [start] if (start := self._held.pop(event.session, None)) else []
+        if held and kind:
+            self.runs += 1
+            self._folded.add(event.session)
+            return [], self._first(event, kind)
+        return [*held, event], ""
+
+    def _may_be_run(self, start: Event) -> bool:
+        watched = self._targets.known.get(start.target)
+        return bool(watched and probes(watched.target)) and not number(start, "flags")
+
+    def _first(self, event: Event, kind: str) -> str:
+        if (event.target, kind) in self._said:
+            return ""
+        self._said.add((event.target, kind))
+        command = shell_line(words(data(event, "argv")))
+        command = command if len(command) <= _MAX_COMMAND else f"{command[:_MAX_COMMAND]} …"
+        return f"{printable(kind)} `{command}`: its runs are counted, and not shown (--all shows each)"
