@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -96,6 +97,20 @@ static int written(void)
 	return 0;
 }
 
+static void *run(void *argv)
+{
+	execv(((char **)argv)[0], (char **)argv + 1);
+	return NULL;
+}
+
+static int from_thread(char **argv)
+{
+	pthread_t thread;
+
+	pthread_create(&thread, NULL, run, argv);
+	return pthread_join(thread, NULL), 91;
+}
+
 int main(int argc, char **argv)
 {
 	const char *trick = argv[1];
@@ -106,6 +121,8 @@ int main(int argc, char **argv)
 		return in_memory(argv + 2, trick);
 	if (!strcmp(trick, "deleted"))
 		return deleted(argv + 2);
+	if (!strcmp(trick, "thread"))
+		return from_thread(argv + 2);
 	if (!strcmp(trick, "no-argv")) {
 		char *none[] = { NULL };
 		return execve(argv[2], none, environ);

@@ -18,9 +18,10 @@ Session = dict[str, Any]
 
 @dataclass(frozen=True)
 class Row:
-    """`kind` is the table it goes to. The session runs `script` in bash, or what `argv` says; `tty`: on a terminal.
+    """`kind` is the table it goes to. Bash runs `script`, or `argv` runs; with `tty` on a terminal, of `size`.
 
-    With `outside` its script prints "ready" and reads a line, and `outside` is called in between.
+    With `outside` its script prints "ready" and reads a line, and `outside` is called in between. With `how` a command
+    line on the node begins it. With `own` the script is typed on the terminal of a container's own program.
 
     `seen` is for a reader; `only` says where alone it is seen: elsewhere, where the header's `probes` has `probe`, the
     row is tried in vain.
@@ -36,6 +37,9 @@ class Row:
     only: str = ""
     probe: tuple[str, str] | None = None
     outside: Callable[[Container], object] | None = None
+    size: tuple[int, int] = (24, 80)
+    how: Callable[[Container], list[str]] | None = None
+    own: bool = False
 
 
 def last(session: Session) -> dict[str, Any]:
@@ -136,6 +140,67 @@ os.read(master, 1000)'; :"""
 _LONG = "a=$(printf '%s ' {1..20000}); /bin/true $a; :"
 
 
+def _is(kind: str, **more: object) -> Callable[[Session], object]:
+    """A check that a session is of this kind, and has these entries."""
+    return lambda session: _of(session, kind=kind, **more)
+
+
+def _detached(*argv: str) -> Callable[[Container], list[str]]:
+    """Runs something without stdin, of which runc in the foreground makes a pipe."""
+
+    def command(victim: Container) -> list[str]:
+        run = victim.exec_argv(*argv, tty=False)
+        return [*run[: run.index("exec") + 1], "--detach", *run[run.index("exec") + 1 :]]
+
+    return command
+
+
+def _below(victim: Container) -> list[str]:
+    """Enters a cgroup two levels below the container's, as a runtime would put a process there."""
+    root = Path("/sys/fs/cgroup")
+    root = root if (root / "cgroup.controllers").exists() else root / "unified"
+    below = root / victim.cgroup.lstrip("/") / "below/deeper"
+    enter = f"echo $$ >{below}/cgroup.procs; exec nsenter -t {victim.init} -m -p /bin/true nested"
+    return ["sh", "-c", f"mkdir -p {below}; sh -c '{enter}'; rmdir {below} {below.parent}"]
+
+
+def _ran(*argv: str) -> Callable[[Session], object]:
+    """A check that this ran, also after the session's end."""
+
+    def check(session: Session) -> bool:
+        assert list(argv) in [one["argv"] for one in session["execs"]], session["execs"]
+        return True
+
+    return check
+
+
+def _sized(rows: int, cols: int) -> Callable[[Session], object]:
+    """A check of the size of the session's terminal, and that what it showed is there."""
+
+    def check(session: Session) -> bool:
+        [terminal] = session["terminals"]
+        assert terminal["output_bytes"] > 0
+        return _of(terminal, rows=rows, cols=cols)
+
+    return check
+
+
+def _same_process(session: Session) -> bool:
+    before, after = session["execs"][-2:]
+    assert (after["argv"], after["exit_code"]) == (["true", "thread"], 0)
+    return _of(after, pid=before["pid"], host_pid=before["host_pid"])
+
+
+JOBS, MADE_BY_JOB = "/root/jobs", "/root/by-job"
+"""Where a session's daemon waits for a job, and what that makes."""
+
+LIVENESS = ("/bin/test", "-e", "/etc/passwd")
+PROBES = [{"kind": "liveness probe", "argv": list(LIVENESS)}]
+
+SUFFIX = "ebpfaudit-test"
+"""Of files that the kernel runs by /bin/bash (binfmt_misc)."""
+
+
 def _carried(**expected: bytes) -> Callable[[Session], object]:
     """A check that this went through each pipe that is named."""
 
@@ -148,6 +213,20 @@ def _carried(**expected: bytes) -> Callable[[Session], object]:
 
 
 ROWS = [
+    Row("session", "`crond`, `atd` or another daemon that the session starts, and the jobs that it runs later",
+        "with the session that started it", _ran("/bin/touch", MADE_BY_JOB),
+        f"mkfifo {JOBS}; (setsid /bin/bash -c 'read -r job <{JOBS}; /bin/sh -c \"$job\"' >/dev/null 2>&1 &); :"),
+    Row("entry", "`kubectl exec -it`", "`exec -it`", _is("exec -it", tty=True), "/bin/true; :", tty=True),
+    Row("entry", "`kubectl exec`", "`exec`", _is("exec", argv=["/bin/true", "x"]),
+        how=_detached("/bin/true", "x")),
+    Row("entry", "`kubectl exec -i`", "`exec -i`", _is("exec -i", argv=["/bin/true", "y"]), argv=("/bin/true", "y")),
+    Row("entry", "`kubectl cp`", "`cp`, with the files", _is("cp"), argv=("tar", "cf", "-", "/etc/passwd")),
+    Row("entry", "probes and hooks that run a command", "which it is; a line for all runs of one",
+        _is("liveness probe"), how=_detached(*LIVENESS)),
+    Row("entry", "`nsenter` on the node into all namespaces", "`from the node`", _is("from the node"),
+        how=lambda victim: ["nsenter", "--target", str(victim.init), "--all", "/bin/true"]),
+    Row("entry", "a cgroup below the container's", "like any other",
+        lambda s: _of(last(s), argv=["/bin/true", "nested"]), how=_below),
     Row("exec", "`/bin/ls`, a link", "the path as given, and the file that it leads to",
         lambda s: (_of(last(s), filename="/bin/ls"), _of(last(s)["file"], path="/bin/busybox", flags=[])),
         "/bin/ls /; :"),
@@ -165,6 +244,13 @@ ROWS = [
         "the file; one empty argument, which Linux makes of none since 5.18",
         lambda s: _of(last(s), filename="/bin/busybox", argv=last(s)["argv"] and [""]),
         "/bin/tricks no-argv /bin/busybox; :"),
+    Row("exec", "a program that a thread which is not the first runs", "it is the same process, which goes on",
+        _same_process, "/bin/tricks thread /bin/busybox true thread; :"),
+    Row("exec", "a file that the kernel runs by an interpreter that is registered for it (`binfmt_misc`)",
+        "the file as given, and the interpreter",
+        lambda s: (_of(last(s), filename=f"/tmp/x.{SUFFIX}", interpreter="/bin/bash"),
+                   _of(last(s)["file"], path="/bin/bash")),
+        f"echo : >/tmp/x.{SUFFIX}; chmod +x /tmp/x.{SUFFIX}; /tmp/x.{SUFFIX}; :"),
     Row("exec", "a file name with an escape sequence", "the name, escaped",
         lambda s: (_of(last(s), filename="/tmp/\x1b[31m"), _of(last(s)["file"], path="/tmp/\x1b[31m", flags=["upper"])),
         r"cp /bin/busybox $'/tmp/\e[31m'; $'/tmp/\e[31m'; :"),
@@ -239,10 +325,16 @@ ROWS = [
     Row("warnings", "a process that is not of the session writes to its terminal", "a warning, with who it was",
         _warned("foreign_write", value=15), "echo ready; read -r line; :", tty=True, outside=_write_to_its_terminal,
         only="not on the last rung", probe=("tty", "raw tracepoint sys_exit")),
+    Row("session", "a terminal of 1x1", "its size", _sized(1, 1), "echo shown; :", tty=True, size=(1, 1)),
+    Row("session", "a terminal of 65535 columns", "its size", _sized(2, 65535), "echo shown; :", tty=True,
+        size=(2, 65535)),
     Row("warnings", "output that sets or reads the clipboard (OSC 52)", "a warning; `replay` leaves it out",
         _warned("clipboard"), r"printf '\e]52;c;cm0=\a'; :", tty=True),
     Row("warnings", "output that has a terminal type an answer of its choice (title, ENQ, odd DECRQSS or XTGETTCAP)",
         "the same", _warned("answer_back", count=2), r"printf '\e[21t\005'; :", tty=True),
+    Row("entry", "`kubectl attach` and `kubectl run -it`, from the first key or window size on",
+        "`attach`; what runs on that terminal", lambda s: (_is("attach")(s), _ran("/bin/true", "attached")(s)),
+        "/bin/true attached", own=True),
 ]  # fmt: skip
 
 UNSEEN = {
@@ -261,7 +353,7 @@ UNSEEN = {
     "Input and output that a session has as files or sockets of the node, or as a FIFO with a name": (
         "no runtime of Kubernetes does that: all use pipes"
     ),
-    "Jobs that a session gives to `cron`, `at` or another daemon of the container": (
+    "Jobs that a session gives to a `cron`, `at` or other daemon which the container has started": (
         "the daemon starts them: they are the workload's; that the session ran `crontab` or `at` is there"
     ),
     "Which session left what behind, for what an init had adopted before recording began": (
