@@ -12,6 +12,8 @@ from replay.screen import protocol
 
 _PATIENCE_SECONDS = 20.0
 """For one answer. A message is 64 KiB at most, which takes a few milliseconds; more than this is no answer at all."""
+_AT_ONCE = 64 << 10
+"""Bytes of output."""
 
 
 class EngineDied(Exception):
@@ -36,11 +38,23 @@ class Emulator:
         theirs.close()
         self._channel.setblocking(False)
         self._ended = False
+        self._waiting: list[bytes] = []
+        self._waiting_bytes = 0
         self._send(protocol.NEW, protocol.SIZE.pack(rows, cols, scrollback))
 
     def feed(self, data: bytes) -> None:
         """Takes output, already safe. Does not wait for the emulator: a death may show only later."""
-        self._send(protocol.FEED, data)
+        self._waiting.append(data)
+        self._waiting_bytes += len(data)
+        if self._waiting_bytes >= _AT_ONCE:
+            self._pass_on()
+
+    def _pass_on(self) -> None:
+        """Sends what was fed: many small pieces in one message."""
+        if self._waiting:
+            data = b"".join(self._waiting)
+            self._waiting, self._waiting_bytes = [], 0
+            self._write(protocol.FEED, data)
 
     def resize(self, rows: int, cols: int) -> None:
         """Another size."""
@@ -59,6 +73,10 @@ class Emulator:
         return self._receive(size)
 
     def _send(self, kind: bytes, payload: bytes = b"") -> None:
+        self._pass_on()
+        self._write(kind, payload)
+
+    def _write(self, kind: bytes, payload: bytes) -> None:
         rest = memoryview(protocol.message(kind, payload))
         deadline = time.monotonic() + _PATIENCE_SECONDS
         while rest:

@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,10 +13,11 @@ from replay.model import Session, Terminal
 from replay.screen import protocol
 from replay.screen.changes import changes
 from replay.screen.display import Display
-from replay.screen.emulator import Emulator, EngineDied
+from replay.screen.emulator import Emulator
 from replay.screen.screen import Span
 from replay.screen.screens import Screens
 from replay.timeline import build
+from tests.support.links import print_links
 from tests.support.logs import MS, SECOND, LogBuilder, shell_session, start_shell
 
 
@@ -107,17 +110,8 @@ def test_keyframes_of_another_log_are_not_used(tmp_path: Path, monkeypatch: pyte
 
 
 def test_hyperlinks_and_resizes_kill_the_engine_and_the_filter_keeps_them_from_it() -> None:
-    links = b"".join(b"\x1b]8;id=%d;http://x/%d\x1b\\%d\x1b]8;;\x1b\\\r\n" % (i, i, i) for i in range(20_000))
-    emulator, display = Emulator(24, 80), Display(24, 80)
-
-    def print_links(on: Emulator | Display, times: int) -> None:
-        for count in range(times):
-            on.feed(links[count * 1000 % len(links) :][:1000])
-            on.resize(1 + count * 7 % 60, 1 + count * 13 % 200)
-
-    with pytest.raises(EngineDied):
-        print_links(emulator, 10_000)
-    emulator.close()
+    assert subprocess.run([sys.executable, "-m", "tests.support.links"], check=False).returncode == -signal.SIGSEGV
+    display = Display(24, 80)
     print_links(display, 500)
     display.screen()
     display.close()
@@ -180,6 +174,16 @@ def test_the_emulators_process_has_nothing_to_hold_on_to() -> None:
     assert sorted(file.split(":")[0] for file in files) == ["/dev/null"] * 3 + ["socket"]
     assert "Max core file size        0 " in limits
     assert "Max address space         unlimited" not in limits
+
+
+def test_lines_that_were_scrolled_out_by_a_sequence_are_gone() -> None:
+    display = Display(3, 10)
+    display.feed(b"one\r\ntwo\r\nthree\x1b[2S")
+    assert display.screen().lines == ["three"]
+    display.feed(b"\x1b[1;1H0")
+    display.resize(5, 10)
+    assert display.screen().lines == ["0hree"]
+    display.close()
 
 
 def test_changes_tell_every_line_once_also_those_that_scrolled_by(tmp_path: Path) -> None:
