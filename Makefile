@@ -38,6 +38,10 @@ format: install ## put the code into the form that `make check` wants
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
+.PHONY: declarations
+declarations: install ## write anew what is used of libghostty-vt, as cffi loads it
+	@$(BIN)/python scripts/generate-declarations
+
 help-texts: install ## write anew what comes from the command line: golden helps, completion
 	@$(BIN)/python scripts/generate-help
 	@$(BIN)/python -m tests.verb_pages

@@ -1,17 +1,20 @@
-"""The terminal emulator: libghostty-vt. The only importer of pyghostty, itself imported by the child process alone.
+"""The terminal emulator: libghostty-vt.
 
 Its functions are those of include/ghostty/vt/ of Ghostty, https://github.com/ghostty-org/ghostty.
 """
 
 from typing import Any
 
-from pyghostty._ffi import check, ffi, lib
-from pyghostty.core import Terminal, init_sized
+from replay.screen.library import load
+
+ffi, lib = load()
 
 _SCROLLBACK_BYTES = 32 << 20
 _LEAST_SCROLLBACK_BYTES = 1 << 20
 _SCROLLBACK_LINES = 1 << 20
 _BUFFER_BYTES = 256 << 10
+_CELL_PIXELS = (8, 16)
+"""Of no consequence: nothing that we feed asks for it."""
 _FORGET_SCROLLBACK = b"\x1b[3J"
 _LEAVE_ALTERNATE = b"\x1b[?1049l"
 _ENTER_ALTERNATE = b"\x1b[?1049h"
@@ -24,10 +27,16 @@ VT = lib.GHOSTTY_FORMATTER_FORMAT_VT
 HTML = lib.GHOSTTY_FORMATTER_FORMAT_HTML
 
 
+def _check(result: int, what: str) -> None:
+    if result:
+        raise RuntimeError(f"{what} failed: {result}")
+
+
 class Engine:
     """A terminal of `rows` x `cols` cells; with `scrollback` it keeps lines that scroll out, up to 32 MiB of them.
 
     Without, it keeps some all the same, which nobody sees: moving all rows at each line's end takes three times longer.
+    Every method raises RuntimeError if the library fails.
     """
 
     def __init__(self, rows: int, cols: int, scrollback: bool) -> None:
@@ -36,40 +45,56 @@ class Engine:
         self._buffer = ffi.new("uint8_t[]", _BUFFER_BYTES)
 
     def _new(self, rows: int, cols: int) -> Any:
-        terminal = Terminal(cols, rows, scrollback=_SCROLLBACK_LINES)
-        most = ffi.new("size_t*", _SCROLLBACK_BYTES if self._scrollback else _LEAST_SCROLLBACK_BYTES)
-        option = lib.GHOSTTY_TERMINAL_OPT_SCROLLBACK_MAX_BYTES
-        check(lib.ghostty_terminal_set(terminal._t[0], option, most), "scrollback")
+        made = ffi.new("GhosttyTerminal*")
+        _check(lib.ghostty_terminal_new(ffi.NULL, made, cols, rows), "terminal")
+        terminal = ffi.gc(made[0], lib.ghostty_terminal_free)
+        most = _SCROLLBACK_BYTES if self._scrollback else _LEAST_SCROLLBACK_BYTES
+        for option, value in (
+            (lib.GHOSTTY_TERMINAL_OPT_SCROLLBACK_MAX_LINES, _SCROLLBACK_LINES),
+            (lib.GHOSTTY_TERMINAL_OPT_SCROLLBACK_MAX_BYTES, most),
+        ):
+            _check(lib.ghostty_terminal_set(terminal, option, ffi.new("size_t*", value)), "scrollback")
         return terminal
 
     def feed(self, data: bytes) -> None:
         """Takes output, already safe."""
-        self._terminal.feed(data)
+        lib.ghostty_terminal_vt_write(self._terminal, data, len(data))
 
     def resize(self, rows: int, cols: int) -> None:
         """Gives the terminal another size; lines of the primary screen flow into it."""
         self._tidy()
-        self._terminal.resize(cols, rows)
+        _check(lib.ghostty_terminal_resize(self._terminal, cols, rows, *_CELL_PIXELS), "resize")
         self._tidy()
+
+    def _get(self, what: int, kind: str) -> Any:
+        value = ffi.new(f"{kind}*")
+        _check(lib.ghostty_terminal_get(self._terminal, what, value), "get")
+        return value[0]
 
     @property
     def alternate(self) -> bool:
         """Whether the alternate screen is shown."""
-        return bool(self._terminal.get("active_screen", "GhosttyTerminalScreen"))
+        return bool(self._get(lib.GHOSTTY_TERMINAL_DATA_ACTIVE_SCREEN, "int"))
 
     @property
     def scrolled(self) -> int:
         """How many lines have scrolled out since `forget`."""
-        return int(self._terminal.get("scrollback_rows", "size_t"))
+        return int(self._get(lib.GHOSTTY_TERMINAL_DATA_SCROLLBACK_ROWS, "size_t"))
 
     def cursor(self) -> tuple[int, int, bool]:
         """(column, row, whether it is shown), from 0."""
-        return *self._terminal.cursor, bool(self._terminal.get("cursor_visible", "bool"))
+        column = self._get(lib.GHOSTTY_TERMINAL_DATA_CURSOR_X, "uint16_t")
+        row = self._get(lib.GHOSTTY_TERMINAL_DATA_CURSOR_Y, "uint16_t")
+        return column, row, bool(self._get(lib.GHOSTTY_TERMINAL_DATA_CURSOR_VISIBLE, "bool"))
 
     def format(self, form: int, state: tuple[str, ...] = (), unwrap: bool = False) -> bytes:
         """The scrollback, if kept, and the screen."""
         self._tidy()
-        options = init_sized("GhosttyFormatterTerminalOptions")
+        options = ffi.new("GhosttyFormatterTerminalOptions*")
+        # By these the library knows what we know of it.
+        options.size = ffi.sizeof(options[0])
+        options.extra.size = ffi.sizeof(options.extra)
+        options.extra.screen.size = ffi.sizeof(options.extra.screen)
         options.emit, options.unwrap = form, unwrap
         for name in state:
             place = options.extra
@@ -79,7 +104,7 @@ class Engine:
             setattr(place, last, True)
         formatter = ffi.new("GhosttyFormatter*")
         new = lib.ghostty_formatter_terminal_new
-        check(new(ffi.NULL, formatter, self._terminal._t[0], options[0]), "formatter")
+        _check(new(ffi.NULL, formatter, self._terminal, options[0]), "formatter")
         try:
             size = ffi.new("size_t*")
             write = lib.ghostty_formatter_format_buf
@@ -87,14 +112,14 @@ class Engine:
             if failed == lib.GHOSTTY_OUT_OF_SPACE:  # `size` is then what it takes
                 self._buffer = ffi.new("uint8_t[]", size[0])
                 failed = write(formatter[0], self._buffer, len(self._buffer), size)
-            check(failed, "format")
+            _check(failed, "format")
             return bytes(ffi.buffer(self._buffer, size[0]))
         finally:
             lib.ghostty_formatter_free(formatter[0])
 
     def forget(self) -> None:
         """Empties the scrollback."""
-        self._terminal.feed(_FORGET_SCROLLBACK)
+        self.feed(_FORGET_SCROLLBACK)
 
     def _tidy(self) -> None:
         if not self._scrollback:
@@ -105,12 +130,13 @@ class Engine:
         if not self.alternate:
             return self._state()
         alternate = self._state()
-        self._terminal.feed(_LEAVE_ALTERNATE)  # no other way shows what lies behind it
-        cols, rows = self._terminal.size
+        self.feed(_LEAVE_ALTERNATE)  # no other way shows what lies behind it
+        rows, cols = (
+            self._get(what, "uint16_t") for what in (lib.GHOSTTY_TERMINAL_DATA_ROWS, lib.GHOSTTY_TERMINAL_DATA_COLS)
+        )
         whole = self._state() + _ENTER_ALTERNATE + alternate
-        self._terminal.close()
         self._terminal = self._new(rows, cols)
-        self._terminal.feed(whole)
+        self.feed(whole)
         return whole
 
     def _state(self) -> bytes:
