@@ -31,12 +31,16 @@ def changes(log: Log, session: Session, tty: Terminal, span: int = BATCH_TIME) -
     display = Display(tty.rows, tty.cols, scrollback=True)
     try:
         before: list[str] = []
-        for batch in _batches(Reel(log, session, tty.number), span):
+        batches = _batches(Reel(log, session, tty.number), span)
+        following = next(batches, None)
+        while batch := following:
             for item in batch:
                 if item.size:
                     display.resize(*item.size)
                 else:
                     display.feed(item.data)
+            display.begin_text()
+            following = next(batches, None)  # is read while the emulator works
             scrolled, screen = display.text()
             lines = [line.rstrip() for line in scrolled + screen]
             new = [line for line, old in zip(lines, before, strict=False) if line != old and line]

@@ -43,7 +43,7 @@ class Display:
         self._safe = SafeFilter()
         self._window: list[bytes | tuple[int, int]] = []
         self._window_bytes = 0
-        self._unsure = False
+        self._unsure = self._asked = False
         self._plain: PlainText | None = None
         self._lines: list[str] = []
         self._emulator = Emulator(*self.size, scrollback)
@@ -125,6 +125,19 @@ class Display:
             return answer
         return None
 
+    def _answer(self, kind: bytes) -> bytes | None:
+        """The same, where it was asked for already."""
+        if self._asked:
+            self._asked = False
+            try:
+                answer = self._emulator.answer()
+            except EngineDied:
+                self._recover()
+            else:
+                self._window, self._window_bytes = [], 0
+                return answer
+        return self._ask(kind)
+
     def _next_emulator(self) -> None:
         self._emulator.close()
         self.deaths += 1
@@ -167,9 +180,19 @@ class Display:
         rows = tuple((Span("", drawn(line)),) for line in self._lines[-self.size[0] :])
         return Screen(self.size, rows, None, False, self.note)
 
+    def begin_text(self) -> None:
+        """Lets the emulator begin with what `text` will give. Nothing may be fed until that was called."""
+        if self._plain:
+            return
+        try:
+            self._emulator.request(protocol.TEXT)
+            self._asked = True
+        except EngineDied:
+            self._recover()
+
     def text(self) -> tuple[list[str], list[str]]:
         """(the lines that have scrolled out since this was last called, those of the screen)."""
-        answer = self._ask(protocol.TEXT)
+        answer = self._answer(protocol.TEXT)
         if answer is None:
             lines, self._lines = self._lines, []
             return lines, []

@@ -66,7 +66,15 @@ class Emulator:
 
     def ask(self, kind: bytes) -> bytes:
         """The answer to SYNC, SHOW, TEXT, PAGE or KEYFRAME, once all that was fed is done."""
+        self.request(kind)
+        return self.answer()
+
+    def request(self, kind: bytes) -> None:
+        """Asks that, without waiting for the answer."""
         self._send(kind)
+
+    def answer(self) -> bytes:
+        """The answer to a request."""
         _, size = protocol.HEAD.unpack(self._receive(protocol.HEAD.size))
         if size > protocol.MAX_ANSWER:
             raise EngineDied("it answers nonsense")

@@ -15,6 +15,7 @@ from replay.search.lines import Found
 from replay.search.pattern import Pattern
 from replay.search.screens import on_screen
 from replay.search.streams import in_input, in_output
+from replay.terminals import with_terminals
 from replay.timeline import build
 
 _MOST_SORTED = 10_000
@@ -76,6 +77,8 @@ def _unordered(recording: Recording, query: Query, only: int | None) -> Iterator
 
 
 def _timeline(log: Log, query: Query) -> Timeline:
+    if not query.places & {ARGV}:
+        return with_terminals(log)
     if query.places == {ARGV}:
         timeline = build(log, PROCESS_LANE)
         # What an argv has beyond its first few KiB is in the other lane.

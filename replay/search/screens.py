@@ -1,7 +1,7 @@
 """Finds a pattern in what stood on the screen of a terminal."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from recorder.log.reader import Log
 from replay.model import Session, Terminal
@@ -23,11 +23,10 @@ def on_screen(log: Log, session: Session, tty: Terminal, pattern: Pattern, conte
 
     A line that only grows, as under the hands of somebody who types, is given once, as it was in the end.
     """
-    if session.output_bytes <= _SMALL:
-        pieces = list(ordered(log.events(session=session.number), tty.number, OUT))
-        if not MOVES.search(b"".join(piece.data for piece in pieces)):
-            yield from _in_lines(pieces, pattern, context)
-            return
+    pieces = _all(ordered(log.events(session=session.number), tty.number, OUT))
+    if pieces is not None and not MOVES.search(b"".join(piece.data for piece in pieces)):
+        yield from _in_lines(pieces, pattern, context)
+        return
     from replay.screen.changes import changes  # it starts a process, which few searches need
 
     growing: dict[str, Found] = {}
@@ -41,6 +40,17 @@ def on_screen(log: Log, session: Session, tty: Terminal, pattern: Pattern, conte
             growing[line] = Found(time, _line(text, span, context))
         yield from before.values()
     yield from growing.values()
+
+
+def _all(pieces: Iterable[Piece]) -> list[Piece] | None:
+    """All of them, None if they are large."""
+    found, size = [], 0
+    for piece in pieces:
+        size += len(piece.data)
+        if size > _SMALL:
+            return None
+        found.append(piece)
+    return found
 
 
 def _in_lines(pieces: list[Piece], pattern: Pattern, context: int) -> Iterator[Found]:
