@@ -1,8 +1,8 @@
 """`kubectl-ebpfaudit`, and `python -m kubectl_ebpfaudit`."""
 
+import os
 import signal
 import sys
-from pathlib import Path
 
 __all__ = ["main"]
 
@@ -20,7 +20,7 @@ def main() -> None:
             return
         from kubectl_ebpfaudit import app
     except ImportError as error:
-        where = Path(__file__).parents[1]
+        where = os.path.dirname(os.path.dirname(__file__))
         sys.exit(f"error: this copy of kubectl-ebpfaudit is damaged ({error}): remove {where}, or install it again")
 
     signal.signal(signal.SIGINT, before)

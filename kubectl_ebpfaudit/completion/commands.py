@@ -1,20 +1,18 @@
 """The verbs with their options and arguments, as commands.json has them."""
 
 import json
-from dataclasses import dataclass
-from pathlib import Path
+import os
 
-FILE = Path(__file__).with_name("commands.json")
+FILE = os.path.join(os.path.dirname(__file__), "commands.json")
+
+# Plain classes: dataclasses and pathlib would take as long to import as all the rest.
 
 
-@dataclass(frozen=True)
 class Option:
     """An option: its names, whether a value follows, and which values there are if they are few."""
 
-    names: tuple[str, ...]
-    takes_value: bool
-    choices: tuple[str, ...]
-    help: str
+    def __init__(self, names: tuple[str, ...], takes_value: bool, choices: tuple[str, ...], text: str) -> None:
+        self.names, self.takes_value, self.choices, self.help = names, takes_value, choices, text
 
     @property
     def name(self) -> str:
@@ -22,23 +20,18 @@ class Option:
         return self.names[-1]
 
 
-@dataclass(frozen=True)
 class Argument:
     """An argument as the help names it, such as RECORDING[/SESSION]; `many`: it may be given again and again."""
 
-    metavar: str
-    many: bool
-    choices: tuple[str, ...]
+    def __init__(self, metavar: str, many: bool, choices: tuple[str, ...]) -> None:
+        self.metavar, self.many, self.choices = metavar, many, choices
 
 
-@dataclass(frozen=True)
 class Verb:
     """A verb."""
 
-    name: str
-    help: str
-    options: tuple[Option, ...]
-    arguments: tuple[Argument, ...]
+    def __init__(self, name: str, text: str, options: tuple[Option, ...], arguments: tuple[Argument, ...]) -> None:
+        self.name, self.help, self.options, self.arguments = name, text, options, arguments
 
     def option(self, name: str) -> Option | None:
         """The option of that name, long or short."""
@@ -53,7 +46,8 @@ class Verb:
 
 def commands() -> dict[str, Verb]:
     """All verbs by name."""
-    found = json.loads(FILE.read_text(encoding="utf-8"))
+    with open(FILE, encoding="utf-8") as file:
+        found = json.load(file)
     return {
         name: Verb(
             name,

@@ -1,25 +1,22 @@
 """What of a command line is to be completed."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 
 from kubectl_ebpfaudit.completion.commands import Argument, Option, Verb
 
 
-@dataclass
 class Wanted:
     """`word` is what was typed of it. It is a value of `option`, an option if `is_option`, else an argument.
 
     Without a verb it is one. `given` are the options before it with their values, `arguments` the arguments.
     """
 
-    word: str
-    verb: Verb | None = None
-    option: Option | None = None
-    is_option: bool = False
-    argument: Argument | None = None
-    given: dict[str, list[str]] = field(default_factory=dict)
-    arguments: list[str] = field(default_factory=list)
+    def __init__(self, word: str, verb: Verb | None = None, is_option: bool = False) -> None:
+        self.word, self.verb, self.is_option = word, verb, is_option
+        self.option: Option | None = None
+        self.argument: Argument | None = None
+        self.given: dict[str, list[str]] = {}
+        self.arguments: list[str] = []
 
 
 def wanted(words: Sequence[str], verbs: Mapping[str, Verb]) -> Wanted | None:

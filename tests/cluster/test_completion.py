@@ -26,7 +26,16 @@ def _shell(node: Node, environment: dict[str, str], *argv: str) -> Terminal:
     return Terminal(command.argv, env=command.env, rows=40, cols=200)
 
 
-@pytest.fixture(params=["bash", "zsh"])
+_BEGIN = {
+    "bash": "source {library}; bind 'set bell-style none'; bind 'set enable-bracketed-paste off'",
+    "zsh": "autoload -Uz compinit; compinit -D -u; unsetopt beep auto_menu; unset zle_bracketed_paste",
+    "fish": "function fish_prompt; echo 'ready> '; end; set -g fish_autosuggestion_enabled 0",
+}
+_SOURCE = dict.fromkeys(("bash", "zsh"), "source <({})") | {"fish": "{} | source"}
+_ARGV = {"bash": ["bash", "--norc", "-i"], "zsh": ["zsh", "-f", "-i"], "fish": ["fish", "--no-config", "-i"]}
+
+
+@pytest.fixture(params=["bash", "zsh", "fish"])
 def shell(request: pytest.FixtureRequest, node: Node, environment: dict[str, str]) -> Iterator[Terminal]:
     """A shell with the completion of kubectl, and with that of kubectl-ebpfaudit."""
     name = request.param
@@ -35,15 +44,12 @@ def shell(request: pytest.FixtureRequest, node: Node, environment: dict[str, str
     library = Path("/usr/share/bash-completion/bash_completion")
     if name == "bash" and not library.exists():
         pytest.skip("needs: bash-completion")
-    begin = {
-        "bash": f"source {library}; bind 'set bell-style none'; bind 'set enable-bracketed-paste off'",
-        "zsh": "autoload -Uz compinit; compinit -D -u; unsetopt beep auto_menu; unset zle_bracketed_paste",
-    }[name]
-    argv = {"bash": ["bash", "--norc", "-i"], "zsh": ["zsh", "-f", "-i"]}[name]
-    with _shell(node, environment, *argv) as terminal:
-        both = f"source <(kubectl completion {name}); source <(kubectl-ebpfaudit completion {name})"
+    with _shell(node, environment, *_ARGV[name]) as terminal:
+        begin = _BEGIN[name].format(library=library)
+        programs = ("kubectl", "kubectl-ebpfaudit")
+        both = "; ".join(_SOURCE[name].format(f"{program} completion {name}") for program in programs)
         terminal.send(f"{begin}; {both}; echo s''et\r".encode())
-        terminal.expect(b"\nset\n")
+        terminal.expect(re.compile(rb"[\r\n]set\b"))
         terminal.expect(b"ready> ")
         yield terminal
 

@@ -1,6 +1,7 @@
 """What shells are told about a command line. tests/cluster asks real shells and the real kubectl."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -142,6 +143,32 @@ def test_install_puts_a_program_where_kubectl_finds_it(
     again = cli("completion", "--install")
     assert (again.code, again.text, again.err) == (0, "", f"{made} is there already\n")
     assert cli("completion").code == 2
+
+
+def test_fish_offers_what_kubectl_ebpfaudit_names(kubectl: Path) -> None:
+    if not shutil.which("fish"):
+        return  # tests/cluster has it, and asks it in its own terminal
+    program = kubectl.with_name("kubectl-ebpfaudit")
+    program.write_text(f'#!/bin/sh\nexec {sys.executable} -m kubectl_ebpfaudit "$@"\n')
+    program.chmod(0o755)
+    lines = ("rec", "record web", "record dep", "record --namespace=sh", "record -n sh", "show -o ")
+    asked = "; ".join(f'complete -C "kubectl-ebpfaudit {line}"' for line in lines)
+    path = ROOT / "kubectl_ebpfaudit/completion/scripts/fish.sh"
+    done = subprocess.run(
+        ["fish", "--no-config", "-c", f"source {path}; {asked}"],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "HOME": str(kubectl.parent)},
+    )
+    assert [line.partition("\t")[0] for line in done.stdout.splitlines()] == [
+        "record",
+        *("web-0", "web-1"),
+        "deploy/",
+        "--namespace=shop",
+        "shop",
+        *("json", "wide", "yaml"),
+    ]
 
 
 def test_bash_completes_without_help(kubectl: Path, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ function __kubectl_ebpfaudit
     set -l lines (kubectl-ebpfaudit __complete $words 2>/dev/null)
     set -l directive (string replace -r '^:' '' -- $lines[-1])
     set -l prefix (string match -r '^--[a-z-]+=' -- (commandline -ct))
+    set -q prefix[1]; or set prefix '' # beside an empty list fish prints nothing
     if test (count $lines) -gt 1
         for line in $lines[1..-2]
             echo -- $prefix$line

@@ -3,7 +3,9 @@ Register-ArgumentCompleter -Native -CommandName kubectl-ebpfaudit -ScriptBlock {
     param($wordToComplete, $commandAst, $cursorPosition)
     $words = @($commandAst.CommandElements | Select-Object -Skip 1 |
         Where-Object { $_.Extent.StartOffset -lt $cursorPosition } | ForEach-Object { "$_" })
-    if ($wordToComplete -eq '') { $words += '' }
+    # Before 7.3 an empty argument of a program has to be written with quotes, or it is not there.
+    $isOld = $PSVersionTable.PSVersion -lt [version]'7.3' -or $PSNativeCommandArgumentPassing -eq 'Legacy'
+    if ($wordToComplete -eq '') { $words += if ($isOld) { '""' } else { '' } }
     $prefix = if ($wordToComplete -match '^(--[a-z-]+=)') { $Matches[1] } else { '' }
     kubectl-ebpfaudit __complete @words 2>$null | Where-Object { $_ -notmatch '^:' } | ForEach-Object {
         $name, $text = $_ -split "`t", 2
