@@ -48,7 +48,17 @@ _UsageError: type[Exception] = typer.BadParameter.__mro__[1]
 
 
 def _common(is_verbose: Verbose = False) -> None:
-    """Record with eBPF what is done in a container through kubectl exec, and replay it."""
+    """Record with eBPF what is done in a container through kubectl exec, and replay it.
+
+    \b
+    Examples:
+      kubectl ebpfaudit doctor web-0     # would it work?
+      kubectl ebpfaudit record web-0     # until ctrl-C; meanwhile: kubectl exec -it web-0 -- sh
+      kubectl ebpfaudit show latest
+      kubectl ebpfaudit replay latest
+
+    VERB -h has the options of each verb, and examples.
+    """
 
 
 def command_line(verbs: Iterable[str] = VERBS) -> typer.Typer:
@@ -70,8 +80,10 @@ def command_line(verbs: Iterable[str] = VERBS) -> typer.Typer:
 
 
 def _wanted(arguments: Sequence[str]) -> Sequence[str]:
-    """The verb that is asked for, so that no other is imported; all of them if that is none of ours."""
+    """The verb that is asked for, so that no other is imported; none for the help, all if it is none of ours."""
     first = next((argument for argument in arguments if not argument.startswith("-")), "")
+    if not first:
+        return []
     return [first] if first in VERBS else VERBS
 
 

@@ -28,10 +28,12 @@ class Argument:
 
 
 class Verb:
-    """A verb."""
+    """A verb: what it does, in few words and in a sentence, its options and arguments."""
 
-    def __init__(self, name: str, text: str, options: tuple[Option, ...], arguments: tuple[Argument, ...]) -> None:
-        self.name, self.help, self.options, self.arguments = name, text, options, arguments
+    def __init__(
+        self, name: str, text: str, summary: str, options: tuple[Option, ...], arguments: tuple[Argument, ...]
+    ) -> None:
+        self.name, self.help, self.summary, self.options, self.arguments = name, text, summary, options, arguments
 
     def option(self, name: str) -> Option | None:
         """The option of that name, long or short."""
@@ -52,6 +54,7 @@ def commands() -> dict[str, Verb]:
         name: Verb(
             name,
             of["help"],
+            of["summary"],
             tuple(Option(tuple(o["names"]), o["value"], tuple(o["choices"]), o["help"]) for o in of["options"]),
             tuple(Argument(a["metavar"], a["many"], tuple(a["choices"])) for a in of["arguments"]),
         )
