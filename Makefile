@@ -22,8 +22,8 @@ pictures: install ## record a session, and take the pictures of its report and o
 	@scripts/pictures
 .PHONY: pictures
 
-image: ## build the recorder's image: build/recorder.tar
-	@scripts/build-image
+image: ## build the recorder's image: build/recorder.tar; for other machines ARCH=arm64: build/recorder-arm64.tar
+	@scripts/build-image $(if $(ARCH),--arch $(ARCH))
 
 testnode: ## build the Kubernetes that the cluster tests run: build/testnode
 	@scripts/build-testnode build/testnode

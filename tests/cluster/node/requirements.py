@@ -58,6 +58,18 @@ def recorder_image() -> tuple[Path, str]:
     return path, _build("scripts/build-image", str(path))
 
 
+def foreign_recorder_image(architecture: str) -> Path:
+    """The archive of the recorder's image for machines of that architecture, which this one need not be."""
+    path = _BUILD / f"recorder-{architecture}.tar"
+    _build("scripts/build-image", "--arch", architecture, str(path))
+    return path
+
+
+def recorder_image_again(path: Path) -> None:
+    """Makes the recorder's image anew out of the same packages, and nothing else that was kept."""
+    _build("scripts/build-image", "--again", str(path))
+
+
 def krew() -> Path:
     """The folder with the real krew and validate-krew-manifest."""
     path = _BUILD / "krew-client"
