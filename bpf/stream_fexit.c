@@ -23,25 +23,17 @@ static __always_inline void pipe_call(void *iocb, void *iter, long result, bool 
 		close_stream(key, s); /* nobody has it open for writing any more, and all was read */
 }
 
-int kretfunc__pipe_read(u64 *ctx)
+/* The functions of the kernel at hand: PIPE_PREFIX, anon_ or nothing, comes before their names (recorder/ladder.py). */
+#define JOIN(a, b, c) a##b##c
+#define ON_RETURN_OF(prefix, name) JOIN(kretfunc__, prefix, name)
+
+int ON_RETURN_OF(PIPE_PREFIX, pipe_read)(u64 *ctx)
 {
 	pipe_call((void *)ctx[0], (void *)ctx[1], (long)ctx[2], true);
 	return 0;
 }
 
-int kretfunc__anon_pipe_read(u64 *ctx)
-{
-	pipe_call((void *)ctx[0], (void *)ctx[1], (long)ctx[2], true);
-	return 0;
-}
-
-int kretfunc__pipe_write(u64 *ctx)
-{
-	pipe_call((void *)ctx[0], (void *)ctx[1], (long)ctx[2], false);
-	return 0;
-}
-
-int kretfunc__anon_pipe_write(u64 *ctx)
+int ON_RETURN_OF(PIPE_PREFIX, pipe_write)(u64 *ctx)
 {
 	pipe_call((void *)ctx[0], (void *)ctx[1], (long)ctx[2], false);
 	return 0;

@@ -9,7 +9,7 @@
 /* What the iterator of a call that has moved `n` bytes stands behind: its first byte, or its segments. */
 static __always_inline void stream_moved(struct stream *s, void *iter, u64 n)
 {
-	u64 segments = 0, segment[2], at = 0, before;
+	u64 segments = 0, segment[2], from = 0, at = 0, before;
 	u8 type = 0;
 
 	READ(type, iter, OFF_iov_iter_type);
@@ -18,34 +18,31 @@ static __always_inline void stream_moved(struct stream *s, void *iter, u64 n)
 #endif
 	READ(at, iter, OFF_iov_iter_iov_offset);
 	if (type == ENUM_iter_type__ITER_UBUF) {
-		READ(segments, iter, OFF_iov_iter_ubuf);
-		stream_bytes(s, segments + at - n, n, 0, true);
-		return;
-	}
-	if (type != ENUM_iter_type__ITER_IOVEC) {
+		READ(from, iter, OFF_iov_iter_ubuf);
+		from += at - n;
+	} else if (type != ENUM_iter_type__ITER_IOVEC) {
 		pass_stream_bytes(s, n, GAP_UNREADABLE);
 		return;
-	}
-	READ(segments, iter, OFF_iov_iter_segments);
-	if (at >= n) {
+	} else {
+		READ(segments, iter, OFF_iov_iter_segments);
+		before = at;
+		for (int i = 0; i < MAX_SEGMENTS && before < n; i++) {
+			segments -= 16;
+			READ(segment, segments, 0);
+			before += segment[1];
+		}
+		/* A part of a single one; or else several whole ones. */
 		READ(segment, segments, 0);
-		stream_bytes(s, segment[0] + at - n, n, 0, true);
-		return;
+		if (at >= n)
+			from = segment[0] + at - n;
+		else if (before > n && before - at == segment[1])
+			from = segment[0] + segment[1] - n;
+		else if (before != n) {
+			pass_stream_bytes(s, n, GAP_TOO_LONG);
+			return;
+		}
 	}
-	before = at;
-	for (int i = 0; i < MAX_SEGMENTS; i++) {
-		segments -= 16;
-		READ(segment, segments, 0);
-		before += segment[1];
-		if (before >= n)
-			break;
-	}
-	if (before == n)
-		stream_bytes(s, 0, n, segments, true);
-	else if (before > n && before - at == segment[1])
-		stream_bytes(s, segment[0] + segment[1] - n, n, 0, true); /* a single one, and a part of it */
-	else
-		pass_stream_bytes(s, n, GAP_TOO_LONG);
+	stream_bytes(s, from, n, segments, true); /* once: it is long, and has no place of its own */
 }
 
 /* do_splice(in, off_in, out, off_out, len, flags), fs/splice.c, has returned: it moves bytes without showing them. */

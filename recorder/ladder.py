@@ -35,7 +35,7 @@ class Hook:
 class Way:
     """One way to watch something. `says` names it in a log's header; `sources` are the files of bpf/ that it needs.
 
-    `define` is a macro that tells C which several kinds share that this kind takes part.
+    `define` is a macro: for C which several kinds share, that this kind takes part; or what differs between two ways.
     """
 
     name: str
@@ -144,32 +144,34 @@ TTY = Kind(
 )
 
 # fs/pipe.c: what reads and writes pipes has another name since Linux 6.15.
-_PIPE_FUNCTIONS = {"": ("anon_pipe_read", "anon_pipe_write"), "-pipe": ("pipe_read", "pipe_write")}
+_PIPES = {"": "anon_", "-pipe": ""}
 
 
-def _pipe_by_fexit(name: str, functions: tuple[str, str]) -> Way:
-    hooks = tuple(Hook(FEXIT, function, f"kretfunc__{function}") for function in (*functions, "do_splice"))
-    return Way("fexit" + name, f"fexit {functions[0]}", ("stream_pipe.c", "stream_fexit.c"), hooks)
+def _pipe_by_fexit(name: str, prefix: str) -> Way:
+    functions = (f"{prefix}pipe_read", f"{prefix}pipe_write", "do_splice")
+    hooks = tuple(Hook(FEXIT, function, f"kretfunc__{function}") for function in functions)
+    sources = ("stream_pipe.c", "stream_fexit.c")
+    return Way("fexit" + name, f"fexit {functions[0]}", sources, hooks, f"PIPE_PREFIX={prefix}")
 
 
-def _pipe_by_kprobe(name: str, functions: tuple[str, str]) -> Way:
+def _pipe_by_kprobe(name: str, prefix: str) -> Way:
     hooks = (
         # First what a kernel may lack, last what is tried once all are there.
-        Hook(KPROBE, functions[0], "kprobe_pipe_read"),
-        Hook(KPROBE, functions[1], "kprobe_pipe_write"),
+        Hook(KPROBE, f"{prefix}pipe_read", "kprobe_pipe_read"),
+        Hook(KPROBE, f"{prefix}pipe_write", "kprobe_pipe_write"),
         Hook(KPROBE, "pipe_release", "kprobe_pipe_release"),
         Hook(KRETPROBE, "do_splice", "kretprobe_do_splice"),
         Hook(KPROBE, "do_splice", "kprobe_do_splice"),
         Hook(KPROBE, "kill_fasync", "kprobe_kill_fasync"),
     )
-    return Way("kprobe" + name, f"kprobe {functions[0]}", ("stream_pipe.c", "stream_kprobe.c"), hooks)
+    return Way("kprobe" + name, f"kprobe {prefix}pipe_read", ("stream_pipe.c", "stream_kprobe.c"), hooks)
 
 
 STREAM = Kind(
     "stream",
     (
-        *(_pipe_by_fexit(*each) for each in _PIPE_FUNCTIONS.items()),
-        *(_pipe_by_kprobe(*each) for each in _PIPE_FUNCTIONS.items()),
+        *(_pipe_by_fexit(*each) for each in _PIPES.items()),
+        *(_pipe_by_kprobe(*each) for each in _PIPES.items()),
         Way("syscall", SYS_EXIT, ("stream_syscall.c",), (Hook(RAW_TRACEPOINT, "sys_exit", "raw_stream_sys_exit"),)),
     ),
     required=False,

@@ -18,7 +18,7 @@ from recorder.log.stream import Stream
 
 ROOT = Path(__file__).parents[2]
 PROBES = dict(pair.split("=") for pair in os.environ.get("EBPFAUDIT_PROBES", "").split(",") if pair)
-"""Ways that kinds of probes are to take in tests, as "tty=kprobe,exec_failed=fexit"; else what the kernel takes."""
+"""Ways that kinds of probes are to take in tests, as "tty=kprobe,stream=fexit|fexit-pipe"; else the best there are."""
 CAPABILITIES = os.environ.get("EBPFAUDIT_CAPABILITIES", "")
 """Capabilities that tests are to leave the recorder, as "BPF,PERFMON"; empty: all that root has."""
 
@@ -50,7 +50,7 @@ class Recording:
         self.events: list[Event] = []
         self._stream = Stream()
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed in close()
-        forced = {kind: [way] for kind, way in PROBES.items()}
+        forced = {kind: ways.split("|") for kind, ways in PROBES.items()}
         text = json.dumps({"recording": "test", "probes": forced, **config})
         started = time.monotonic()
         self.agent = subprocess.Popen(

@@ -1,12 +1,14 @@
-"""One scripted session, and what of its recording has to be the same on every kernel and by every way.
+"""Two scripted sessions, on a terminal and on pipes, and what has to be recorded of them everywhere and by every way.
 
-Run as a program it records that session on this machine, prints one JSON object and ends with 1 if bytes are not those
-that the terminal showed: {"kernel", "machine", "taken", "events", "wrong", "gaps"}.
+Run as a program it records them on this machine, prints one JSON object and ends with 1 if bytes are not those
+that went through: {"kernel", "machine", "taken", "events", "wrong", "gaps"}.
 """
 
+import hashlib
 import json
 import os
 import re
+import subprocess
 import sys
 from typing import Any
 
@@ -28,6 +30,9 @@ _LINES = (
     b"i=0; while [ $i -lt 500 ]; do echo line $i abcdefghijklmnop; i=$((i+1)); done",
 )
 
+_PIPED = ["/bin/bash", "-c", "echo ready; /bin/cat; echo bad >&2"]
+_PIPED_BYTES = 70_000  # more than a pipe holds
+
 EXPECTED: list[list[Any]] = [
     ["session_start", 1],
     ["exec", 1, "/bin/bash", "/", ["/bin/bash", "--norc", "-i"]],
@@ -45,16 +50,26 @@ EXPECTED: list[list[Any]] = [
     ["exit", 5, 0, 15],
     ["exit", 1, 3, 0],
     ["session_end", 3, 0],
+    ["session_start", 6],
+    ["exec", 6, "/bin/bash", "/", _PIPED],
+    ["fork", 6, 7],
+    ["exec", 7, "/bin/cat", "/", ["/bin/cat"]],
+    ["exit", 7, 0, 0],
+    ["exit", 6, 0, 0],
+    ["session_end", 0, 0],
 ]
-"""The events of its processes, in order: kind, process (numbered as they come), and what is the same everywhere."""
+"""The events of their processes, in order: kind, process (numbered as they come), and what is the same everywhere."""
 
 
 def record(**config: Any) -> dict[str, Any]:
-    """Records the session; what the program prints."""
-    with container() as victim, recording({"container_id": victim.id}, sessions=1, **config) as live:
+    """Records the sessions; what the program prints."""
+    with container() as victim, recording({"container_id": victim.id}, sessions=2, **config) as live:
         with Terminal(victim.exec_argv("/bin/bash", "--norc", "-i"), rows=30, cols=100) as terminal:
             _type(terminal)
             code = terminal.wait(_SECONDS)
+        live.wait_for("session_end")
+        sent = os.urandom(_PIPED_BYTES)
+        received = _through_pipes(victim.exec_argv(*_PIPED, tty=False), sent)
         end = live.end()
     closed = live.of("tty_close")
     offsets = [sum(len(e.fields["data"]) for e in live.of("tty_out")), sum(e.fields["out_bytes"] for e in closed)]
@@ -68,6 +83,9 @@ def record(**config: Any) -> dict[str, Any]:
         "offsets": offsets == [len(terminal.output)] * 2,
         "window": sizes[-1] == (50, 132),
         "numbers": all(found == list(range(len(found))) for found in seqs.values()),
+        "pipes": _pipes(live) == dict(enumerate((sent, *received))),
+        "hashes": _hashes(live) == dict(enumerate(hashlib.sha256(data).digest() for data in (sent, *received))),
+        "piped": received == (b"ready\n" + sent, b"bad\n"),
         "nothing lost": not end.lost,
     }
     return {
@@ -98,6 +116,26 @@ def _type(terminal: Terminal) -> None:
     terminal.send(_SECRET)
     terminal.expect(re.compile(rb"got 8\r?\n" + _PROMPT), timeout=_SECONDS)
     terminal.send(b"exit 3\r")
+
+
+def _through_pipes(argv: list[str], sent: bytes) -> tuple[bytes, bytes]:
+    """Output and errors of a program that is sent this once it is ready."""
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as program:
+        assert program.stdout
+        ready = program.stdout.readline()
+        output, errors = program.communicate(sent, timeout=120)
+    return ready + output, errors
+
+
+def _pipes(live: Recording) -> dict[int, bytes]:
+    found = dict.fromkeys(range(3), b"")
+    for e in live.of("stream_data"):
+        found[e.fields["fd"]] += e.fields["data"]
+    return found
+
+
+def _hashes(live: Recording) -> dict[int, bytes]:
+    return {e.fields["fd"]: e.fields["sha256"] for e in live.of("stream_close")}
 
 
 def _events(live: Recording) -> list[list[Any]]:
