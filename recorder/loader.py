@@ -129,6 +129,7 @@ def _child(channel: socket.socket, keep_input: bool, ways: Ways, rings: tuple[in
     from recorder.probes import Programs
 
     btf = Btf()
+    privileges.check_bpf()
     try:
         choice, programs, refused = ladder.climb(btf, ways, lambda choice: Programs(btf, choice, keep_input, rings))
     except NoWay as error:

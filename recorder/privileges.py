@@ -12,22 +12,43 @@ _SYS_ADMIN = 21  # include/uapi/linux/capability.h
 
 
 def few() -> bool:
-    """Whether this process lacks CAP_SYS_ADMIN, which all of root's power includes."""
-    status = Path("/proc/self/status").read_text()
+    """Whether this process lacks CAP_SYS_ADMIN, which all of root's power includes.
+
+    Raises KernelRefused if it cannot read of itself in /proc.
+    """
+    try:
+        status = Path("/proc/self/status").read_text()
+    except OSError as error:
+        raise KernelRefused(
+            f"the recorder cannot read /proc ({error.filename}: {error.strerror}), where the node's processes are: "
+            "let it see the node's own"
+        ) from error
     [line] = [line for line in status.splitlines() if line.startswith("CapEff:")]
     return not int(line.split()[1], 16) >> _SYS_ADMIN & 1
 
 
 def refused(why: str) -> str:
     """The message of an error: the kernel does not take programs that recording cannot do without."""
-    if bpf.takes(bpf.NOTHING) and not bpf.takes(bpf.READ_KERNEL):
+    takes_any = bpf.takes(bpf.NOTHING)
+    if takes_any and not bpf.takes(bpf.READ_KERNEL):
         return (
             "the kernel lets no BPF program read its memory: it is in lockdown mode confidentiality "
             "(/sys/kernel/security/lockdown); start the node with lockdown=integrity or none"
         )
     if few():
         return f"the kernel refuses the probes to a recorder with few privileges ({why}): {REMEDY}"
+    if not takes_any:
+        return (
+            "the kernel loads no BPF program for the recorder, though it has all of root's power: something forbids "
+            "bpf(2), as a seccomp profile, a security module or a sandbox does; let the recorder's pod use it"
+        )
     return f"the kernel refuses the probes ({why}); -v shows what its verifier said"
+
+
+def check_bpf() -> None:
+    """Raises KernelRefused if no program of ours can be loaded: a quick look, before all of them are compiled."""
+    if not bpf.takes(bpf.READ_KERNEL):
+        raise KernelRefused(refused("it loads none"))
 
 
 def check(pids: Iterable[int]) -> None:
