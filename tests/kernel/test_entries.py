@@ -2,10 +2,12 @@
 
 import subprocess
 
+from tests.kernel.test_targets import BUSY, tell, until
 from tests.support.container import Container, container
 from tests.support.recorder import recording
 
 FROM_NODE, UNDER_WAY = 2, 1
+EXEC_UNDER_WAY = 8
 
 
 def test_nsenter_on_the_node_is_a_session(victim: Container) -> None:
@@ -45,3 +47,19 @@ def test_the_first_process_of_an_ephemeral_container_is_a_session(victim: Contai
     assert (main.pid, main.fields["flags"]) == (init, UNDER_WAY)
     assert live.commands(main.session) == [["/bin/sleep", "1000000"]]
     assert live.commands(entry.session) == [["/bin/echo"]]
+
+
+def test_a_container_that_turns_out_to_be_an_ephemeral_one_is_a_session_from_then_on(node: None) -> None:
+    with container(BUSY) as busy, recording({"container_id": busy.id}) as live:
+        init = busy.init
+        busy.exec("/bin/echo")
+        tell(live, container_id=busy.id, kind="ephemeral")
+        until(live, lambda: len([words for words in live.commands() if words == ["/bin/true"]]) > 2)
+        busy.kill()
+        live.end()
+    entry, main = live.of("session_start")
+    assert live.commands(entry.session) == [["/bin/echo"]]
+    assert (main.pid, main.fields["flags"]) == (init, UNDER_WAY)
+    first = live.of("exec", session=main.session)[0]
+    assert (first.pid, first.fields["flags"] & EXEC_UNDER_WAY) == (init, EXEC_UNDER_WAY)
+    assert [e.session for e in live.of("gap")] == [main.session]
