@@ -29,7 +29,9 @@ def pod() -> dict[str, Any]:
         "readinessProbe": {"exec": {"command": READINESS}, "periodSeconds": 1},
         "lifecycle": {"postStart": {"exec": {"command": POST_START}}, "preStop": {"exec": {"command": PRE_STOP}}},
     }
-    spec = {"terminationGracePeriodSeconds": 5, "containers": [container]}
+    shell = {"name": "shell", "image": APP_IMAGE, "imagePullPolicy": "Never", "tty": True, "stdin": True}
+    containers = [container, {**shell, "command": ["bash", "--norc"]}]
+    spec = {"terminationGracePeriodSeconds": 5, "containers": containers}
     return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "kinds"}, "spec": spec}
 
 
@@ -72,6 +74,13 @@ def recorded(node: Node, tmp_path_factory: pytest.TempPathFactory) -> Iterator[t
             terminal.expect(re.compile(rb"inside\r\n.*# ", re.S))
             terminal.send(b"exit\r")
             terminal.wait()
+        command = node.command(["kubectl", "-n", namespace, "attach", "-it", "kinds", "-c", "shell"])
+        with Terminal(command.argv, env=command.env, rows=33, cols=99) as terminal:
+            terminal.send(b"\r")
+            terminal.expect(b"# ")
+            terminal.send(b"echo att''ached; cat /etc/hostname\r")
+            terminal.expect(re.compile(rb"attached\r\n.*# ", re.S))
+            seen["attach"] = terminal.sent
         record.expect(b"liveness probe|cat /etc/hostname")
         node.kubectl("-n", namespace, "delete", "pod", "kinds")
         assert record.wait() == 0, record.said.decode()
@@ -127,6 +136,18 @@ def test_the_shell_of_kubectl_debug_is_a_session(node: Node, recorded: tuple[Pat
     (debug,) = sessions(node, recorded[0], "debug")
     assert ["cat", "/etc/hostname"] in [ran["argv"] for ran in debug["execs"]]
     assert debug["output_bytes"] > 0
+
+
+def test_kubectl_attach_is_a_session_from_its_first_moment(node: Node, recorded: tuple[Path, dict[str, bytes]]) -> None:
+    log, seen = recorded
+    (attached,) = sessions(node, log, "attach")
+    assert (attached["container"], attached["tty"]) == ("shell", True)
+    assert [ran["argv"] for ran in attached["execs"]] == [["bash", "--norc"], ["cat", "/etc/hostname"]]
+    (terminal,) = attached["terminals"]
+    assert terminal["rows"] in (33, 34)  # kubectl sets one more at first, so that the program draws anew
+    typed = node.command([*CLIENT, "export", f"{log}/{attached['id']}", "--format", "raw", "--direction", "in"])
+    sent = subprocess.run(typed.argv, env=typed.env, cwd=ROOT, stdout=subprocess.PIPE, check=True).stdout
+    assert sent == seen["attach"]
 
 
 def test_show_folds_the_probes(node: Node, recorded: tuple[Path, dict[str, bytes]]) -> None:
