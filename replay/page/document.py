@@ -12,7 +12,7 @@ from replay.page.markup import asset, element, policy, safe
 from replay.page.probes import probes
 from replay.page.sessions import Budget, section
 from replay.page.summary import log_facts, remarks, sha256, targets, warnings
-from replay.page.transcript import MAX_CHARACTERS
+from replay.page.transcript import MAX_CHARACTERS, MAX_DRAWN
 from replay.probe_report import Runs, groups
 from replay.recording import Broken, Part, Recording
 from replay.session_report import Shown
@@ -34,7 +34,7 @@ def document(recording: Recording, only: tuple[Part, int] | None = None) -> str:
     ]
     entries.sort(key=lambda entry: entry.number)
     timelines = {part: verdict.timeline for part, verdict in verdicts}
-    budget = Budget(MAX_OUTPUT, _MAX_ROWS, MAX_CHARACTERS)
+    budget = Budget(MAX_OUTPUT, _MAX_ROWS, MAX_CHARACTERS, MAX_DRAWN)
     sections, casts = [], []
     shown = entries
     runs: list[Runs] = []

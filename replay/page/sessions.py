@@ -29,6 +29,8 @@ class Budget:
     left: int
     rows: int
     text: int
+    drawn: int
+    """Terminals whose screens may still be drawn for their text, each by a process of its own."""
 
 
 def section(entry: Entry, target: Target | None, budget: Budget) -> tuple[str, str]:
@@ -40,9 +42,10 @@ def section(entry: Entry, target: Target | None, budget: Budget) -> tuple[str, s
     players, texts, casts = [], [], []
     for tty in playable(session):
         screen, name = Screen(entry.number, entry.part, session, tty), f"{entry.number}-{tty.number}"
-        made, text = cast(screen, name, budget.left), transcript(screen, name, budget.text)
+        made, text = cast(screen, name, budget.left), transcript(screen, name, budget.text, budget.drawn > 0)
         budget.left -= made.used
         budget.text -= text.used
+        budget.drawn -= text.drawn
         players.append(_player(entry, tty, made, found))
         texts.append(_transcript(name, _name(entry, tty), text))
         casts += [made.data, text.data]

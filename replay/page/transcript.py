@@ -23,6 +23,8 @@ from replay.stream import IN, OUT, ordered
 
 MAX_CHARACTERS = 4 << 20
 """In a page, over all terminals."""
+MAX_DRAWN = 50
+"""Terminals of a page whose screens are drawn."""
 _MAX_LINE = 1000
 _MAX_DRAWN = 8 << 20
 """Bytes of output. Screens of more than that would take long to draw: of these come the pieces that were drawn."""
@@ -47,18 +49,19 @@ class Transcript:
     used: int
     lines: int
     left_out: int
+    drawn: bool
     data: str
     """The block of the page that holds them."""
 
 
-def transcript(screen: Screen, name: str, room: int) -> Transcript:
-    """The transcript of a terminal, with at most `room` characters."""
+def transcript(screen: Screen, name: str, room: int, may_draw: bool) -> Transcript:
+    """The transcript of a terminal, with at most `room` characters; `may_draw`: of its screens, if it takes that."""
     packed = io.BytesIO()
     used = count = left_out = 0
-    before = ""
+    before, drawn = "", may_draw and _is_drawn(screen)
     with gzip.GzipFile(fileobj=packed, mode="wb", compresslevel=6, mtime=0) as file:
         file.write(b"[")
-        for line in heapq.merge(_steady(_shown(screen)), _steady(_typed(screen)), key=lambda line: line.at):
+        for line in heapq.merge(_steady(_shown(screen, drawn)), _steady(_typed(screen)), key=lambda line: line.at):
             text = printable(line.text).strip()
             if not text or (line.kind + text) == before:
                 continue
@@ -70,7 +73,7 @@ def transcript(screen: Screen, name: str, room: int) -> Transcript:
             count += 1
         file.write(b"]")
     block = element("script", base64.b64encode(packed.getvalue()).decode(), type="application/gzip", id=f"text-{name}")
-    return Transcript(used, count, left_out, block)
+    return Transcript(used, count, left_out, drawn, block)
 
 
 def _steady(found: Iterable[Line]) -> Iterator[Line]:
@@ -82,8 +85,8 @@ def _steady(found: Iterable[Line]) -> Iterator[Line]:
             yield Line(latest, line.kind, line.text[place : place + _MAX_LINE])
 
 
-def _shown(screen: Screen) -> Iterator[Line]:
-    if screen.tty.number != ALL_PIPES and _is_drawn(screen):
+def _shown(screen: Screen, drawn: bool) -> Iterator[Line]:
+    if drawn:
         for change in changes(screen.log, screen.session, screen.tty, _SPAN):
             for text in change.lines:
                 yield Line(change.at, OUTPUT, text)
@@ -100,7 +103,7 @@ def _shown(screen: Screen) -> Iterator[Line]:
 
 def _is_drawn(screen: Screen) -> bool:
     """Whether its output went to places on the screen, and is not too much to be drawn."""
-    if screen.tty.output_bytes > _MAX_DRAWN:
+    if screen.tty.number == ALL_PIPES or screen.tty.output_bytes > _MAX_DRAWN:
         return False
     events = screen.log.events(session=screen.session.number)
     return any(MOVES.search(piece.data) for piece in ordered(events, screen.tty.number, OUT))

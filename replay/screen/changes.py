@@ -1,17 +1,24 @@
 """What came onto the screens of a terminal, as text and quickly: for search and transcripts."""
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from typing import NamedTuple
 
 from recorder.log.reader import Log
 from replay.model import Session, Terminal
-from replay.screen.display import Display
+from replay.screen.display import Display, bounded
 from replay.screen.reel import Item, Reel
 
 _BATCH = 64 << 10
 """Bytes of output."""
 BATCH_TIME = 50_000_000
 """ns. What was on a screen for less than that nobody has seen."""
+
+
+_USUAL_CELLS = 20_000
+_CELLS_A_BYTE = 100
+"""A screen of more cells than usual is looked at when there is so much more output, not for each byte ..."""
+_MANY = 10_000
+"""... and after so many looks, at half as many moments. So a small log cannot make work for hours."""
 
 
 class Change(NamedTuple):
@@ -31,7 +38,7 @@ def changes(log: Log, session: Session, tty: Terminal, span: int = BATCH_TIME) -
     display = Display(tty.rows, tty.cols, scrollback=True)
     try:
         before: list[str] = []
-        batches = _batches(Reel(log, session, tty.number), span)
+        batches = _batches(Reel(log, session, tty.number), span, display.size)
         following = next(batches, None)
         while batch := following:
             for item in batch:
@@ -54,16 +61,26 @@ def changes(log: Log, session: Session, tty: Terminal, span: int = BATCH_TIME) -
         display.close()
 
 
-def _batches(items: Reel, span: int) -> Iterator[list[Item]]:
+def _batches(items: Iterable[Item], span: int, screen: tuple[int, int]) -> Iterator[list[Item]]:
     batch: list[Item] = []
-    size = 0
+    size = count = 0
+    least = _least(screen)
     for item in items:
         if not (item.data or item.size or item.missing):
             continue
-        if batch and (size >= _BATCH or item.time > batch[0].time + span):
+        if batch and (size >= _BATCH or (size >= least and item.time > batch[0].time + span)):
             yield batch
-            batch, size = [], 0
+            batch, size, count = [], 0, count + 1
+            span *= 1 + (count % _MANY == 0)
+        if item.size:
+            least = _least(item.size)
         batch.append(item)
         size += len(item.data)
     if batch:
         yield batch
+
+
+def _least(screen: tuple[int, int]) -> int:
+    """Bytes of output that are worth a look at a screen of that size."""
+    rows, cols = bounded(*screen)
+    return max(rows * cols - _USUAL_CELLS, 0) // _CELLS_A_BYTE
