@@ -18,7 +18,7 @@ install: ## set up all that work here needs, .venv/bin/kubectl-ebpfaudit include
 demo: install ## record a session in a container on this machine and replay it
 	@scripts/demo
 
-pictures: install ## record a session, and take the pictures of its report and of the player
+pictures: install ## record a session, and show it in the README: as text, in the player, as a report
 	@scripts/pictures
 .PHONY: pictures
 

@@ -12,7 +12,7 @@ from replay.screen.screen import Row
 from replay.screen.screens import Screens
 from replay.terminals import with_terminals
 
-_CELL, _LINE = 8.4, 18
+_CELL, _LINE, _MARGIN = 8.4, 18, 12
 _COLOURS = ("#1e1e1e", "#cd5c5c", "#6aab5e", "#c9a227", "#5b8dd9", "#b07cc6", "#4fb3b3", "#d4d4d4",
             "#6e6e6e", "#f08080", "#98d98e", "#f0d060", "#8fb8ff", "#d8a8ea", "#80e0e0", "#ffffff")  # fmt: skip
 
@@ -22,17 +22,18 @@ def picture(log: Path, command: str, path: Path, rows: int = 26, cols: int = 132
     with open_log(log) as opened:
         session = next(one for one in with_terminals(opened).sessions if one.terminals)
         story = Story(opened, session, session.terminals[0], session.number)
-        player = Player(story, playing=False, commands=True)
+        player = Player(story, playing=True, commands=True)
         chosen = next(n for n, moment in enumerate(story.commands) if command in moment.text)
         later = story.commands[chosen + 1 : chosen + 2]
         player.time = later[0].at - 1 if later else story.length
         with Screens(opened, session, session.terminals[0]) as screens:
             shown = frame(player, screens.at(player.time), rows, cols)
     lines = "".join(_line(row, at) for at, row in enumerate(shown.rows))
-    size = f'width="{cols * _CELL:.0f}" height="{rows * _LINE + 12}"'
+    size = f'width="{cols * _CELL + 2 * _MARGIN:.0f}" height="{rows * _LINE + 2 * _MARGIN}"'
     path.write_text(
         f'<svg xmlns="http://www.w3.org/2000/svg" {size} font-family="monospace" font-size="14">'
-        f'<rect width="100%" height="100%" fill="{_COLOURS[0]}"/>{lines}</svg>\n'
+        f'<rect width="100%" height="100%" rx="8" fill="{_COLOURS[0]}" stroke="{_COLOURS[8]}"/>'
+        f'<g transform="translate({_MARGIN} {_MARGIN - 4})">{lines}</g></svg>\n'
     )
 
 
