@@ -25,6 +25,16 @@ pictures: install ## record a session, and show it in the README: as text, in th
 image: ## build the recorder's image: build/recorder.tar; for other machines ARCH=arm64: build/recorder-arm64.tar
 	@scripts/build-image $(if $(ARCH),--arch $(ARCH))
 
+image-index: ## build the images for amd64 and arm64 under one name: build/recorder.oci.tar
+	@scripts/build-image-index
+
+image-load: ## put the image into a cluster on this machine (TO=kind, minikube, k3s or containerd, else the one that is found)
+	@scripts/image-load $(TO)
+
+release-files: install ## build all that a release has into build/release
+	@scripts/release-files
+.PHONY: image-index image-load release-files
+
 testnode: ## build the Kubernetes that the cluster tests run: build/testnode
 	@scripts/build-testnode build/testnode
 

@@ -1,4 +1,4 @@
-"""`version`: which program this is, and which logs it reads."""
+"""`version`: which program this is, which logs it reads, and which recorder it starts."""
 
 import platform
 from typing import Any
@@ -11,7 +11,7 @@ from recorder.log.format import VERSION
 
 
 def version(output: Output = None, verbose: Verbose = False) -> None:
-    """Print the version of this program and of the log format.
+    """Print the version of this program and of the log format, and the image of its recorder.
 
     \b
     Example:
@@ -27,4 +27,4 @@ def version(output: Output = None, verbose: Verbose = False) -> None:
         }
         emit(as_data(shown, output.value))
     else:
-        emit(f"kubectl ebpfaudit {__version__}, log format {log_format}\n")
+        emit(f"kubectl ebpfaudit {__version__}, log format {log_format}\nrecorder image {DEFAULT_IMAGE}\n")
