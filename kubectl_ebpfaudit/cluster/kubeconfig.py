@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import yaml
 
 from kubectl_ebpfaudit.cluster.errors import NoContext
-from kubectl_ebpfaudit.cluster.overrides import Overrides, url
+from kubectl_ebpfaudit.cluster.overrides import Overrides
 from replay.escape import printable
 
 _DEFAULT = "~/.kube/config"
@@ -25,6 +25,9 @@ _PATHS = {
 
 _AUTH_PROVIDERS = ("oidc", "gcp")
 """Those that the library knows; of others it says nothing and asks as nobody."""
+
+_OF_NOBODY = ("as", "as-groups", "as-uid", "as-user-extra")
+"""What of a user is no credential."""
 
 _SINGULAR = {"contexts": "context", "clusters": "cluster", "users": "user"}
 
@@ -78,10 +81,12 @@ def read(path: str, files: list[Path], wanted: str | None, overrides: Overrides)
     has_cluster = context.get("cluster") or not overrides.server
     cluster = overrides.of_cluster(_named(merged, context, "cluster", where, path) if has_cluster else {})
     user = overrides.of_user(_named(merged, context, "user", where, path) if context.get("user") else {})
-    if isinstance(cluster.get("server"), str) and cluster["server"]:
-        cluster["server"] = url(cluster["server"], cluster, user)
+    if isinstance(cluster.get("server"), str) and cluster["server"] and "://" not in cluster["server"]:
+        cluster["server"] = f"http://{cluster['server']}"  # whatever is said on TLS
     _check_server(cluster, str(context.get("cluster", "")), path)
     _check_user(user, context.get("user"), path)
+    if str(cluster["server"]).startswith("http://"):  # anybody on the way would read the credentials
+        user = {key: value for key, value in user.items() if key in _OF_NOBODY}
     return Context(
         name or "none", _text(context.get("namespace"), f"the namespace of {where}", path), cluster, user, path
     )

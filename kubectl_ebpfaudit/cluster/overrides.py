@@ -53,13 +53,3 @@ class Overrides:
             found.pop("tokenFile", None)
             found["token"] = self.token
         return found
-
-
-def url(server: str, cluster: dict[str, Any], user: dict[str, Any]) -> str:
-    """The server's URL. One without a scheme is https if anything is said on TLS (client-go rest/url_utils.go)."""
-    if "://" in server:
-        return server
-    of_tls = ("certificate-authority", "certificate-authority-data", "insecure-skip-tls-verify")
-    with_tls = any(cluster.get(name) for name in of_tls)
-    with_tls = with_tls or any(user.get(name) for name in ("client-certificate", "client-certificate-data"))
-    return f"{'https' if with_tls else 'http'}://{server}"

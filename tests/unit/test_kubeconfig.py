@@ -207,7 +207,7 @@ def test_cluster_and_user_may_be_other_ones_than_the_contexts(tmp_path: Path) ->
 
 
 def test_another_server_is_not_held_to_the_name_in_the_kubeconfig(tmp_path: Path) -> None:
-    found = _context(tmp_path, TWO, server="e.test:6443")
+    found = _context(tmp_path, TWO, server="https://e.test:6443")
     assert found.cluster == {"server": "https://e.test:6443", "certificate-authority-data": "eA=="}
     assert _context(tmp_path, TWO, server="https://e.test", tls_server_name="f").cluster["tls-server-name"] == "f"
 
@@ -229,8 +229,16 @@ def test_token_and_certificate_of_the_command_line_come_first(tmp_path: Path) ->
 def test_server_needs_no_kubeconfig(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KUBECONFIG", str(tmp_path / "none"))
     assert connect(Access(overrides=Overrides(server="c.test"))).configuration.host == "http://c.test"
-    insecure = Overrides(server="c.test", insecure=True)
-    assert connect(Access(overrides=insecure)).configuration.host == "https://c.test"
+
+
+def test_credentials_do_not_go_over_a_connection_that_anybody_reads(tmp_path: Path) -> None:
+    """As with kubectl (clientcmd takes a user's entry into account only for TLS)."""
+    path = tmp_path / "config"
+    path.write_text(_user(**{"token": "t", "tokenFile": "/none", "exec": {"command": "/none"}, "as": "a"}))
+    for server in ("http://c.test", "c.test"):
+        headers = dict(connect(Access(str(path), overrides=Overrides(server=server))).headers())
+        assert "Authorization" not in headers
+        assert headers["Impersonate-User"] == "a"
 
 
 def test_empty_files_among_others_are_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
