@@ -10,6 +10,7 @@ from kubectl_ebpfaudit.options import (
     Verbose,
 )
 from kubectl_ebpfaudit.printing import emit, note
+from kubectl_ebpfaudit.progress import Progress
 from recorder.log.errors import AuditError
 from replay.escape import printable
 
@@ -49,19 +50,24 @@ def cleanup(
 
     namespace = connection.namespace_of_recorders
     left, removed, kept = [], [], 0
-    for pod in recorders.find(api, namespace):
-        recorder = recorders.ask(api, pod)
-        name = f"pod {printable(namespace)}/{printable(recorder.name)}"
-        if recorder.age < age or not (everything or recorder.state == "finished"):
-            kept += 1
-            note(f"{name} is left alone: {_why(recorder.state, recorder.age < age)}")
-            continue
-        problem = "" if dry_run else recorders.watch(api, pod).remove()
-        if problem:
-            left.append(problem)
-            continue
-        removed.append(recorder.name)
-        emit(f"{name} {'would be removed' if dry_run else 'removed'} ({recorder.state})\n")
+    with Progress("asking the API server") as progress:
+        for pod in recorders.find(api, namespace):
+            progress.tell(f"asking {pod['metadata']['name']}")
+            recorder = recorders.ask(api, pod)
+            progress.clear()
+            name = f"pod {printable(namespace)}/{printable(recorder.name)}"
+            if recorder.age < age or not (everything or recorder.state == "finished"):
+                kept += 1
+                note(f"{name} is left alone: {_why(recorder.state, recorder.age < age)}")
+                continue
+            progress.tell(f"removing {name}")
+            problem = "" if dry_run else recorders.watch(api, pod).remove()
+            progress.clear()
+            if problem:
+                left.append(problem)
+                continue
+            removed.append(recorder.name)
+            emit(f"{name} {'would be removed' if dry_run else 'removed'} ({recorder.state})\n")
     may_go = everything and not kept and not left
     if may_go and recorders.remove_namespace(api, namespace, removed if dry_run else (), dry_run):
         removed.append(namespace)

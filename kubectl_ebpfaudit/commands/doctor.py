@@ -16,6 +16,7 @@ from kubectl_ebpfaudit.options import (
     Verbose,
 )
 from kubectl_ebpfaudit.printing import as_data, emit
+from kubectl_ebpfaudit.progress import Progress
 from replay.errors import WrongUsage
 
 
@@ -72,7 +73,11 @@ def doctor(
         node=name if kind == "node" else "",
         deep=deep,
     )
-    found = list(examine(request))
+    found = []
+    with Progress("asking the API server") as progress:
+        for check in examine(request):
+            found.append(check)
+            progress.tell(f"looked at: {check.name}")
     code = checks.exit_code(found)
     if output:
         emit(as_data({"ok": code == 0, "checks": [check.document() for check in found]}, output.value))

@@ -9,6 +9,7 @@ from kubectl_ebpfaudit.options import (
     Verbose,
 )
 from kubectl_ebpfaudit.printing import as_data, emit, note
+from kubectl_ebpfaudit.progress import Progress
 from kubectl_ebpfaudit.status_line import size
 from replay.clock import duration
 from replay.escape import printable, text
@@ -42,7 +43,11 @@ def status(
 
     from kubectl_ebpfaudit.cluster import recorders
 
-    found = [recorders.ask(api, pod) for pod in recorders.find(api, connection.namespace_of_recorders)]
+    found = []
+    with Progress("asking the API server") as progress:
+        for pod in recorders.find(api, connection.namespace_of_recorders):
+            progress.tell(f"asking {pod['metadata']['name']}")
+            found.append(recorders.ask(api, pod))
     if output:
         emit(as_data([_document(recorder) for recorder in found], output.value))
     elif found:
