@@ -29,7 +29,10 @@ def _probes(timeline: Timeline) -> str:
     probes = timeline.header.raw.get("probes")
     if not isinstance(probes, dict):
         return ""
-    return "; ".join(f"{printable(kind)} by {printable(way)}" for kind, way in probes.items())
+    kinds: dict[str, list[str]] = {}
+    for kind, way in probes.items():
+        kinds.setdefault(printable(way), []).append(printable(kind))
+    return "; ".join(f"{', '.join(of)} by {way}" for way, of in kinds.items())
 
 
 def _ended(timeline: Timeline) -> str:
