@@ -4,7 +4,6 @@ import os
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 
 MAX_ARGV_BYTES = 1 << 20
 """As much of argv is kept, as in bpf/exec.c: a process may say that its argv is terabytes of its memory."""
@@ -58,10 +57,22 @@ def _link(path: str) -> bytes:
         return b""
 
 
+def _read(path: str, limit: int = 1 << 20) -> bytes:
+    """What is in a file, at most `limit` bytes. Raises OSError. The short way: a target may have 20,000."""
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        data = os.read(fd, min(limit, 1 << 16))
+        while data and len(data) < limit and (more := os.read(fd, limit - len(data))):
+            data += more
+    finally:
+        os.close(fd)
+    return data
+
+
 def _stat(pid: int) -> list[bytes] | None:
     """Fields of /proc/PID/stat from the third on; None if it has ended."""
     try:
-        text = Path(f"/proc/{pid}/stat").read_bytes()
+        text = _read(f"/proc/{pid}/stat")
     except (FileNotFoundError, ProcessLookupError):
         return None
     fields = text[text.rindex(b")") + 2 :].split()
@@ -87,11 +98,9 @@ def start_time(pid: int) -> int | None:
 
 def details(pid: int) -> Details | None:
     """More of that process; None if it has ended."""
-    base = Path(f"/proc/{pid}")
     try:
-        status = (base / "status").read_text(errors="replace")
-        with (base / "cmdline").open("rb") as cmdline:
-            argv = cmdline.read(MAX_ARGV_BYTES)
+        status = _read(f"/proc/{pid}/status").decode(errors="replace")
+        argv = _read(f"/proc/{pid}/cmdline", MAX_ARGV_BYTES)
     except (FileNotFoundError, ProcessLookupError):
         return None
     if not (fields := _stat(pid)):
