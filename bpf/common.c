@@ -16,6 +16,9 @@ static long (*read_kernel_str)(void *to, u32 size, const void *from) = (void *)B
 static long (*read_user)(void *to, u32 size, const void *from) = (void *)BPF_FUNC_probe_read_user;
 static long (*read_user_str)(void *to, u32 size, const void *from) = (void *)BPF_FUNC_probe_read_user_str;
 
+/* Before a loop: its body is compiled once, since what is compiled makes the start long. Loops are bounded anyway. */
+#define ROLLED _Pragma("clang loop unroll(disable)")
+
 #define READ(dst, base, offset) read_kernel(&(dst), sizeof(dst), (char *)(base) + (offset))
 
 #define MAX_TARGETS 4096
@@ -182,6 +185,7 @@ static __always_inline u32 current_target(struct sieve *s)
 	u32 *number;
 	u64 id;
 
+	ROLLED
 	for (int i = 0; i < MAX_LEVELS; i++) {
 		if (!s->levels[i])
 			break;

@@ -178,6 +178,26 @@ unreadable:
 	put_process_event(state, b, sizeof(b->e) + at);
 }
 
+/* Sets out what is left of an argv that is longer than the exec event holds; false if nothing is. */
+static __always_inline bool begin_rest_of_argv(void)
+{
+	void *task = (void *)bpf_get_current_task(), *mm = NULL;
+	u64 from = 0, end = 0;
+	struct argv_buffer *b;
+	int zero = 0;
+
+	READ(mm, task, OFF_task_struct_mm);
+	READ(from, mm, OFF_mm_struct_arg_start);
+	READ(end, mm, OFF_mm_struct_arg_end);
+	b = argv_scratch.lookup(&zero);
+	if (!b || end - from <= EXEC_TAIL)
+		return false;
+	if (end - from > MAX_ARGV)
+		end = from + MAX_ARGV;
+	begin_pending(&b->left, from + EXEC_TAIL, end - from - EXEC_TAIL, EXEC_TAIL, MEMORY_USER);
+	return true;
+}
+
 /*
  * A step of sched_process_exec(task, old_pid, bprm): the new program has not run an instruction, so nothing
  * can change its argv between this look and its use (no TOCTOU), and its pages were just written.
@@ -185,46 +205,37 @@ unreadable:
 int raw_exec(u64 *ctx)
 {
 	put_exec((void *)ctx[2]);
-	steps.call(ctx, STEP_raw_exec_argv);
+	if (begin_rest_of_argv())
+		steps.call(ctx, STEP_raw_exec_argv);
+	steps.call(ctx, STEP_raw_exec_file);
 	return 0;
 }
 
+/* A step of it takes so many pieces, and is then its own next step: a long loop takes the verifier long. */
+#define ARGV_PIECES 15 /* with the one that the exec event holds 1 MiB in 17 steps, of the 33 that the kernel allows */
+
 /*
  * The rest of an argv that is longer than the exec event holds, in pieces. In the lane of bytes: one
- * that runs a program with a megabyte of arguments again and again must not take the room of execs.
+ * that runs a program with a megabyte of arguments again and again must not take the room of execs. True if there is more.
  */
-static __always_inline void put_rest_of_argv(void)
+static __always_inline bool put_rest_of_argv(struct argv_buffer *b)
 {
 	u32 pid = current_tgid();
 	struct process *p = process_of(pid);
-
-	if (!p || !p->session)
-		return;
-
-	void *task = (void *)bpf_get_current_task(), *mm = NULL;
-	u64 from = 0, end = 0, size;
 	struct target_state *state;
-	struct argv_buffer *b;
-	int zero = 0;
+	u64 size;
 	long failed;
 
-	READ(mm, task, OFF_task_struct_mm);
-	READ(from, mm, OFF_mm_struct_arg_start);
-	READ(end, mm, OFF_mm_struct_arg_end);
-	b = argv_scratch.lookup(&zero);
-	if (!b || end - from <= EXEC_TAIL)
-		return;
-	if (end - from > MAX_ARGV)
-		end = from + MAX_ARGV;
-	begin_pending(&b->left, from + EXEC_TAIL, end - from - EXEC_TAIL, EXEC_TAIL, MEMORY_USER);
-	for (int i = 1; i < MAX_ARGV / EXEC_TAIL; i++) {
+	if (!p)
+		return false;
+	for (int i = 0; i < ARGV_PIECES; i++) {
 		size = next_size(&b->left, MEMORY_USER);
 		if (!size)
-			return;
+			return false;
 		failed = read_chunk(b->argv, b->left.from, size, MEMORY_USER);
 		state = begin_byte_event(&b->e.h, EVENT_EXEC_ARGV, p->target, p->session, pid);
 		if (!state)
-			return;
+			return false;
 		b->e.offset = b->left.offset;
 		b->e.reserved = 0;
 		b->e.argv_size = failed ? 0 : size;
@@ -232,15 +243,21 @@ static __always_inline void put_rest_of_argv(void)
 		size = b->e.argv_size;
 		asm volatile("%0 &= 8191" : "+r"(size));
 		if (size > EXEC_TAIL)
-			return; /* cannot be: for the verifier */
+			return false; /* cannot be: for the verifier */
 		put_byte_event(state, b, sizeof(b->e) + size);
 	}
+	return b->left.bytes;
 }
 
-/* A step of sched_process_exec after raw_exec. */
+/* A step of sched_process_exec after raw_exec, which has set out what is left. */
 int raw_exec_argv(u64 *ctx)
 {
-	put_rest_of_argv();
+	struct argv_buffer *b;
+	int zero = 0;
+
+	b = argv_scratch.lookup(&zero);
+	if (b && put_rest_of_argv(b))
+		steps.call(ctx, STEP_raw_exec_argv);
 	steps.call(ctx, STEP_raw_exec_file);
 	return 0;
 }

@@ -313,6 +313,7 @@ static __always_inline void learn_streams(void)
 	p->newcomer = 0;
 	if (!stream_number(STREAMS_WATCHED))
 		return;
+	ROLLED
 	for (u32 fd = 0; fd < STREAM_FDS; fd++) {
 		file = file_of_fd(fd);
 		key = pipe_of(file);

@@ -167,6 +167,7 @@ static __always_inline void standard_terminals(struct process *p, u32 pid)
 	u32 device, leader;
 	struct process *leads;
 
+	ROLLED
 	for (u64 fd = 0; fd < 3; fd++) {
 		tty = tty_of_fd(fd, &device);
 		if (!tty || (device >> 23) != UNIX98_PTY_SLAVE_MAJOR >> 3 || known_slave(tty))

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, NoReturn
 
-from recorder import ladder, privileges
+from recorder import kallsyms, ladder, privileges
 from recorder.btf import Btf
 from recorder.ladder import NoWay, Refusal
 from recorder.log.errors import AuditError, KernelRefused, NoBcc, NoBtf
@@ -128,6 +128,7 @@ def _answer(**fields: Any) -> bytes:
 def _child(channel: socket.socket, keep_input: bool, ways: Ways, rings: tuple[int, int]) -> None:
     from recorder.probes import Programs
 
+    kallsyms.hide()
     btf = Btf()
     privileges.check_bpf()
     try:
