@@ -15,7 +15,9 @@ import pytest
 PAGE = Path(__file__).parents[1] / "docs" / "kernels.md"
 WAYS = ("fexit", "kprobe", "syscall")
 _BLOCK = re.compile(r"(<!-- generated: kernels -->\n).*?(<!-- end -->\n)", re.S)
-_HEAD = ("Kernel", "Machine", "Way", "Terminals", "Failed execs")
+KINDS = {"tty": "Terminals", "exec_failed": "Failed execs", "stream": "Pipes"}
+"""The kinds of probes that have more than one way, and what the table calls what they see."""
+_HEAD = ("Kernel", "Machine", "Way", *KINDS.values())
 _rows = pytest.StashKey[dict[tuple[str, str, str], tuple[str, ...]]]()
 _passed = pytest.StashKey[bool]()
 
@@ -40,10 +42,11 @@ KERNELS = (
     Kernel("5.10", "x86_64", "guest_5_10", frozenset({("exec_failed", "fexit")})),
     Kernel("6.1", "x86_64", "guest_6_1"),
     Kernel("6.12", "x86_64", "guest_6_12"),
+    Kernel("", "x86_64", "guest_newest", preempts=True),
 )
 
 Rows = dict[tuple[str, str, str], tuple[str, ...]]
-"""Release, what the terminals' way and that of failed execs gave; by kernel, machine and way."""
+"""Release, and what the way of each of KINDS gave; by kernel, machine and way."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
