@@ -3,7 +3,6 @@
 import argparse
 import hashlib
 import json
-import os
 import statistics
 import subprocess
 import sys
@@ -18,6 +17,7 @@ from tests.bench import cluster
 from tests.bench.elsewhere import elsewhere
 from tests.bench.export import exports
 from tests.bench.image import compressed_bytes
+from tests.bench.reading import reading, starts
 from tests.bench.replay import replays
 from tests.bench.row import Row
 from tests.bench.session import CLI, Seen, add_program, cli, cpu_seconds, record, run, status
@@ -155,38 +155,6 @@ def rest(victim: Container, folder: Path) -> list[Row]:
     ]
 
 
-def start_up(folder: Path) -> list[Row]:
-    home = folder / "home"
-    (home / "recordings").mkdir(parents=True)
-    golden = next(Path(__file__).parents[1].glob("golden/*.ebpfaudit"))
-    probe = subprocess.run(
-        [str(CLI), "list", "-o", "name"],
-        env={**os.environ, "EBPFAUDIT_HOME": str(home)},
-        capture_output=True,
-        check=True,
-    )
-    assert not probe.stdout
-    for i in range(100):
-        for place in (home, home / "recordings"):
-            (place / f"r{i:03}.ebpfaudit").write_bytes(golden.read_bytes())
-
-    def seconds(*arguments: str) -> float:
-        times = []
-        for _ in range(5):
-            started = time.monotonic()
-            subprocess.run(
-                [str(CLI), *arguments], env={**os.environ, "EBPFAUDIT_HOME": str(home)}, capture_output=True, check=True
-            )
-            times.append(time.monotonic() - started)
-        return statistics.median(times)
-
-    rows = []
-    for name, arguments in (("--help", ("--help",)), ("list with 100 recordings", ("list",))):
-        took = seconds(*arguments)
-        rows.append(Row(f"{name}: median of 5", f"{took:.2f} s", "<= 0.3 s", took <= 0.3))
-    return rows
-
-
 def if_possible(measure: Callable[[], list[Row]]) -> Callable[[], list[Row]]:
     """Leaves out what needs a cluster where there can be none."""
 
@@ -243,6 +211,7 @@ def main() -> int:
     parser.add_argument("--replay-mb", type=int, default=1000)
     sections = (
         "start",
+        "reading",
         "image",
         "export",
         "replay",
@@ -266,7 +235,8 @@ def main() -> int:
         add_program(victim, "/usr/bin/head")
         add_program(victim, "/usr/bin/seq")
         parts: dict[str, Callable[[], list[Row]]] = {
-            "start": lambda: start_up(folder),
+            "start": lambda: starts(folder),
+            "reading": lambda: reading(folder),
             "image": image,
             "export": lambda: exports(folder),
             "replay": lambda: replays(folder, 100_000_000, wanted.replay_mb * 1_000_000),
