@@ -34,16 +34,20 @@ class Enums:
     """Names for numbers, as the log's header gives them: without the prefix that all of an enum share."""
 
     def __init__(self, header: Header) -> None:
-        self._names: dict[str, dict[int, str]] = {}
         enums = header.raw.get("enums")
-        for enum, constants in enums.items() if isinstance(enums, dict) else ():
-            if isinstance(enum, str) and isinstance(constants, dict):
-                names = {v: k for k, v in constants.items() if isinstance(v, int) and isinstance(k, str)}
-                self._names[enum] = {value: _short(enum, name) for value, name in names.items()}
+        self._raw = enums if isinstance(enums, dict) else {}
+        self._names: dict[str, dict[int, str]] = {}
+
+    def _of(self, enum: str) -> dict[int, str]:
+        constants = self._raw.get(enum)
+        names = constants.items() if isinstance(constants, dict) else ()
+        return {value: _short(enum, name) for name, value in names if isinstance(value, int) and isinstance(name, str)}
 
     def name(self, enum: str, value: int) -> str:
         """The name of `value`, such as `ring_full`; the number itself if it has none."""
-        return self._names.get(enum, {}).get(value) or str(value)
+        if enum not in self._names:
+            self._names[enum] = self._of(enum)
+        return self._names[enum].get(value) or str(value)
 
     def flags(self, enum: str, value: int) -> list[str]:
         """The names of the bits that are set in `value`."""

@@ -14,6 +14,11 @@ SESSION_END_UNSEEN = 1
 """Of the flags of a session_end."""
 
 
+def split(argv: bytes) -> tuple[bytes, ...]:
+    """The arguments of an argv as the kernel keeps it."""
+    return tuple(argv.removesuffix(b"\0").split(b"\0")) if argv else ()
+
+
 @dataclass(slots=True, eq=False)
 class Exec:
     """One program that a process of a session ran, until it ended or ran another one."""
@@ -45,8 +50,7 @@ class Exec:
     @property
     def argv(self) -> tuple[bytes, ...]:
         """The arguments; the last may be cut short if `argv_missing`."""
-        data = self.argv_bytes
-        return tuple(data.removesuffix(b"\0").split(b"\0")) if data else ()
+        return split(self.argv_bytes)
 
     @property
     def argv_missing(self) -> int:

@@ -1,6 +1,6 @@
 """The events in a block."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any, NamedTuple
 
 import zstandard
@@ -29,8 +29,8 @@ class Event(NamedTuple):
     lane: str = ""
 
 
-def decode_block(header: Header, block: Block) -> Iterator[Event]:
-    """The events of a block, as they were written. Raises BadLog if its bytes are no events."""
+def decode_block(header: Header, block: Block, kinds: Collection[str] = ()) -> Iterator[Event]:
+    """The events of a block, as they were written, or only those `kinds`. Raises BadLog if its bytes are no events."""
     try:
         if block.codec == format.CODEC_ZSTD:
             # A frame that names its size is given a buffer of that size, whatever max_output_size says.
@@ -53,6 +53,8 @@ def decode_block(header: Header, block: Block) -> Iterator[Event]:
                 raise ValueError("an event without a time")
             if target.__class__ is not int or pid.__class__ is not int or seq.__class__ not in _INT_OR_NIL:
                 raise ValueError("an event's target, process or sequence number is no number")
+            if kinds and name not in kinds:
+                continue
             yield Event(time, name, seq, target, session, pid, dict(zip(names[5:], own, strict=False)), lane)
     except (zstandard.ZstdError, *codec.FormatError, TypeError) as error:
         raise BadLog(f"block {block.number} cannot be read: {error}") from error

@@ -7,7 +7,7 @@
 import heapq
 import operator
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -154,10 +154,14 @@ class Log:
         except (InvalidObject, StopIteration, AttributeError, *codec.FormatError) as error:
             raise BadLog(f"{self.path}: block {place.number} changed while it was read") from error
 
-    def _lane(self, places: Iterable[_Place]) -> Iterator[Event]:
+    def of_kinds(self, lane: str, kinds: Collection[str]) -> Iterator[Event]:
+        """The events of a lane that are of these kinds: much quicker than all. Raises BadLog as `events` does."""
+        return self._lane([place for place in self._places if place.lane == lane], kinds)
+
+    def _lane(self, places: Iterable[_Place], kinds: Collection[str] = ()) -> Iterator[Event]:
         for place in places:
             try:
-                yield from decode_block(self.header, self._block(place))
+                yield from decode_block(self.header, self._block(place), kinds)
             except BadLog as error:
                 raise BadLog(f"{self.path}: {error}") from error
 

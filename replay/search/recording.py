@@ -9,7 +9,7 @@ from recorder.log.reader import Damage, Log
 from replay.clock import SECOND, Clock
 from replay.model import Session, Timeline
 from replay.recording import Part, Recording
-from replay.search.commands import in_commands
+from replay.search.commands import in_commands, may_be_in
 from replay.search.hit import ARGV, INPUT, OUTPUT, PLACES, SCREEN, Hit
 from replay.search.lines import Found
 from replay.search.pattern import Pattern
@@ -66,6 +66,8 @@ def _in_order(hits: list[Hit]) -> Iterator[Hit]:
 def _unordered(recording: Recording, query: Query, only: int | None) -> Iterator[Hit]:
     for part in recording.parts:
         try:
+            if query.places == {ARGV} and not may_be_in(part.log, query.pattern):
+                continue
             timeline = _timeline(part.log, query)
             part.damage = timeline.damage
             for session in timeline.sessions:
