@@ -1,7 +1,8 @@
 """The pages of docs/verbs: `python -m tests.verb_pages` writes what is generated in them; a test compares.
 
 `<!-- generated: options -->` becomes a table of the verb's options. What follows `$ kubectl ebpfaudit …` in a block of
-the kind `console` is what that command line prints, in a store made of the golden logs.
+the kind `console` is what that command line prints, in a store made of the golden logs; after
+`<!-- from the cluster tests -->` what it prints in a cluster, which `tests/cluster/test_verb_pages.py` runs.
 """
 
 import contextlib
@@ -32,7 +33,10 @@ _STORE = {
     "interrupted": "v1-cut",
 }
 _OPTIONS = re.compile(r"(<!-- generated: options -->\n).*?(<!-- end -->\n)", re.S)
-_CONSOLE = re.compile(r"```console\n(.*?)```\n", re.S)
+_FROM_CLUSTER = "<!-- from the cluster tests -->\n"
+_CONSOLE = re.compile(rf"(?<!{_FROM_CLUSTER})```console\n(.*?)```\n", re.S)
+CLUSTER = re.compile(rf"({_FROM_CLUSTER}```console\n)(.*?)```\n", re.S)
+"""An example that a test in a cluster writes, and what is in it."""
 
 
 def pages() -> list[Path]:

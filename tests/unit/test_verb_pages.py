@@ -7,13 +7,7 @@ import pytest
 
 from kubectl_ebpfaudit.app import VERBS
 from tests import verb_pages
-
-DOCS = Path(__file__).parents[2] / "docs"
-ELSEWHERE = {
-    **dict.fromkeys(("record", "attach", "status", "stop", "cleanup", "doctor"), "usage-cluster.md"),
-    "export": "export.md", "identify": "identify.md", "completion": "completion.md",
-}  # fmt: skip
-"""Verbs whose page is about more than one of them."""
+from tests.cluster import verb_pages as cluster_pages
 
 
 @pytest.mark.parametrize("page", verb_pages.pages(), ids=lambda page: page.stem)
@@ -27,13 +21,20 @@ def test_the_walk_through_an_incident_shows_what_its_commands_print() -> None:
 
 @pytest.mark.parametrize("verb", VERBS)
 def test_every_verb_has_a_page_with_an_example_and_every_option(verb: str) -> None:
-    name = ELSEWHERE.get(verb, f"{verb}.md" if (DOCS / f"{verb}.md").exists() else f"verbs/{verb}.md")
-    text = (DOCS / name).read_text()
-    assert f"kubectl ebpfaudit {verb}" in text
-    if name.startswith("verbs/"):
-        assert f"$ kubectl ebpfaudit {verb}" in text, "a block of the kind console"
-        for option, _ in verb_pages.options(verb):
-            assert f"| `{option}`".replace("|", "\\|")[2:] in text, option
+    text = (verb_pages.PAGES / f"{verb}.md").read_text()
+    assert f"$ kubectl ebpfaudit {verb}" in text, "a block of the kind console"
+    for option, _ in verb_pages.options(verb):
+        assert f"| `{option}`".replace("|", "\\|")[2:] in text, option
+
+
+@pytest.mark.parametrize("verb", cluster_pages.ORDER)
+def test_an_example_from_the_cluster_has_what_its_command_lines_printed(verb: str) -> None:
+    blocks = cluster_pages.examples(verb)
+    assert blocks
+    for block in blocks:
+        runs = re.split(r"^\$ kubectl ebpfaudit .*\n", block, flags=re.M)
+        assert len(runs) > 1
+        assert all(printed.strip() for printed in runs[1:]), "EBPFAUDIT_VERB_PAGES=1 make test-cluster writes it"
 
 
 def test_no_page_is_about_a_verb_that_there_is_not() -> None:
