@@ -110,6 +110,8 @@ def replay(
         else:
             dues = pace.since_start(ordered(log.events(session=session.number), chosen.tty.number, OUT), session.began)
             end = _offset("--at", at, log, session) if at else end
+            if not on_terminal and not raw and not at:
+                dues = pace.since(dues, start)  # text needs nothing of what a screen has shown before
             dues = pace.between(dues, end or 0 if at else start, end)
             if idle is not None:
                 dues = pace.limit_idle(dues, idle)

@@ -31,6 +31,11 @@ def since_start(pieces: Iterable[Piece], start: int) -> Iterator[Due]:
         yield Due(at, piece)
 
 
+def since(dues: Iterable[Due], start: int) -> Iterator[Due]:
+    """Those that are due at `start` ns or later."""
+    return (due for due in dues if due.at >= start)
+
+
 def between(dues: Iterable[Due], start: int, end: int | None = None) -> Iterator[Due]:
     """Those that are due up to `start` ns at once, and the others as much earlier; none that is due after `end`."""
     for due in dues:

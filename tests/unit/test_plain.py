@@ -58,6 +58,21 @@ def test_what_would_move_or_hide_other_text_is_an_escape_in_a_pipe(cli: Cli, tmp
     assert cli("replay", log).text == "user\\u202e // nimda\nro\\u200bot\ta\\u2028b caf\u00e9 \U0001f600\n"
 
 
+@pytest.mark.parametrize(
+    ("part", "shown"),
+    [
+        (["--from", "2"], "two\nthree\n"),
+        (["--to", "2.5"], "one\ntwo\n"),
+        (["--from", "1.5", "--to", "2026-01-02T03:04:07Z"], "two\n"),
+    ],
+)
+def test_a_part_of_a_session_is_that_part_in_a_pipe(cli: Cli, tmp_path: Path, part: list[str], shown: str) -> None:
+    log = start_shell(LogBuilder())
+    for at, line in enumerate((b"one\r\n", b"two\r\n", b"three\r\n"), 1):
+        log.add("tty_out", at * SECOND, data=line)
+    assert cli("replay", log.save(tmp_path / "s.ebpfaudit"), *part).text == shown
+
+
 def test_a_line_without_end_comes_out_in_parts() -> None:
     text = PlainText()
     assert sum(len(text.feed(b"x" * 1000)) for _ in range(200)) > 100_000
