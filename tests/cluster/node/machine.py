@@ -31,6 +31,11 @@ class Machine:
         """The cgroup above those of its pods."""
         return f"/{self._place.name}/{self.name}"
 
+    @property
+    def containerd(self) -> Path:
+        """The socket at which it answers."""
+        return self.folder / "containerd.sock"
+
     def start_containerd(self) -> None:
         self.programs.start("containerd", ["containerd", "--config", str(self.folder / "containerd.toml")])
 
@@ -56,7 +61,7 @@ class Machine:
             raise RuntimeError(f"{self.name} takes no {archive}: {done.stderr}\n{self.programs.tail('containerd')}")
 
     def _ctr(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
-        address = f"--address={self.folder}/containerd.sock"
+        address = f"--address={self.containerd}"
         command = [*self.programs.inside, "ctr", address, "--namespace=k8s.io", *arguments]
         return subprocess.run(command, capture_output=True, text=True)
 

@@ -86,6 +86,11 @@ class Node:
         """Puts the images of a docker archive on node1."""
         self._machines[0].load_image(archive)
 
+    @property
+    def containerd(self) -> Path:
+        """The socket of node1's containerd."""
+        return self._machines[0].containerd
+
     def restart(self, program: str, *, kill: bool = False, on: str = "node1") -> None:
         """Restarts kube-apiserver, or the kubelet or containerd of a node, as a service manager would.
 

@@ -65,6 +65,13 @@ def foreign_recorder_image(architecture: str) -> Path:
     return path
 
 
+def recorder_image_index() -> Path:
+    """The OCI layout, in a tar file, with the recorder's images of all architectures; its digest is beside it."""
+    path = _BUILD / "recorder.oci.tar"
+    _build("scripts/build-image-index", str(path))
+    return path
+
+
 def recorder_image_again(path: Path) -> None:
     """Makes the recorder's image anew out of the same packages, and nothing else that was kept."""
     _build("scripts/build-image", "--again", str(path))
