@@ -60,6 +60,7 @@ def completion(
         raise WrongUsage("name a shell to print its script, or give --install: see kubectl ebpfaudit completion -h")
     if install:
         _install()
+        _warn_of_an_old_kubectl()
         return
     suffix = "ps1" if shell == Shell.powershell else "sh"
     emit((_SCRIPTS / f"{shell.value if shell else ''}.{suffix}").read_text(encoding="utf-8"))
@@ -84,6 +85,16 @@ def _install() -> None:
         f"no folder of the PATH that may be written to is yours for {_PROGRAM}: "
         "put ~/.local/bin on the PATH, or call this as root"
     )
+
+
+def _warn_of_an_old_kubectl() -> None:
+    from kubectl_ebpfaudit.completion import kubectl
+
+    if version := kubectl.too_old():
+        note(
+            f"warning: kubectl {version} completes no plugins, 1.26 does: upgrade it, or call kubectl-ebpfaudit "
+            "itself, completed by a script: see kubectl ebpfaudit completion -h"
+        )
 
 
 def _folders() -> list[Path]:

@@ -1,11 +1,13 @@
 """Installed the way kubectl users install plugins: the real krew, the archive of `make krew`, a real cluster."""
 
 import hashlib
+import json
 import os
 import re
 import shutil
 import subprocess
 import sys
+import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -219,6 +221,26 @@ def test_python_that_is_too_old_is_named_and_a_newer_one_beside_it_taken(built: 
         [str(built.program), "version"], env={"PATH": str(path), "HOME": str(tmp_path)}, capture_output=True, text=True
     )
     assert ran.stdout.startswith(f"kubectl ebpfaudit {__version__}"), ran.stderr
+
+
+def test_two_versions_at_once_each_run_their_own_code(built: Built, tmp_path: Path) -> None:
+    """As during an upgrade: both unpack themselves into one folder."""
+    newer = tmp_path / "newer"
+    program = built.program.read_bytes()
+    newer.write_bytes(program[: program.index(b"PK\x03\x04")])
+    with zipfile.ZipFile(built.program) as one, zipfile.ZipFile(newer, "a") as other:
+        for entry in one.infolist():
+            data = one.read(entry)
+            if entry.filename == "site-packages/recorder/log/__init__.py":
+                data = data.replace(f'"{__version__}"'.encode(), b'"99.0.0"')
+            if entry.filename == "environment.json":
+                data = json.dumps({**json.loads(data), "build_id": "99"}).encode()
+            other.writestr(entry, data)
+    newer.chmod(0o755)
+    env = {**os.environ, "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    for path, version in ((built.program, __version__), (newer, "99.0.0"), (built.program, __version__)):
+        ran = subprocess.run([str(path), "version"], env=env, capture_output=True, text=True)
+        assert ran.stdout.startswith(f"kubectl ebpfaudit {version},"), ran.stderr
 
 
 def test_folder_that_cannot_be_written_is_named(built: Built, tmp_path: Path) -> None:

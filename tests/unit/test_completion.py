@@ -145,6 +145,28 @@ def test_install_puts_a_program_where_kubectl_finds_it(
     assert cli("completion").code == 2
 
 
+@pytest.mark.parametrize(
+    ("client", "warned"),
+    [
+        ('{"major": "1", "minor": "25", "gitVersion": "v1.25.16"}', True),
+        ('{"major": "1", "minor": "25+", "gitVersion": "v1.25.4-eks-\\u001b[2J"}', True),
+        ('{"major": "1", "minor": "26", "gitVersion": "v1.26.0"}', False),
+        ('{"major": "1"}', False),
+    ],
+)
+def test_install_warns_of_a_kubectl_that_completes_no_plugins(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, client: str, warned: bool
+) -> None:
+    for name, says in (("kubectl-ebpfaudit", ""), ("kubectl", f'{{"clientVersion": {client}}}')):
+        (tmp_path / name).write_text(f"#!/bin/sh\ncat <<'END'\n{says}\nEND\n")
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    ran = cli("completion", "--install")
+    assert ran.code == 0
+    assert ("completes no plugins, 1.26 does: " in ran.err) == warned
+    assert "\x1b" not in ran.err
+
+
 def test_fish_offers_what_kubectl_ebpfaudit_names(kubectl: Path) -> None:
     if not shutil.which("fish"):
         return  # tests/cluster has it, and asks it in its own terminal
