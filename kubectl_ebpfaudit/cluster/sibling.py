@@ -46,9 +46,9 @@ def how(recorder: Recorder) -> Pods:
 
 
 def _left(deadline: str) -> float:
-    """Seconds until then."""
+    """Seconds that a recorder may record whose pod is to have that deadline, too: it leaves time to start."""
     until = datetime.fromisoformat(deadline.replace("Z", "+00:00"))
-    return (until - datetime.now(timezone.utc)).total_seconds()
+    return (until - datetime.now(timezone.utc)).total_seconds() - pods.START_SECONDS
 
 
 def _place(pod: dict[str, Any], container: dict[str, Any]) -> pods.Place:
