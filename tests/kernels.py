@@ -43,6 +43,8 @@ KERNELS = (
     Kernel("6.1", "x86_64", "guest_6_1"),
     Kernel("6.12", "x86_64", "guest_6_12"),
     Kernel("", "x86_64", "guest_newest", preempts=True),
+    Kernel("6.1", "aarch64", "guest_6_1_arm64", frozenset((kind, "fexit") for kind in KINDS)),
+    Kernel("6.12", "aarch64", "guest_6_12_arm64"),
 )
 
 Rows = dict[tuple[str, str, str], tuple[str, ...]]

@@ -30,8 +30,10 @@ def test_sessions_give_the_same_events_by_every_way(
 ) -> None:
     guest: Guest = request.getfixturevalue(kernel.guest)
     reasons = _reasons(guest, kernel)
-    best = "kprobe" if kernel.preempts else "fexit"
-    for way in (best, *(way for way in WAYS if way != best)):
+    refused = [way for way in WAYS if all((kind, way) in kernel.refuses for kind in KINDS)]
+    ways = [way for way in WAYS if way not in refused]
+    best = "kprobe" if kernel.preempts else ways[0]
+    for way in (best, *(way for way in ways if way != best)):
         taken = {kind: way for kind in KINDS if (kind, way) not in kernel.refuses}
         # The best is what it takes if nothing is forced. Warnings are not of this test, and much of what is compiled.
         forced = {kind: _NAMES.get(kind, {}).get(way, (way,)) for kind in taken} | {"warnings": ("none",)}
@@ -48,6 +50,8 @@ def test_sessions_give_the_same_events_by_every_way(
         assert told["kernel"].startswith(kernel.version)
         cells = [reasons.get((kind, way)) or (_LOSSY if may_skip else "same") for kind in KINDS]
         kernel_rows[kernel.version or "newest", kernel.machine, way] = (told["kernel"], *cells)
+    for way in refused:
+        kernel_rows[kernel.version, kernel.machine, way] = (told["kernel"], *(reasons[kind, way] for kind in KINDS))
 
 
 def _says(kind: str, way: str, told: dict[str, Any]) -> str:
