@@ -13,11 +13,17 @@ from tests.cluster.conftest import Victim
 from tests.cluster.node import Node
 from tests.support.terminal import Terminal
 
+GOLDEN = Path(__file__).parents[1] / "golden" / "v1.2-incident.ebpfaudit"
+"""A recording of two sessions."""
+
 
 @pytest.fixture
 def environment(node: Node, tmp_path: Path) -> dict[str, str]:
     """Both programs on the PATH, as pip puts them there."""
     folder = Path(sys.executable).parent
+    store = tmp_path / "home" / "recordings"
+    store.mkdir(parents=True)
+    shutil.copy(GOLDEN, store / "golden_1.ebpfaudit")
     return {"PATH": str(folder), "EBPFAUDIT_HOME": str(tmp_path / "home"), "TERM": "dumb", "PS1": "ready> "}
 
 
@@ -63,6 +69,9 @@ def test_tab_completes_what_is_in_the_cluster(shell: Terminal, target: Victim, n
         ("kubectl ebpfaudit record --namespace kube-pub", "--namespace kube-public "),
         ("kubectl ebpfaudit record --context testn", "--context testnode "),
         ("kubectl ebpfaudit show --outp", "show --output "),
+        ("kubectl ebpfaudit show gol", "show golden_1 "),
+        ("kubectl ebpfaudit replay golden_1/2", "replay golden_1/2 "),
+        ("kubectl ebpfaudit status --user adm", "--user admin "),
         ("kubectl ebpfaudit doctor node/nod", "doctor node/node" + "1 " * (len(node.nodes) == 1)),
         (f"kubectl-ebpfaudit record -n {namespace} vic", f"kubectl-ebpfaudit record -n {namespace} victim "),
     ):
