@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 OR Apache-2.0 */
 /* Beginning of a session, lineage and end of its processes. */
 
-/* Begins a session with a process, of which `task` is one; its number, or 0. */
-static __always_inline u32 start_session(void *task, u32 target, u32 pid, u32 flags)
+/* Begins a session with a process that was created at `start`; its number, or 0. */
+static __always_inline u32 start_session(u64 start, u32 ns_pid, u32 target, u32 pid, u32 flags)
 {
 	struct session_start_event e = {};
 	struct target_state *state;
@@ -16,11 +16,41 @@ static __always_inline u32 start_session(void *task, u32 target, u32 pid, u32 fl
 	state = begin_process_event(&e.h, EVENT_SESSION_START, target, session, pid);
 	if (!state)
 		return 0;
-	e.start_time = start_time(task);
-	e.ns_pid = pid_at_level(task, pid_level(task));
+	e.start_time = start;
+	e.ns_pid = ns_pid;
 	e.flags = flags;
 	put_process_event(state, &e, sizeof(e));
 	return session;
+}
+
+/* Process ID of a task's group leader in its own PID namespace. */
+static __always_inline u32 own_pid(void *task)
+{
+	return pid_at_level(task, pid_level(task));
+}
+
+struct attach_key {
+	u64 start_time;
+	u64 pid;
+};
+/* A container's own program -> the session that somebody has begun with it. So that of two who come at once one does. */
+BPF_TABLE("lru_hash", struct attach_key, u32, attached, 1024);
+
+/*
+ * The number of the session that begins as somebody outside the container types on the terminal of the container's own
+ * program, or sets its size, as kubectl attach does first of all, or writes to its stdin; 0 if this is not so. What only
+ * looks on shows nowhere: the runtime reads all that the program prints, attached or not.
+ */
+static __always_inline u32 attach(struct process *p, u32 first, u32 ns_pid)
+{
+	struct attach_key key = { p->start_time, first };
+	u32 pid = current_tgid(), none = 0;
+
+	if (process_of(pid) || attached.insert(&key, &none))
+		return 0;
+	p->session = start_session(p->start_time, ns_pid, p->target, first, SESSION_ATTACHED);
+	attached.update(&key, &p->session);
+	return p->session;
 }
 
 /* A process that is known has made a child, or a thread. */

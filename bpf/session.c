@@ -83,7 +83,7 @@ int raw_exec_session(u64 *ctx)
 			return 0;
 		p.start_time = start_time(task);
 		if (!inherited_session(task, p.target, &p.session)) {
-			p.session = start_session(task, p.target, pid, flags);
+			p.session = start_session(p.start_time, own_pid(task), p.target, pid, flags);
 			if (!p.session)
 				return 0;
 			p.newcomer = 1;

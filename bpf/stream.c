@@ -19,14 +19,15 @@
 
 struct stream {
 	u64 offset; /* bytes that went through so far */
+	u64 start_time; /* of the container's own, when its program was created, as in struct process */
 	u32 target;
-	u32 session;
+	u32 session; /* 0: of the container's own program, to which nobody has attached */
 	u32 number;
 	u32 fd; /* 0 stdin, 1 stdout, 2 stderr */
-	u32 owner; /* host process ID that last worked on the other end */
+	u32 owner; /* host process ID that last worked on the other end; of the container's own, of its program */
 	u32 flags; /* enum stream_flag */
 	u32 closed; /* 1: and the recorder is not told yet, since its ring was full */
-	u32 reserved;
+	u32 ns_pid; /* of the container's own, the ID of its program in its own PID namespace */
 };
 BPF_HASH(streams, u64, struct stream, MAX_STREAMS); /* inode number -> whose it is */
 /*
@@ -111,6 +112,8 @@ static __always_inline void close_stream(u64 key, struct stream *s)
 		return;
 	copy.closed = 1;
 	count_streams(-1);
+	if (!copy.session)
+		return;
 	if (!put_stream_close(&copy))
 		streams.update(&key, &copy);
 }
@@ -237,6 +240,53 @@ static __always_inline void stream_bytes(struct stream *s, u64 from, u64 n, u64 
 		put_stream_gap(s, b->left.offset, b->total, reason);
 }
 
+static __always_inline u64 next_stream(void)
+{
+	struct numbers *n;
+	u64 number = 0;
+	int zero = 0;
+
+	n = numbers.lookup(&zero);
+	return n && take_number(&n->next_tty, 1, COUNTER_OF_TTYS, &number) ? number : 0;
+}
+
+/*
+ * Whether a stream is one of a session by now. That of a container's own program becomes one as somebody writes to its
+ * stdin; its output, once somebody has attached.
+ */
+static __always_inline bool in_session(struct stream *s, u64 key)
+{
+	struct stream_open_event e = {};
+	struct target_state *state;
+	struct attach_key program = { s->start_time, s->owner };
+	u32 first = s->owner, *session;
+	struct process *p;
+	u64 number;
+
+	if (s->session)
+		return true;
+	if (!s->fd) {
+		p = process_of(first);
+		if (p && !p->session)
+			attach(p, first, s->ns_pid);
+	}
+	session = attached.lookup(&program); /* the program may have ended before the last of its output is read */
+	if (!session || !*session)
+		return false;
+	number = next_stream();
+	state = begin_byte_event(&e.h, EVENT_STREAM_OPEN, s->target, *session, first);
+	if (!number || !state)
+		return false;
+	s->session = *session;
+	s->number = number;
+	e.inode = key;
+	e.stream = number;
+	e.fd = s->fd;
+	e.flags = s->flags;
+	put_byte_event(state, &e, sizeof(e));
+	return true;
+}
+
 /*
  * The stream whose bytes the current process has just moved by reading from or writing to a file; NULL if
  * it is none, or if this end of it is not the one that counts.
@@ -254,11 +304,11 @@ static __always_inline struct stream *stream_at(void *file, bool reading, u64 *k
 	if (!s || s->closed)
 		return NULL;
 	inside = process_of(pid) != NULL;
-	if (s->fd)
-		return reading && !inside ? s : NULL;
 	if (s->flags & STREAM_READ_SIDE)
 		return reading ? s : NULL;
-	return !reading && !inside ? s : NULL;
+	if (inside || reading != !!s->fd)
+		return NULL;
+	return in_session(s, *key) ? s : NULL;
 }
 
 static __always_inline void add_stream(struct process *p, u32 pid, u32 fd, u64 key, u32 flags)
@@ -266,12 +316,9 @@ static __always_inline void add_stream(struct process *p, u32 pid, u32 fd, u64 k
 	struct stream_open_event e = {};
 	struct target_state *state;
 	struct stream s = {};
-	struct numbers *n;
-	u64 number = 0;
-	int zero = 0;
+	u64 number = next_stream();
 
-	n = numbers.lookup(&zero);
-	if (!n || !take_number(&n->next_tty, 1, COUNTER_OF_TTYS, &number))
+	if (!number)
 		return;
 	s.target = p->target;
 	s.session = p->session;
@@ -340,13 +387,25 @@ int raw_exec_streams(u64 *ctx)
 
 /*
  * Run by the recorder itself (BPF_PROG_TEST_RUN) for a session that is under way: (number of the inode of a pipe, what
- * it is to the session's first process, target, session, ID of that process). What went before is not counted.
+ * it is to the session's first process, target, session, ID of that process), or with session 0 for the container's own
+ * program, then also with its ID in its own PID namespace. What went before is not counted.
  */
 int raw_adopt_stream(u64 *ctx)
 {
 	struct process p = { .target = ctx[2], .session = ctx[3] };
+	struct stream own = { .target = ctx[2], .fd = ctx[1], .owner = ctx[4], .flags = STREAM_UNDER_WAY };
+	u64 key = ctx[0];
+	struct process *program;
 
-	if (stream_number(STREAMS_WATCHED))
-		add_stream(&p, ctx[4], ctx[1], ctx[0], STREAM_UNDER_WAY);
+	own.ns_pid = ctx[5];
+	program = process_of(own.owner);
+	if (program)
+		own.start_time = program->start_time;
+	if (!stream_number(STREAMS_WATCHED))
+		return 0;
+	if (p.session)
+		add_stream(&p, ctx[4], ctx[1], key, STREAM_UNDER_WAY);
+	else if (!streams.insert(&key, &own))
+		count_streams(1);
 	return 0;
 }

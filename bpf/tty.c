@@ -199,28 +199,6 @@ static __always_inline u32 known_terminal(void *task)
 	return t ? t->number : 0;
 }
 
-struct attach_key {
-	u64 start_time;
-	u64 pid;
-};
-BPF_TABLE("lru_hash", struct attach_key, u32, attached, 1024); /* so that of two who come at once one begins a session */
-
-/*
- * The number of the session that begins as somebody outside the container types on the terminal of the container's own
- * program, or sets its size, as kubectl attach does first of all; 0 if this is not so. What only looks on shows nowhere:
- * the runtime reads all that the program prints, attached or not.
- */
-static __always_inline u32 attach(void *task, struct process *p, u32 leader)
-{
-	struct attach_key key = { p->start_time, leader };
-	u32 pid = current_tgid(), yes = 1;
-
-	if (process_of(pid) || attached.insert(&key, &yes))
-		return 0;
-	p->session = start_session(task, p->target, leader, SESSION_ATTACHED);
-	return p->session;
-}
-
 /*
  * The terminal with this slave, if it is one of a session: one that was seen at an exec, one that a process of a
  * session has made its controlling terminal since, or if this `comes_in`, one that somebody has just attached to.
@@ -241,7 +219,7 @@ static __always_inline struct terminal *terminal_of(void *slave, bool comes_in)
 	leader = pid_on_host(sid);
 	task = task_of(sid);
 	p = known_process(task, leader);
-	if (!p || (!p->session && !(comes_in && attach(task, p, leader))))
+	if (!p || (!p->session && !(comes_in && attach(p, leader, own_pid(task)))))
 		return NULL;
 	copy = *p;
 	add_terminal(slave, &copy, leader, leader);

@@ -93,7 +93,8 @@ class Agent:
         self._taken_until = 0
         self._hasher = Hasher(self._targets.a_process, lambda time: time + self._realtime_offset)
         self._terminals = Terminals(self._scope, self._sessions)
-        self._stream_ends = StreamEnds(Pipes(self._probes, config.stream_limit), self._sessions)
+        self._pipes = Pipes(self._probes, config.stream_limit)
+        self._stream_ends = StreamEnds(self._pipes, self._sessions)
         self._roots = Roots(self._scope, self._sessions)
         self._spool = Spool(spool, config.spool_bytes)
         self._shed = {lane: Shed(lane, self._spool.room) for lane in (PROCESS_LANE, BYTE_LANE)}
@@ -216,7 +217,10 @@ class Agent:
         self._lanes[BYTES].take(self._terminals.close())
         self._lanes[BYTES].take(self._stream_ends.close())
         now = monotonic()
+        before = self._targets.open
         own = self._targets.look(now, self._config.follow)
+        if self._targets.open < before:
+            self._pipes.forget_own(self._targets.watched)
         self._mounts.follow(self._targets.watched)
         if self._targets.open:
             self._all_gone_since = None

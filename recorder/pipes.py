@@ -1,6 +1,7 @@
 """The pipes of sessions, as the probes know them."""
 
 import struct
+from collections.abc import Container
 from dataclasses import dataclass
 
 from recorder import bpf
@@ -8,7 +9,7 @@ from recorder.ladder import NONE
 from recorder.loader import Probes
 
 # As in bpf/stream.c; tests/kernel/test_layout.py holds it against the compiler.
-_STREAM = struct.Struct("=QIIIIIIII")
+_STREAM = struct.Struct("=QQIIIIIIII")
 _U32, _U64 = struct.Struct("=I"), struct.Struct("=Q")
 _FORGOTTEN, _LIMIT, _WATCHED = 1, 2, 3
 """Places in the array stream_numbers."""
@@ -44,15 +45,26 @@ class Pipes:
         found = []
         for key in self._streams.keys(_U64.size):
             if value := self._streams.lookup(key):
-                size, target, session, number, fd, owner, _, closed, _ = _STREAM.unpack(value)
-                found.append(Pipe(_U64.unpack(key)[0], size, target, session, number, fd, owner, bool(closed)))
+                size, _, target, session, number, fd, owner, _, closed, _ = _STREAM.unpack(value)
+                if session:
+                    found.append(Pipe(_U64.unpack(key)[0], size, target, session, number, fd, owner, bool(closed)))
         return found
+
+    def forget_own(self, targets: Container[int]) -> None:
+        """Takes out the pipes of containers' own programs but those of `targets`, that nobody has attached to."""
+        for key in self._streams.keys(_U64.size):
+            value = self._streams.lookup(key)
+            if value and not _STREAM.unpack(value)[3] and _STREAM.unpack(value)[2] not in targets:
+                self._forget(key, counted=True)
 
     def forget(self, pipe: Pipe) -> bool:
         """Takes a pipe out of the map; False if the kernel has done so already."""
-        if not self._streams.delete(_U64.pack(pipe.inode)):
+        return self._forget(_U64.pack(pipe.inode), counted=not pipe.closed)
+
+    def _forget(self, key: bytes, counted: bool) -> bool:
+        if not self._streams.delete(key):
             return False
         # The kernel counts up and down in a word of its own; this one only the recorder writes.
-        self._forgotten += not pipe.closed
+        self._forgotten += counted
         self._numbers.update(_U32.pack(_FORGOTTEN), _U64.pack(self._forgotten))
         return True

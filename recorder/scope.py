@@ -6,7 +6,7 @@ import struct
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from recorder import bpf, owners
+from recorder import bpf, owners, processes
 from recorder.cgroups import Target
 from recorder.events import Event
 from recorder.loader import Probes
@@ -129,8 +129,13 @@ class Scope:
 
     def _take_pipes(self, pid: int, target: int, session: int) -> None:
         """Takes the pipes that are input, output and errors of a session's first process into the session."""
-        for fd, inode in sorted(owners.pipes(pid, _STANDARD).items()):
-            bpf.run(self._probes.adopt_stream, inode, fd, target, session, pid)
+        pipes = owners.pipes(pid, _STANDARD)
+        known = None if session or 0 not in pipes else processes.details(pid)
+        if not session and not known:
+            return  # nobody can attach to it
+        ns_pid = known.ns_pids[-1] if known else 0
+        for fd, inode in sorted(pipes.items()):
+            bpf.run(self._probes.adopt_stream, inode, fd, target, session, pid, ns_pid)
 
     def enter(self, number: int, target: Target, now: int) -> list[Event]:
         """Makes a session of the workload of a target that was not known to be `is_entered` yet; its events."""

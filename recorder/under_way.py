@@ -36,7 +36,10 @@ TerminalOf = Callable[[int, int], int]
 """Of (session, process ID of the leader), the number of the terminal; 0 if there is none."""
 
 TakePipes = Callable[[int, int, int], None]
-"""Of (process ID of the first process of a session, target, session), takes its pipes into the session."""
+"""Of (process ID of the first process of a session, target, session), takes its pipes into the session.
+
+With session 0: those of the container's own program, which are one's once somebody attaches.
+"""
 
 
 class UnderWay:
@@ -65,7 +68,10 @@ class UnderWay:
                 session = 0  # the container's own workload
             if session is None and self._is_runtime(root):
                 continue  # on its way in for a session, which begins, for the probes, with what it runs in the end
+            is_new = root.pid not in self.known
             told += self._take(number, session, tree, members, now)
+            if i == 0 and session == 0 and is_new:
+                self._take_pipes(root.pid, number, 0)
         return told
 
     def enter(self, number: int, target: Target, now: int) -> list[Event]:

@@ -10,6 +10,7 @@ from replay.who.identity import Identity
 SESSION_UNDER_WAY = 1
 SESSION_FROM_NODE = 2
 SESSION_ATTACHED = 4
+EXEC_UNDER_WAY = 8
 SESSION_END_UNSEEN = 1
 """Of the flags of a session_end."""
 

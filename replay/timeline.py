@@ -13,6 +13,7 @@ from replay.fields import Enums, data, number
 from replay.kinds import name_all
 from replay.loss import DIRECTIONS, Ledger
 from replay.model import (
+    EXEC_UNDER_WAY,
     SESSION_ATTACHED,
     SESSION_END_UNSEEN,
     SESSION_FROM_NODE,
@@ -355,6 +356,8 @@ class _Builder:
         for gaps in (self.gaps, *(s.gaps for s in self.sessions.values())):
             gaps.sort(key=lambda gap: gap.time)
         for known in self.sessions.values():
+            if known.attached:  # what it found there is told a moment after it began
+                known.execs.sort(key=lambda ran: not ran.flags & EXEC_UNDER_WAY)
             known.warnings.sort(key=lambda warned: warned.time)
 
 

@@ -5,10 +5,11 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.kernel.test_targets import until
 from tests.support.container import Container, container
 from tests.support.recorder import recording
 
-ATTACHED, EXEC_UNDER_WAY = 4, 8
+ATTACHED, EXEC_UNDER_WAY, STREAM_UNDER_WAY = 4, 8, 1
 SHELL = ("/bin/bash", "--norc", "-i")
 
 
@@ -28,6 +29,7 @@ def test_what_somebody_does_who_is_at_the_container_s_own_terminal_is_a_session(
     with recording({"container_id": shell.id}, sessions=1) as live:
         terminal.send(b"/bin/true inside\r")
         terminal.expect(b"@> ")
+        until(live, lambda: len(live.of("exec")) == 3)
         terminal.send(b"kill %1; exit 6\r")
         assert terminal.wait() == 6
         end = live.end()
@@ -63,3 +65,22 @@ def test_what_the_container_s_own_program_does_by_itself_is_none(node: None) -> 
             busy.exec("/bin/echo")
             live.end()
     assert live.commands() == [["/bin/echo"]]
+
+
+def test_what_somebody_sends_to_the_container_s_own_stdin_is_a_session(node: None) -> None:
+    own = "echo ready; while read -r line; do $line; done; echo over >&2"
+    with container(("/bin/bash", "-c", own), stdin=True) as piped:
+        assert piped.piped
+        with recording({"container_id": piped.id}, sessions=1) as live:
+            said, _ = piped.piped.communicate(b"/bin/echo inside\n/bin/true\n", timeout=60)
+            end = live.end()
+    (start,) = live.of("session_start")
+    assert (start.fields["ns_pid"], start.fields["flags"]) == (1, ATTACHED)
+    assert [words for words in live.commands() if words[0] != "/bin/bash"] == [["/bin/echo", "inside"], ["/bin/true"]]
+    carried = {
+        fd: b"".join(e.fields["data"] for e in live.of("stream_data") if e.fields["fd"] == fd) for fd in range(3)
+    }
+    assert said == b"inside\nover\n"
+    assert carried == {0: b"/bin/echo inside\n/bin/true\n", 1: b"inside\n", 2: b"over\n"}
+    assert {e.fields["flags"] for e in live.of("stream_open")} == {STREAM_UNDER_WAY}
+    assert (end.totals["lost_events"], end.totals["lost_bytes"]) == (0, 0)

@@ -35,7 +35,7 @@ MAP_VALUES = {
         scope._TERMINAL,
     ),
     "stream": (
-        ("offset", "target", "session", "number", "fd", "owner", "flags", "closed", "reserved"),
+        ("offset", "start_time", "target", "session", "number", "fd", "owner", "flags", "closed", "ns_pid"),
         pipes._STREAM,
     ),
 }  # fmt: skip

@@ -34,6 +34,8 @@ class Container:
     cgroup: str
     terminal: Terminal | None = None
     """The other end of the terminal of its own program, if that has one."""
+    piped: "subprocess.Popen[bytes] | None" = None
+    """The other end of the pipes of its own program, if it was made with `stdin`."""
 
     def exec_argv(self, *argv: str, tty: bool = True, cwd: str | None = None) -> list[str]:
         """The command line that runs `argv` in it, as `kubectl exec` has the runtime do."""
@@ -141,6 +143,7 @@ def container(
     privileged: bool = False,
     programs: bool = False,
     terminal: bool = False,
+    stdin: bool = False,
 ) -> Iterator[Container]:
     """A container that runs `command`; gone afterwards. Needs root, runc, bash-static, busybox-static.
 
@@ -148,6 +151,7 @@ def container(
     `name` is its ID. With `overlay` its root is one, as runtimes make it: an image below a writable layer.
     With `privileged` root in it may do all that root may, and programs may give privileges; /mnt is a tmpfs.
     With `programs` it has this machine's in /usr. With `terminal` its program, which then says `# ` first, is on one.
+    With `stdin` its program has pipes, and says a line first.
     """
     remove_leftovers()
     folder = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-", dir=RUNS))
@@ -167,6 +171,18 @@ def container(
             with Terminal(["runc", "--root", str(state), "run", "-b", str(bundle), name]) as own:
                 own.expect(b"# ")
                 yield Container(name, bundle / "rootfs", state, cgroup, own)
+            return
+        if stdin:
+            with subprocess.Popen(
+                ["runc", "--root", str(state), "run", "-b", str(bundle), name],
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            ) as piped:  # fmt: skip
+                assert piped.stdout
+                assert piped.stdout.readline()
+                try:
+                    yield Container(name, bundle / "rootfs", state, cgroup, piped=piped)
+                finally:
+                    piped.kill()
             return
         with (folder / "output").open("wb") as output:
             subprocess.run(

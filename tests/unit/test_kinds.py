@@ -186,3 +186,12 @@ def test_show_folds_the_look_into_the_copy(cli: Cli, tmp_path: Path) -> None:
     for given in (["--all"], ["--flat"]):
         assert cli("show", path, *given).text.count("Session:") == 2
     assert "1, cp in" in cli("show", f"{path}/1").text
+
+
+def test_a_session_that_has_attached_begins_with_what_it_found_there(cli: Cli, tmp_path: Path) -> None:
+    log = LogBuilder().add("session_start", 0, 1, 100, ns_pid=1, flags=4)
+    log.add("exec", MS, 1, 101, ppid=100, argv=argv("id"))
+    log.add("exec", 2 * MS, 1, 100, argv=argv("server"), flags=8)
+    (session,) = json.loads(cli("show", log.save(tmp_path / "s.ebpfaudit"), "-o", "json").text)["sessions"]
+    assert (session["kind"], session["argv"]) == ("attach", ["server"])
+    assert [ran["argv"] for ran in session["execs"]] == [["server"], ["id"]]
