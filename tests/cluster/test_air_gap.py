@@ -1,6 +1,7 @@
 """Without the internet: docs/air-gapped.md, with a registry of this cluster's own."""
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -127,7 +128,10 @@ def test_mirrored_as_the_page_says_it_is_pulled_and_records_by_the_digest_of_the
 
 
 def test_image_load_puts_it_into_containerd_under_the_name_that_record_asks_for(node: Node) -> None:
-    environment = {"CONTAINERD_ADDRESS": str(node.containerd)}
+    # The image's cache is that of who runs the tests, and not the cluster's user's.
+    caches = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    cache = os.environ.get("EBPFAUDIT_CACHE") or f"{caches}/kubectl-ebpfaudit-build"
+    environment = {"CONTAINERD_ADDRESS": str(node.containerd), "EBPFAUDIT_CACHE": cache}
     names = ["ctr", "--namespace", "k8s.io", "images"]
     remove, listed, load = (
         node.command(argv, env=environment)
