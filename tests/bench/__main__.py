@@ -14,6 +14,7 @@ from contextlib import nullcontext
 from pathlib import Path
 
 from tests.bench import cluster
+from tests.bench.crowds import ringing_up, sessions
 from tests.bench.elsewhere import elsewhere
 from tests.bench.export import exports
 from tests.bench.image import compressed_bytes
@@ -221,6 +222,7 @@ def main() -> int:
         "lines",
         "seq",
         "commands",
+        "crowds",
         "both",
         "cluster",
         "transport",
@@ -246,6 +248,7 @@ def main() -> int:
             "lines": lambda: flood_by_lines(victim, folder, size),
             "seq": lambda: sequence(victim, folder),
             "commands": lambda: commands(victim, folder, wanted.commands),
+            "crowds": lambda: sessions() + ringing_up(),
             "both": lambda: commands_in_a_flood(victim, folder, wanted.commands, size),
             "cluster": if_possible(lambda: on_a_cluster(folder, size)),
             "transport": if_possible(lambda: transport(folder, wanted.spool_mb * 1_000_000) + resets(folder)),
