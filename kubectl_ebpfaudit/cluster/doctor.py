@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from kubectl_ebpfaudit.carrier import Order
-from kubectl_ebpfaudit.cluster import deep, nodes, permissions
+from kubectl_ebpfaudit.cluster import deep, nodes, permissions, recorders
 from kubectl_ebpfaudit.cluster import pod as pods
 from kubectl_ebpfaudit.cluster.api import Access, Api, Object, connect
 from kubectl_ebpfaudit.cluster.checks import FAILED, OK, Check, attempt, doubtful, failed, passed, skipped
@@ -144,7 +144,9 @@ def _look_at_namespace(api: Api, name: str, title: str) -> Check:
             return passed(title, "is not there; record makes it, with the label that admits privileged pods")
         return _no_namespace(title, name)
     if (namespace.get("status") or {}).get("phase") == "Terminating":
-        return failed(title, "is being deleted", "wait until it is gone, or name another with --recorder-namespace")
+        if permissions.CREATE_NAMESPACES.allowed(api):
+            return doubtful(title, "is being deleted", "record waits until it is gone, and makes it anew")
+        return _no_namespace(title, name)
     level = ((namespace.get("metadata") or {}).get("labels") or {}).get(_ENFORCE)
     if level == "privileged":
         return passed(title, f"admits privileged pods ({_ENFORCE}={level})")
@@ -193,6 +195,10 @@ def _pretend(api: Api, place: pods.Place) -> Check:
         if not permissions.CREATE_NAMESPACES.allowed(api):
             return _no_namespace(_DRY_RUN, place.namespace)
         return skipped(_DRY_RUN, f"needs the namespace {place.namespace}")
+    except Forbidden as error:
+        if recorders.BEING_TERMINATED in str(error):
+            return skipped(_DRY_RUN, f"namespace {place.namespace} is being deleted")
+        raise
     except ApiError as error:
         if error.status == 400 and "dry run" in str(error):  # a webhook that cannot pretend
             return skipped(_DRY_RUN, str(error))

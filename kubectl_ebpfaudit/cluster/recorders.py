@@ -18,6 +18,8 @@ from replay.escape import printable
 
 _ASK_SECONDS = 10.0
 _MAX_ANSWER = 1 << 16
+BEING_TERMINATED = "being terminated"
+"""In what an API server says of a namespace that is being deleted (its admission plugin NamespaceLifecycle)."""
 _MANAGED = "app.kubernetes.io/managed-by"
 
 
@@ -101,7 +103,7 @@ def create(api: Api, manifest: Object) -> Object:
         if error.kind != "namespaces":
             raise
     except Forbidden as error:
-        if "being terminated" not in str(error):
+        if BEING_TERMINATED not in str(error):
             raise
         _await_gone(api, name)
     try:

@@ -236,6 +236,25 @@ def test_missing_namespace_is_made_by_record_so_that_it_is_fine(node: Node) -> N
     assert node.kubectl("get", "namespace", "to-come", check=False).returncode == 1
 
 
+def test_namespace_that_is_being_deleted_is_no_obstacle_since_record_waits_for_that(node: Node) -> None:
+    namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "ending"}}
+    held = {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": "held", "namespace": "ending", "finalizers": ["ebpfaudit.example/held"]},
+    }
+    with _made(node, namespace, held):
+        node.kubectl("delete", "namespace", "ending", "--wait=false")
+        ran = run(node, "doctor", "--recorder-namespace", "ending", "-o", "json")
+        node.kubectl("-n", "ending", "patch", "configmap", "held", "-p", '{"metadata": {"finalizers": null}}')
+        node.kubectl("wait", "--for=delete", "namespace/ending", f"--timeout={SECONDS:.0f}s")
+    assert ran.code == 0, ran.out
+    found = ran.checks()["recorder's namespace ending"]
+    assert (found["status"], found["detail"]) == ("warning", "is being deleted")
+    assert found["remedy"] == "record waits until it is gone, and makes it anew"
+    assert ran.checks()["recorder's pod (dry run)"]["status"] == "skipped"
+
+
 # --deep
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from kubectl_ebpfaudit.cluster.pod import DEFAULT_NAMESPACE
 from tests.cluster import verb_pages
 from tests.cluster.commands import run
 from tests.cluster.conftest import Victim, _pod
@@ -19,6 +20,7 @@ def shop(node: Node) -> Iterator[Node]:
     node.apply(_pod(victim), namespace=victim.namespace)
     node.wait_ready(victim.pod, namespace=victim.namespace)
     run(node, "cleanup", "--all")  # the pages begin in a cluster that knows no recorder
+    node.kubectl("wait", "--for=delete", f"namespace/{DEFAULT_NAMESPACE}", "--timeout=60s")
     yield node
     node.kubectl("delete", "namespace", victim.namespace, "--wait=false")
 
