@@ -39,7 +39,7 @@ class Kernel:
 
 
 KERNELS = (
-    Kernel("5.10", "x86_64", "guest_5_10", frozenset({("exec_failed", "fexit")})),
+    Kernel("5.10", "x86_64", "guest_5_10"),
     Kernel("6.1", "x86_64", "guest_6_1"),
     Kernel("6.12", "x86_64", "guest_6_12"),
     Kernel("", "x86_64", "guest_newest", preempts=True),
