@@ -130,6 +130,9 @@ def _two_terminals(session: Session) -> bool:
     return True
 
 
+_ANSWERED = r'/bin/id; printf "\033[6n"; read -rsd R answer'
+"""Ends once the terminal has read it all, and so answers: of a program that ends at once tmux may read nothing."""
+
 _UNLED_SHELL = """python3 -c '
 import os, subprocess
 master, slave = os.openpty()
@@ -303,9 +306,10 @@ ROWS = [
         "(while /bin/true; do /bin/sleep 1004; done) >/dev/null 2>&1 & :"),
     Row("session", "`script`", "a terminal of its own, both directions, byte for byte", _two_terminals,
         "script -q -c /bin/id /tmp/typescript; :", tty=True),
-    Row("session", "`tmux`", "the same", _two_terminals, "tmux -f /dev/null new-session /bin/id; :", tty=True),
+    Row("session", "`tmux`", "the same", _two_terminals, f"tmux -f /dev/null new-session '{_ANSWERED}'; :", tty=True),
     Row("session", "`screen`", "the same", _two_terminals,
-        "mkdir -m 700 /tmp/screens; SCREENDIR=/tmp/screens screen -c /dev/null /bin/id; :", tty=True),
+        "mkdir -m 700 /tmp/screens; SCREENDIR=/tmp/screens screen -c /dev/null "
+        f"/bin/bash -c '{_ANSWERED}'; :", tty=True),
     Row("session", "`python -c 'import pty; pty.spawn(…)'`", "the same", _two_terminals,
         "python3 -c 'import pty; pty.spawn(\"/bin/id\")'; :", tty=True),
     Row("session", "a shell on a terminal that nobody leads, as of a reverse shell", "the same",
