@@ -43,6 +43,9 @@ Verbose = Annotated[
         show_default=False,
     ),
 ]
+EveryRun = Annotated[
+    bool, typer.Option("--all", help="Tell of each run of the pods' probes and hooks, which else are counted.")
+]
 Recording = Annotated[
     str,
     typer.Argument(

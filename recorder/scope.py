@@ -85,7 +85,7 @@ class Scope:
         """
         self._numbers.update(_U32.pack(0), _NUMBERS.pack(1, 1))
         told: list[Event] = []
-        under_way = UnderWay(self._adopt, self._terminal_of, self._take_pipes)
+        under_way = self._under_way()
         for number, target in targets:
             told += under_way.look(number, target, now)
         self._tell_mounts(under_way.known)
@@ -99,7 +99,7 @@ class Scope:
     def add(self, number: int, target: Target, now: int) -> list[Event]:
         """Lets the probes see one more target. Returns what `open` does. Raises Full."""
         self._check_room(number, target)  # before anything is told of it
-        under_way = UnderWay(self._adopt, self._terminal_of, self._take_pipes)
+        under_way = self._under_way()
         told = under_way.look(number, target, now)
         self._watch(number, target)
         self._expect_attached(under_way)
@@ -110,6 +110,9 @@ class Scope:
         self._targets.delete(_U64.pack(target.cgroup_id))
         self.sieve.cgroups.discard(target.cgroup_id)
         self.sieve.tell()
+
+    def _under_way(self) -> UnderWay:
+        return UnderWay(self._adopt, self._terminal_of, self._take_pipes)
 
     def _adopt(self, pid: int, target: int, session: int | None, workload_too: bool) -> Adopted | None:
         """Takes a process that runs already into a session, its terminal with it; recorder.under_way.Adopt."""
@@ -139,11 +142,11 @@ class Scope:
 
     def enter(self, number: int, target: Target, now: int) -> list[Event]:
         """Makes a session of the workload of a target that was not known to be `is_entered` yet; its events."""
-        return UnderWay(self._adopt, self._terminal_of, self._take_pipes).enter(number, target, now)
+        return self._under_way().enter(number, target, now)
 
     def attached(self, number: int, target: Target, session: int, root: int, now: int) -> list[Event]:
         """Takes into a session of kubectl attach what runs on the terminal of its first process; the events of that."""
-        return UnderWay(self._adopt, self._terminal_of, self._take_pipes).attached(number, target, session, root, now)
+        return self._under_way().attached(number, target, session, root, now)
 
     def _terminal_of(self, session: int, leader: int) -> int:
         found = (t.number for t in self.terminals() if (t.session, t.leader) == (session, leader))

@@ -2,12 +2,12 @@
 
 from collections import Counter
 
-from replay import copy_report
 from replay.clock import duration, to_second
 from replay.escape import printable
 from replay.fields import keeps_input, node_name
+from replay.folded import folded
 from replay.model import Timeline
-from replay.probe_report import entered, fold
+from replay.probe_report import entered
 from replay.session_report import Shown, sessions
 from replay.table import columns
 from replay.target_report import Row, summary, table, worth_a_table
@@ -80,7 +80,6 @@ def report(timeline: Timeline, session: int | None = None, view: View = WHOLE) -
     if timeline.gaps:
         rows_of_gaps = [(to_second(gap.time), gap_note(gap)) for gap in timeline.gaps]
         parts.append(columns(("TIME", "MISSING IN THE RECORDING"), rows_of_gaps))
-    kept, probes = (shown, []) if view.every or session else fold(shown)
-    kept = kept if view.every or view.flat or session else copy_report.fold(kept)
+    kept, probes = (shown, []) if session else folded(shown, view)
     parts += ["".join(probes)] * bool(probes)
     return "\n".join([*parts, *sessions(kept, timeline.started, by_pod=len(timeline.targets) > 1, view=view)])

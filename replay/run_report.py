@@ -1,10 +1,10 @@
 """What `show` prints of a folder of logs: the summary of a run, its logs, its targets, and the sessions by pod."""
 
-from replay import copy_report
 from replay.clock import duration, to_second
 from replay.escape import printable
 from replay.fields import keeps_input
-from replay.probe_report import entered, fold
+from replay.folded import folded
+from replay.probe_report import entered
 from replay.report import target_rows
 from replay.run import BROKEN, Run
 from replay.session_report import Shown, sessions
@@ -40,8 +40,7 @@ def run_report(run: Run, session: int | None = None, view: View = WHOLE) -> str:
     if gaps:
         rows_of_gaps = [(to_second(time), log, note) for time, log, note in gaps]
         parts.append(columns(("TIME", "LOG", "MISSING IN THE RECORDING"), rows_of_gaps))
-    kept, probes = (shown, []) if view.every or session else fold(shown)
-    kept = kept if view.every or view.flat or session else copy_report.fold(kept)
+    kept, probes = (shown, []) if session else folded(shown, view)
     parts += ["".join(probes)] * bool(probes)
     return "\n".join([*parts, *sessions(kept, run.started, by_pod=True, view=view)])
 

@@ -12,10 +12,7 @@ from kubectl_ebpfaudit.cluster_options import connected
 from kubectl_ebpfaudit.connection import Connection
 from kubectl_ebpfaudit.interrupt import Signals
 from kubectl_ebpfaudit.live import Live
-from kubectl_ebpfaudit.options import (
-    RecorderName,
-    Verbose,
-)
+from kubectl_ebpfaudit.options import EveryRun, RecorderName, Verbose
 from kubectl_ebpfaudit.outcome import conclude
 
 Write = Annotated[
@@ -31,17 +28,12 @@ Write = Annotated[
 Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Say nothing while recording, nor what was recorded.")]
 
 
-Every = Annotated[
-    bool, typer.Option("--all", help="Tell of each run of the pods' probes and hooks, which else are counted.")
-]
-
-
 @connected
 def attach(
     name: RecorderName = None,
     write: Write = None,
     quiet: Quiet = False,
-    every: Every = False,
+    every: EveryRun = False,
     *,
     connection: Connection,
     verbose: Verbose = False,

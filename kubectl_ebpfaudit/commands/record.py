@@ -16,6 +16,7 @@ from kubectl_ebpfaudit.identifying import check_readable, identify_logs
 from kubectl_ebpfaudit.interrupt import Signals
 from kubectl_ebpfaudit.live import Live
 from kubectl_ebpfaudit.options import (
+    EveryRun,
     RecorderImage,
     RecorderPullPolicy,
     Verbose,
@@ -102,9 +103,7 @@ def record(
     quiet: Annotated[
         bool, typer.Option("-q", "--quiet", help="Say nothing while recording, nor what was recorded.")
     ] = False,
-    every: Annotated[
-        bool, typer.Option("--all", help="Tell of each run of the pods' probes and hooks, which else are counted.")
-    ] = False,
+    every: EveryRun = False,
     output: Annotated[
         RecordOutput | None,
         typer.Option("-o", "--output", help="json: every event on stdout, one object a line.", show_default=False),

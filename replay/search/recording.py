@@ -79,7 +79,7 @@ def _unordered(recording: Recording, query: Query, only: int | None) -> Iterator
 
 
 def _timeline(log: Log, query: Query) -> Timeline:
-    if not query.places & {ARGV}:
+    if ARGV not in query.places:
         return with_terminals(log)
     if query.places == {ARGV}:
         timeline = build(log, PROCESS_LANE)
