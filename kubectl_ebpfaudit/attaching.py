@@ -51,8 +51,9 @@ def attach_to(
 
     if name is None and write is not None:
         name = _recording_in(write)
-    pods = recorders.named(api, connection.namespace_of_recorders, name)
-    known = [recorders.Recorder(pod, {}) for pod in pods]
+    namespace = connection.namespace_of_recorders
+    there = recorders.find(api, namespace)
+    known = [recorders.Recorder(pod, {}) for pod in recorders.named(there, namespace, name)]
     recording = known[0].recording
     found = _files_of(recording, write)
     selection = _selection(known[0], live)
@@ -86,7 +87,7 @@ def attach_to(
     make = changes = None
     if follow and selection and (plan := _plan(api, selection, wanted, live)):
         closing.callback(plan.close)
-        changes = plan.changes(_followed_by_others(api, wanted))
+        changes = plan.changes(_followed_by_others([recorders.Recorder(pod, {}) for pod in there], wanted))
 
         def make(node: str, targets: list[dict[str, Any]], live: Live) -> Part:
             return Part(node, plan.carrier(node, targets), files.open(node), live.view(node))
@@ -121,13 +122,10 @@ def _plan(api: "Api", selection: "Selection", wanted: "list[Recorder]", live: Li
         return None
 
 
-def _followed_by_others(api: "Api", wanted: "list[Recorder]") -> set[str]:
-    """The nodes of the recording's recorders that are not `wanted` here."""
-    from kubectl_ebpfaudit.cluster import recorders
-
-    known = (recorders.Recorder(pod, {}) for pod in recorders.find(api, wanted[0].pod["metadata"]["namespace"]))
+def _followed_by_others(there: "list[Recorder]", wanted: "list[Recorder]") -> set[str]:
+    """The nodes of those recorders of the recording that are not `wanted` here."""
     own = {one.name for one in wanted}
-    return {one.node for one in known if one.recording == wanted[0].recording and one.name not in own}
+    return {one.node for one in there if one.recording == wanted[0].recording and one.name not in own}
 
 
 def _path_of(logs: list[Path], files: Files, write: str | None) -> Path:

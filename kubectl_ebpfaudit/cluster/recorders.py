@@ -156,12 +156,13 @@ def find(api: Api, namespace: str) -> list[Object]:
     return sorted(items, key=lambda pod: (pod["metadata"].get("creationTimestamp", ""), pod["metadata"]["name"]))
 
 
-def named(api: Api, namespace: str, name: str | None) -> list[Object]:
-    """The recorders that NAME means: a pod, or all of a recording (ebpfaudit-1a2b3c4d); with None the only one.
+def named(known: list[Object], namespace: str, name: str | None) -> list[Object]:
+    """Those of the `known` recorders of a namespace that NAME means; with None the only recording's.
+
+    NAME is a pod, or all of a recording (ebpfaudit-1a2b3c4d).
 
     Raises NoRecorder, or WrongUsage if it may be several.
     """
-    known = find(api, namespace)
     where = f"in namespace {printable(namespace)}: see kubectl ebpfaudit status"
     if name is not None:
         chosen = [pod for pod in known if name in (pod["metadata"]["name"], *_aliases(pod))]

@@ -42,12 +42,17 @@ def as_document(entries: Iterable[Entry]) -> list[dict[str, Any]]:
             "started": None if e.started is None else rfc3339(e.started),
             "duration_seconds": None if e.lasted is None else e.lasted / 1e9,
             "size_bytes": e.size,
-            **{key: e.total(key) for key in TOTALS if key != PROBE_RUNS or e.total(key) is not None},
+            **_totals(map(e.total, TOTALS)),
             "end_reason": e.reasons[0] if len(e.reasons) == 1 else None,
             **({"logs": [_log(e, log) for log in e.logs]} if e.is_folder else {}),
         }
         for e in entries
     ]
+
+
+def _totals(counts: Iterable[int | None]) -> dict[str, int | None]:
+    """Those of TOTALS by name; runs of probes only where they are known, since logs of before do not tell."""
+    return {key: n for key, n in zip(TOTALS, counts, strict=True) if key != PROBE_RUNS or n is not None}
 
 
 def _log(of: Entry, log: Summary) -> dict[str, Any]:
@@ -59,10 +64,6 @@ def _log(of: Entry, log: Summary) -> dict[str, Any]:
         "problem": text(log.problem) or None,
         "node": log.node if log.recording or log.node or log.started >= 0 else None,
         "size_bytes": log.size,
-        **{
-            key: None if n < 0 else n
-            for key, n in zip(TOTALS, log.totals, strict=True)
-            if key != PROBE_RUNS or n >= 0  # those of before do not tell
-        },
+        **_totals(None if n < 0 else n for n in log.totals),
         "end_reason": log.reason if log.state == COMPLETE else None,
     }
