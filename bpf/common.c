@@ -102,7 +102,9 @@ BPF_ARRAY(sieve, struct sieve, 1);
 BPF_ARRAY(numbers, struct numbers, 1);
 BPF_HASH(processes, u32, struct process, MAX_PROCESSES); /* host process ID -> whose it is */
 BPF_ARRAY(known_pids, struct known_pids, 1);
-BPF_PROG_ARRAY(steps, STEPS); /* programs that others go on with, STEP_NAME (recorder/ladder.py) */
+/* What a program goes on with, STEP_NAME (recorder/ladder.py): all in one have to be of one type, as each kind's are. */
+BPF_PROG_ARRAY(exec_steps, STEPS);
+BPF_PROG_ARRAY(fork_steps, STEPS);
 BPF_HASH(terminals, u64, struct terminal, MAX_TERMINALS); /* slave tty_struct -> whose it is */
 
 #ifdef NO_ATOMIC_FETCH

@@ -199,15 +199,25 @@ static __always_inline bool begin_rest_of_argv(void)
 }
 
 /*
- * A step of sched_process_exec(task, old_pid, bprm): the new program has not run an instruction, so nothing
+ * sched_process_exec(task, old_pid, bprm); or finalize_exec(bprm), fs/exec.c, with which every format of binaries ends,
+ * and after which an exec cannot fail any more.
+ */
+#ifndef EXEC_AT_KPROBE
+#define EXEC_BPRM(ctx) (ctx)[2]
+#else
+#define EXEC_BPRM(ctx) (ctx)[ARG0]
+#endif
+
+/*
+ * A step of on_exec: the new program has not run an instruction, so nothing
  * can change its argv between this look and its use (no TOCTOU), and its pages were just written.
  */
-int raw_exec(u64 *ctx)
+int on_exec_program(u64 *ctx)
 {
-	put_exec((void *)ctx[2]);
+	put_exec((void *)EXEC_BPRM(ctx));
 	if (begin_rest_of_argv())
-		steps.call(ctx, STEP_raw_exec_argv);
-	steps.call(ctx, STEP_raw_exec_file);
+		exec_steps.call(ctx, STEP_on_exec_argv);
+	exec_steps.call(ctx, STEP_on_exec_file);
 	return 0;
 }
 
@@ -249,15 +259,15 @@ static __always_inline bool put_rest_of_argv(struct argv_buffer *b)
 	return b->left.bytes;
 }
 
-/* A step of sched_process_exec after raw_exec, which has set out what is left. */
-int raw_exec_argv(u64 *ctx)
+/* A step of on_exec after on_exec_program, which has set out what is left. */
+int on_exec_argv(u64 *ctx)
 {
 	struct argv_buffer *b;
 	int zero = 0;
 
 	b = argv_scratch.lookup(&zero);
 	if (b && put_rest_of_argv(b))
-		steps.call(ctx, STEP_raw_exec_argv);
-	steps.call(ctx, STEP_raw_exec_file);
+		exec_steps.call(ctx, STEP_on_exec_argv);
+	exec_steps.call(ctx, STEP_on_exec_file);
 	return 0;
 }

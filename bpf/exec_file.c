@@ -37,8 +37,8 @@ static __always_inline bool is_deleted(void *dentry)
 	return !hashed && parent != dentry;
 }
 
-/* The last step of sched_process_exec. */
-int raw_exec_file(u64 *ctx)
+/* The last step of on_exec. */
+int on_exec_file(u64 *ctx)
 {
 	u32 pid = current_tgid();
 	struct process *p = process_of(pid);

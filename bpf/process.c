@@ -78,27 +78,36 @@ static __always_inline void forked(u32 pid, struct process *parent, void *child)
 	put_process_event(state, &e, sizeof(e));
 }
 
-/* sched_process_fork(parent, child), include/trace/events/sched.h */
-int raw_fork(u64 *ctx)
+/*
+ * sched_process_fork(parent, child), include/trace/events/sched.h; or wake_up_new_task(child), kernel/sched/core.c, which
+ * the parent calls next.
+ */
+#ifndef FORK_AT_KPROBE
+#define FORK_CHILD(ctx) ((void *)(ctx)[1])
+#else
+#define FORK_CHILD(ctx) ((void *)(ctx)[ARG0])
+#endif
+
+int on_fork(u64 *ctx)
 {
 	u32 pid = current_tgid();
-	struct process *parent = known_process((void *)ctx[0], pid);
+	struct process *parent = known_process((void *)bpf_get_current_task(), pid);
 
 	if (!parent)
 		return 0;
-	forked(pid, parent, (void *)ctx[1]);
-	steps.call(ctx, STEP_raw_warn_fork);
+	forked(pid, parent, FORK_CHILD(ctx));
+	fork_steps.call(ctx, STEP_on_fork_warn);
 	return 0;
 }
 
 #define SIGNAL_GROUP_EXIT 4 /* include/linux/sched/signal.h */
 
 /*
- * sched_process_exit(task): every thread passes here, after it was counted out of signal->live. The
- * process has ended with the one that leaves 0 there. Two threads may both see 0; the map's delete
+ * sched_process_exit(task) or exit_files(task), fs/file.c: every thread passes here, after it was counted out of
+ * signal->live. The process has ended with the one that leaves 0 there. Two threads may both see 0; the map's delete
  * lets one of them through.
  */
-int raw_exit(u64 *ctx)
+int on_exit(u64 *ctx)
 {
 	u32 pid = current_tgid();
 	void *task = (void *)bpf_get_current_task(), *signal = NULL, *leader = NULL;
@@ -106,6 +115,10 @@ int raw_exit(u64 *ctx)
 
 	if (!known)
 		return 0;
+#ifdef EXIT_AT_KPROBE
+	if (ctx[ARG0] != (u64)task)
+		return 0; /* a fork that fails lets go of what the child would have had */
+#endif
 
 	struct process p = *known;
 	struct exit_event e = {};

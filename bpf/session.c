@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 OR Apache-2.0 */
 /*
  * Sessions begin here: a process that runs a program in a target and that nobody in the target has
- * started came in from outside. The one program on sched_process_exec; for a process that is recorded it goes
+ * started came in from outside. The one program that each exec runs; for a process that is recorded it goes
  * on with others, each a program of its own, so that the verifier looks at fewer paths.
  */
 
@@ -66,8 +66,8 @@ static __always_inline u32 target_of_newcomer(void *task, u32 *flags)
 	return found ? *found : 0;
 }
 
-/* sched_process_exec(task, old_pid, bprm): all that runs for a process that is not recorded. */
-int raw_exec_session(u64 *ctx)
+/* A program runs, in its first process or in place of another one: all that runs for a process that is not recorded. */
+int on_exec(u64 *ctx)
 {
 	u32 pid = current_tgid();
 	void *task = (void *)bpf_get_current_task();
@@ -98,7 +98,7 @@ int raw_exec_session(u64 *ctx)
 		return 0;
 	controlling_terminal(task, &p, pid);
 	standard_terminals(&p, pid);
-	steps.call(ctx, p.newcomer ? STEP_raw_exec_streams : STEP_raw_exec);
+	exec_steps.call(ctx, p.newcomer ? STEP_on_exec_streams : STEP_on_exec_program);
 	return 0;
 }
 

@@ -47,7 +47,8 @@ struct stream_buffer {
 	volatile u64 total; /* left of all segments */
 	volatile u64 segments; /* address of the next struct iovec; 0: there is none */
 };
-BPF_PERCPU_ARRAY(stream_scratch, struct stream_buffer, 1);
+/* One for each direction: a fexit program may be preempted by that of the other one, never by itself. */
+BPF_PERCPU_ARRAY(stream_scratch, struct stream_buffer, 2);
 
 /* The inode number of a file that is a pipe, else 0. */
 static __always_inline u64 pipe_of(void *file)
@@ -188,14 +189,15 @@ static __always_inline long read_stream_chunk(u8 *to, u64 from, u64 size)
  * `n` bytes went through: at `from`, an address of the current process, or if that is 0, in the
  * segments at `segments`, an array of struct iovec. `segments_in_kernel`: whose memory that array is.
  */
-static __always_inline void stream_bytes(struct stream *s, u64 from, u64 n, u64 segments, bool segments_in_kernel)
+static __always_inline void stream_bytes(struct stream *s, bool reading, u64 from, u64 n, u64 segments,
+					 bool segments_in_kernel)
 {
 	u32 reason = GAP_TOO_LONG;
 	struct stream_buffer *b;
 	u64 segment[2], size;
-	int zero = 0;
+	int which = reading;
 
-	b = stream_scratch.lookup(&zero);
+	b = stream_scratch.lookup(&which);
 	if (!b)
 		return;
 	if (!take_number(&s->offset, n, COUNTER_OF_TTY_OUT(s->number), &size))
@@ -377,11 +379,11 @@ static __always_inline void learn_streams(void)
 	}
 }
 
-/* A step of sched_process_exec after raw_exec_session. */
-int raw_exec_streams(u64 *ctx)
+/* A step of on_exec. */
+int on_exec_streams(u64 *ctx)
 {
 	learn_streams();
-	steps.call(ctx, STEP_raw_exec);
+	exec_steps.call(ctx, STEP_on_exec_program);
 	return 0;
 }
 

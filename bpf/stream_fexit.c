@@ -15,7 +15,7 @@ static __always_inline void pipe_call(void *iocb, void *iter, long result, bool 
 		return;
 	s->owner = current_tgid();
 	if (result) {
-		stream_moved(s, iter, result);
+		stream_moved(s, reading, iter, result);
 		return;
 	}
 	READ(wanted, iter, OFF_iov_iter_count);

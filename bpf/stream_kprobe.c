@@ -124,7 +124,7 @@ int kprobe_kill_fasync(u64 *ctx)
 		return 0;
 	s->owner = id >> 32;
 	if (moved)
-		stream_moved(s, (void *)now.iter, moved);
+		stream_moved(s, now.reading, (void *)now.iter, moved);
 	else if (now.reading && s->fd && now.left && pipe_is_over((void *)now.pipe_end - OFF_pipe_inode_info_fasync_writers))
 		close_stream(key, s);
 	return 0;

@@ -7,7 +7,7 @@
 #define MAX_SEGMENTS 8 /* of one readv() or writev() that has moved bytes */
 
 /* What the iterator of a call that has moved `n` bytes stands behind: its first byte, or its segments. */
-static __always_inline void stream_moved(struct stream *s, void *iter, u64 n)
+static __always_inline void stream_moved(struct stream *s, bool reading, void *iter, u64 n)
 {
 	u64 segments = 0, segment[2], from = 0, at = 0, before;
 	u8 type = 0;
@@ -42,7 +42,7 @@ static __always_inline void stream_moved(struct stream *s, void *iter, u64 n)
 			return;
 		}
 	}
-	stream_bytes(s, from, n, segments, true); /* once: it is long, and has no place of its own */
+	stream_bytes(s, reading, from, n, segments, true); /* once: it is long, and has no place of its own */
 }
 
 /* do_splice(in, off_in, out, off_out, len, flags), fs/splice.c, has returned: it moves bytes without showing them. */

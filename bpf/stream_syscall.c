@@ -45,7 +45,7 @@ int raw_stream_sys_exit(u64 *ctx)
 	} else {
 		/* In one place: each takes the compiler and the verifier their time. */
 		scattered = nr == SYS_READV || nr == SYS_WRITEV;
-		stream_bytes(s, scattered ? 0 : buffer, result, scattered ? buffer : 0, false);
+		stream_bytes(s, reading, scattered ? 0 : buffer, result, scattered ? buffer : 0, false);
 	}
 	return 0;
 }

@@ -86,26 +86,40 @@ static __always_inline void warn_of_hold(struct process *p, u32 other, u64 value
 		warn(p->target, p->session, WARNING_PTRACE, value, other, session_of(other), 0);
 }
 
-/* signal_generate(signal, info, task, group, result), include/trace/events/signal.h */
-int raw_warn_signal(u64 *ctx)
+/*
+ * signal_generate(signal, info, task, group, result), include/trace/events/signal.h, and
+ * cgroup_attach_task(cgroup, path, task, threadgroup), include/trace/events/cgroup.h; or
+ * send_signal_locked(signal, info, task, type), kernel/signal.c, and
+ * cgroup_attach_task(cgroup, task, threadgroup), kernel/cgroup/cgroup.c.
+ */
+#ifndef WARNINGS_AT_KPROBES
+#define FIRST(ctx) (ctx)[0]
+#define SIGNAL_TASK(ctx) ((void *)(ctx)[2])
+#define CGROUP_TASK(ctx) ((void *)(ctx)[2])
+#else
+#define FIRST(ctx) (ctx)[ARG0]
+#define SIGNAL_TASK(ctx) ((void *)(ctx)[ARG2])
+#define CGROUP_TASK(ctx) ((void *)(ctx)[ARG1])
+#endif
+
+int on_signal(u64 *ctx)
 {
 	struct process *p = session_process();
-	void *task = (void *)ctx[2];
+	void *task = SIGNAL_TASK(ctx);
 	u32 pid = 0;
 
 	if (!p)
 		return 0;
 	READ(pid, task, OFF_task_struct_tgid);
 	if (pid == RECORDER)
-		warn(p->target, p->session, WARNING_SIGNAL, ctx[0], pid, 0, 0);
+		warn(p->target, p->session, WARNING_SIGNAL, (u32)FIRST(ctx), pid, 0, 0);
 	return 0;
 }
 
-/* cgroup_attach_task(cgroup, path, task, threadgroup), include/trace/events/cgroup.h */
-int raw_warn_cgroup(u64 *ctx)
+int on_cgroup_change(u64 *ctx)
 {
 	struct process *p = session_process();
-	void *cgroup = (void *)ctx[0], *task = (void *)ctx[2], *node = NULL;
+	void *cgroup = (void *)FIRST(ctx), *task = CGROUP_TASK(ctx), *node = NULL;
 	u64 id = 0;
 	u32 pid = 0;
 
@@ -140,11 +154,11 @@ static __always_inline u64 different_namespaces(void *one, void *other)
 	return flags;
 }
 
-/* A step of sched_process_fork(parent, child) after raw_fork: clone() with CLONE_NEW* flags */
-int raw_warn_fork(u64 *ctx)
+/* A step of on_fork: clone() with CLONE_NEW* flags */
+int on_fork_warn(u64 *ctx)
 {
 	struct process *p = session_process();
-	void *parent = (void *)ctx[0], *child = (void *)ctx[1], *from = NULL, *to = NULL;
+	void *parent = (void *)bpf_get_current_task(), *child = FORK_CHILD(ctx), *from = NULL, *to = NULL;
 	u64 flags;
 
 	if (!p)

@@ -12,13 +12,13 @@ LIST = "list"
 """What --probes says to have the ways printed instead."""
 
 WAYS = {
-    "exec": ("tracepoint",),
-    "fork": ("tracepoint",),
-    "exit": ("tracepoint",),
+    "exec": ("tracepoint", "kprobe"),
+    "fork": ("tracepoint", "kprobe"),
+    "exit": ("tracepoint", "kprobe"),
     "exec_failed": ("fexit", "kprobe", "syscall", "none"),
     "tty": ("fexit", "kprobe", "syscall"),
     "stream": ("fexit", "fexit-pipe", "kprobe", "kprobe-pipe", "syscall", "none"),
-    "warnings": ("fentry", "kprobe", "tracepoint", "none"),
+    "warnings": ("fentry", "kprobe", "kprobes", "tracepoint", "none"),
 }
 """The ways of each kind of probe, as recorder/ladder.py has them: a test holds the two together."""
 

@@ -67,7 +67,7 @@ class Agent:
         # Before the work of loading.
         privileges.check(pid for target in cgroups.present(config.targets, config.may_be_gone) for pid in target.pids())
         rings = (config.process_ring_bytes, config.byte_ring_bytes)
-        self._probes = loader.load(config.keep_input, config.probes, rings)
+        self._probes = loader.load(config.keep_input, config.probes, rings, config.sysfs)
         self._scope = Scope(self._probes)
         self._targets = Targets(self._scope, cgroups)
         self._attached = Attached(self._targets)

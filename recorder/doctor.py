@@ -36,8 +36,8 @@ def doctor(spool: Path, sysfs: Path, every_way: bool = False) -> int:
         "btf": _fault(Btf),
         "cgroup": _fault(lambda: Cgroups(sysfs)),
         "lockdown": _lockdown(sysfs),
-        "probes": _probes(),
-        **({"ways": ways.every_way()} if every_way else {}),
+        "probes": _probes(sysfs),
+        **({"ways": ways.every_way(sysfs)} if every_way else {}),
         "spool_bytes": _free(spool),
         "memory_bytes": _memory(),
     }
@@ -64,10 +64,10 @@ def _lockdown(sysfs: Path) -> str:
     return chosen[1] if chosen else ""
 
 
-def _probes() -> dict[str, Any]:
+def _probes(sysfs: Path) -> dict[str, Any]:
     """The best way of each kind that can be loaded and attached, and why those before it cannot."""
     try:
-        found = loader.load()
+        found = loader.load(sysfs=sysfs)
     except NoProbes as error:
         return {"taken": {}, "refused": _refused(error.refused, error.details)}
     except AuditError as error:

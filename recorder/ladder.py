@@ -5,17 +5,16 @@ kind a rung, and nothing else.
 """
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from recorder import preemption
 from recorder.btf import Btf
 
 FENTRY, FEXIT, KPROBE, KRETPROBE, RAW_TRACEPOINT = "fentry", "fexit", "kprobe", "kretprobe", "raw tracepoint"
 STEP = "step"
-"""Not attached: the program `where` goes on with it, for what is recorded, by a tail call."""
+"""Not attached: the program of the kind `where` goes on with it, for what is recorded, by a tail call."""
 _SYSCALL_FUNCTION = {"x86_64": "__x64_sys_", "aarch64": "__arm64_sys_"}.get(os.uname().machine, "sys_")
 
 NONE = "none"
@@ -53,7 +52,7 @@ class Way:
             return "the kernel takes no programs of type tracing"
         if traced and not btf.attaches_tracing(traced[0]):
             return "the kernel attaches no programs of type tracing to its functions"
-        if any(hook.how == KPROBE for hook in self.hooks) and not _KPROBES.exists():
+        if _by_kprobe(self) and not _KPROBES.exists():
             return "the kernel has no kprobes"
         return ""
 
@@ -78,13 +77,26 @@ class Kind:
         return next((way for way in self.ways if way.name == name), None)
 
 
-def _at_tracepoint(kind: str, tracepoint: str, program: str, *steps: str) -> Kind:
-    """A kind with one way, which every kernel has that has ring buffers, and which costs others hardly anything.
+def _of_processes(kind: str, tracepoint: str, function: str, program: str, *steps: str) -> Kind:
+    """A kind that every kernel tells of that has ring buffers, and which costs others hardly anything.
 
-    One program is attached, since each costs a look at who it is: in that which others pay for, `steps` take no part.
+    The function is called beside the tracepoint. One program is attached, since each costs a look at who it is: in that
+    which others pay for, `steps` take no part.
     """
-    hooks = (Hook(RAW_TRACEPOINT, tracepoint, program), *(Hook(STEP, program, step) for step in steps))
-    return Kind(kind, (Way("tracepoint", f"raw tracepoint {tracepoint}", (), hooks),))
+    after = tuple(Hook(STEP, kind, step) for step in steps)
+    return Kind(
+        kind,
+        (
+            Way("tracepoint", f"raw tracepoint {tracepoint}", (), (Hook(RAW_TRACEPOINT, tracepoint, program), *after)),
+            Way(
+                "kprobe",
+                f"kprobe {function}",
+                (),
+                (Hook(KPROBE, function, program), *after),
+                f"{kind.upper()}_AT_KPROBE",
+            ),
+        ),
+    )
 
 
 SYS_EXIT = "raw tracepoint sys_exit"
@@ -94,10 +106,10 @@ _SYS_EXIT_HOOKS = (Hook(RAW_TRACEPOINT, "sys_exit", "raw_sys_exit"),)
 _PTY_FUNCTIONS = ("pty_write", "pty_close", "pty_resize", "tty_do_resize")
 _EXECS = ("execve", "execveat")
 
-_AT_EXEC = ("raw_exec_session", "raw_exec_streams", "raw_exec", "raw_exec_argv", "raw_exec_file")
-EXEC = _at_tracepoint("exec", "sched_process_exec", *_AT_EXEC)
-FORK = _at_tracepoint("fork", "sched_process_fork", "raw_fork")
-EXIT = _at_tracepoint("exit", "sched_process_exit", "raw_exit")
+_AT_EXEC = ("on_exec", "on_exec_streams", "on_exec_program", "on_exec_argv", "on_exec_file")
+EXEC = _of_processes("exec", "sched_process_exec", "finalize_exec", *_AT_EXEC)
+FORK = _of_processes("fork", "sched_process_fork", "wake_up_new_task", "on_fork")
+EXIT = _of_processes("exit", "sched_process_exit", "exit_files", "on_exit")
 
 EXEC_FAILED = Kind(
     "exec_failed",
@@ -177,10 +189,11 @@ STREAM = Kind(
     required=False,
 )
 
+_FORK_WARNS = Hook(STEP, "fork", "on_fork_warn")
 _WARNING_HOOKS = (
-    Hook(STEP, "raw_fork", "raw_warn_fork"),
-    Hook(RAW_TRACEPOINT, "signal_generate", "raw_warn_signal"),
-    Hook(RAW_TRACEPOINT, "cgroup_attach_task", "raw_warn_cgroup"),
+    _FORK_WARNS,
+    Hook(RAW_TRACEPOINT, "signal_generate", "on_signal"),
+    Hook(RAW_TRACEPOINT, "cgroup_attach_task", "on_cgroup_change"),
 )
 _WARNING_FUNCTIONS = (
     "security_ptrace_access_check",
@@ -207,6 +220,18 @@ WARNINGS = Kind(
             "kprobe",
             ("warn.c", "warn_kprobe.c", "warn_functions.c"),
             (*_WARNING_HOOKS, *(Hook(KPROBE, name, f"kprobe_{name}") for name in _WARNING_FUNCTIONS)),
+        ),
+        Way(
+            "kprobes",
+            "kprobes alone",
+            ("warn.c", "warn_kprobe.c", "warn_functions.c"),
+            (
+                _FORK_WARNS,
+                Hook(KPROBE, "send_signal_locked", "on_signal"),
+                Hook(KPROBE, "cgroup_attach_task", "on_cgroup_change"),
+                *(Hook(KPROBE, name, f"kprobe_{name}") for name in _WARNING_FUNCTIONS),
+            ),
+            "WARNINGS_AT_KPROBES",
         ),
         # It looks at system calls only where others do so anyway: what that costs is too much for warnings.
         Way("tracepoint", "raw tracepoints", ("warn.c", "warn_syscall.c"), _WARNING_HOOKS, "WARNINGS_AT_SYS_EXIT"),
@@ -315,15 +340,16 @@ def climb(
     wanted: Mapping[str, Sequence[str]],
     attempt: Callable[[Choice], _T],
     kinds: Iterable[Kind] | None = None,
+    preempted: Collection[str] = (),
 ) -> tuple[Choice, _T, list[Refusal]]:
     """The best choice that `attempt` takes, with what it gave, and what was refused on the way there.
 
-    Where the kernel may be preempted a kprobe comes before fexit (recorder/preemption.py says why).
-    `wanted` names the ways that a kind may take, NONE among them; all, if it does not name the kind. `attempt` raises
-    Refused. Raises NoWay, also of a kind that could be spared if `wanted` names it.
+    `preempted` are the kinds of hooks whose programs may be preempted, recorder/preemption.py. `wanted` names the ways
+    that a kind may take, NONE among them; all, if it does not name the kind. `attempt` raises Refused. Raises NoWay,
+    also of a kind that could be spared if `wanted` names it.
     """
     kinds = tuple(kinds or KINDS)
-    left = {kind.name: _allowed(kind, wanted.get(kind.name)) for kind in kinds}
+    left = {kind.name: _allowed(kind, wanted.get(kind.name), preempted) for kind in kinds}
     refused: list[Refusal] = []
 
     def drop(kind: Kind, reason: str) -> None:
@@ -346,13 +372,25 @@ def climb(
             drop(_blamed(kinds, choice, error.hook), str(error))
 
 
-def _allowed(kind: Kind, names: Sequence[str] | None) -> list[Way | None]:
-    ways: list[Way | None] = list(kind.ways) if names is None else [kind.way(name) for name in names]
-    if names is None and preemption.possible():
-        # Stable: of the others none moves.
-        kprobes = [way for way in ways if way and any(hook.how == KPROBE for hook in way.hooks)]
-        ways = [*kprobes, *(way for way in ways if way not in kprobes)]
-    return ways
+def ranked(kind: Kind, preempted: Collection[str]) -> list[Way]:
+    """The ways of a kind, best first: if programs of the first may be preempted, kprobes that cannot be lead."""
+    ways = list(kind.ways)
+    if not _preempted(ways[0], preempted):
+        return ways
+    steady = [way for way in ways if _by_kprobe(way) and not _preempted(way, preempted)]
+    return [*steady, *(way for way in ways if way not in steady)]
+
+
+def _by_kprobe(way: Way) -> bool:
+    return any(hook.how == KPROBE for hook in way.hooks)
+
+
+def _preempted(way: Way, preempted: Collection[str]) -> bool:
+    return any(hook.how in preempted for hook in way.hooks)
+
+
+def _allowed(kind: Kind, names: Sequence[str] | None, preempted: Collection[str]) -> list[Way | None]:
+    return [*ranked(kind, preempted)] if names is None else [kind.way(name) for name in names]
 
 
 def _blamed(kinds: Iterable[Kind], choice: Choice, hook: Hook) -> Kind:

@@ -11,9 +11,10 @@ import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any, NoReturn
 
-from recorder import kallsyms, ladder, privileges
+from recorder import kallsyms, ladder, preemption, privileges
 from recorder.btf import Btf
 from recorder.ladder import NoWay, Refusal
 from recorder.log.errors import AuditError, KernelRefused, NoBcc, NoBtf
@@ -70,6 +71,7 @@ def load(
     keep_input: bool = True,
     ways: Ways | None = None,
     rings: tuple[int, int] = (PROCESS_RING_BYTES, BYTE_RING_BYTES),
+    sysfs: Path = Path("/sys"),
 ) -> Probes:
     """Compiles, loads and attaches the probes in a child process that has ended afterwards.
 
@@ -82,7 +84,7 @@ def load(
         pid = os.fork()
         if pid == 0:
             ours.close()
-            _run_child(theirs, log.fileno(), lambda: _child(theirs, keep_input, ways or {}, rings))
+            _run_child(theirs, log.fileno(), lambda: _child(theirs, keep_input, ways or {}, rings, sysfs))
         theirs.close()
         data, fds, _, _ = socket.recv_fds(ours, _MAX_ANSWER, _MAX_DESCRIPTORS)
         os.waitpid(pid, 0)
@@ -125,14 +127,19 @@ def _answer(**fields: Any) -> bytes:
     return json.dumps(fields).encode()
 
 
-def _child(channel: socket.socket, keep_input: bool, ways: Ways, rings: tuple[int, int]) -> None:
+def _child(channel: socket.socket, keep_input: bool, ways: Ways, rings: tuple[int, int], sysfs: Path) -> None:
     from recorder.probes import Programs
 
     kallsyms.hide()
     btf = Btf()
     privileges.check_bpf()
     try:
-        choice, programs, refused = ladder.climb(btf, ways, lambda choice: Programs(btf, choice, keep_input, rings))
+        choice, programs, refused = ladder.climb(
+            btf,
+            ways,
+            lambda choice: Programs(btf, choice, keep_input, rings),
+            preempted=preemption.preempted(sysfs),
+        )
     except NoWay as error:
         raise _no_probes(error) from error
     maps = programs.maps()

@@ -13,7 +13,20 @@ from pathlib import Path
 from recorder import bpf, pipe_check, privileges
 from recorder.btf import Btf
 from recorder.definitions import definitions
-from recorder.ladder import FENTRY, FEXIT, KINDS, KRETPROBE, RAW_TRACEPOINT, STEP, STEPS, Choice, Hook, Refused, sources
+from recorder.ladder import (
+    FENTRY,
+    FEXIT,
+    KINDS,
+    KPROBE,
+    KRETPROBE,
+    RAW_TRACEPOINT,
+    STEP,
+    STEPS,
+    Choice,
+    Hook,
+    Refused,
+    sources,
+)
 from recorder.log.errors import KernelRefused, NoBcc
 
 BPF_DIR = Path(__file__).parent.parent / "bpf"
@@ -22,7 +35,8 @@ MAPS = (
     "targets",
     "mount_namespaces",
     "sieve",
-    "steps",
+    "exec_steps",
+    "fork_steps",
     "numbers",
     "processes",
     "terminals",
@@ -31,7 +45,7 @@ MAPS = (
     "process_ring",
     "byte_ring",
 )
-"""Those that are there whatever is watched. The kernel empties `steps` if nobody holds it open."""
+"""Those that are there whatever is watched. The kernel empties steps if nobody holds them open."""
 
 _U32 = struct.Struct("=I")
 
@@ -131,10 +145,9 @@ class Programs:
             # Not by bcc's attach_raw_tracepoint(), which takes one program a tracepoint.
             self.links.append(bpf.open_raw_tracepoint(hook.where, program))
         elif hook.how == STEP:
-            steps = bpf.Map(self.module["steps"].map_fd, _U32.size)
-            steps.update(
-                _U32.pack(STEPS.index(hook.program)), _U32.pack(self._load(hook.program, self._bcc.RAW_TRACEPOINT))
-            )
+            steps = bpf.Map(self.module[f"{hook.where}_steps"].map_fd, _U32.size)
+            program = self._load(hook.program, self._type_of(hook.where))
+            steps.update(_U32.pack(STEPS.index(hook.program)), _U32.pack(program))
         elif hook.how == FEXIT:
             self._load(hook.program, self._bcc.TRACING)
             self.module.attach_kretfunc(fn_name=hook.program.encode())
@@ -149,6 +162,13 @@ class Programs:
             name = hook.program.encode()
             attach(event=hook.where.encode(), fn_name=name)
             self.links.append(next(fds[name] for fds in self.module.kprobe_fds.values() if name in fds))
+
+    def _type_of(self, kind: str) -> int:
+        """The type of the program of a kind that goes on with others: theirs has to be the same."""
+        way = self._choice[kind]
+        assert way
+        at_kprobe = any(hook.how == KPROBE for hook in way.hooks)
+        return int(self._bcc.KPROBE if at_kprobe else self._bcc.RAW_TRACEPOINT)
 
     def _load(self, function: str, kind: int) -> int:
         program: int = self.module.load_func(function.encode(), kind).fd

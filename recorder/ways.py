@@ -1,8 +1,10 @@
 """Which ways to watch each kind of thing this node has: every one is tried, with maps that stay empty."""
 
 from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
 
-from recorder import ladder, loader
+from recorder import ladder, loader, preemption
 from recorder.ladder import NONE, Kind, Refusal
 from recorder.loader import NoProbes
 from recorder.log.errors import AuditError
@@ -13,12 +15,19 @@ TAKEN, POSSIBLE, REFUSED = "taken", "possible", "refused"
 _MAX_REASON = 400  # characters: the answer of the recorder's doctor has to fit into the last part of a pod's log
 
 
-def every_way(kinds: Sequence[Kind] = ladder.KINDS) -> list[dict[str, str]]:
-    """Each way of each of these kinds, best first, with its state and why it is refused."""
-    found: dict[tuple[str, str], tuple[str, str]] = {}
+_Found = dict[tuple[str, str], tuple[str, str]]
+"""State and reason, by kind and way."""
+
+
+def every_way(sysfs: Path = Path("/sys"), kinds: Sequence[Kind] = ladder.KINDS) -> list[dict[str, str]]:
+    """Each way of each of these kinds, best first, with its state and why it is refused. `sysfs` is the node's /sys."""
+    preempted = preemption.preempted(sysfs)
+    # As this kernel ranks them: so the first that is possible is the one that a recording takes.
+    kinds = [replace(kind, ways=tuple(ladder.ranked(kind, preempted))) for kind in kinds]
+    found: _Found = {}
     while any(_left(kind, found) for kind in kinds):
         before = len(found)
-        _try(found, kinds)
+        _try(found, kinds, sysfs)
         if len(found) == before:  # nothing can be loaded at all, whatever else is tried
             break
     return [
@@ -29,13 +38,13 @@ def every_way(kinds: Sequence[Kind] = ladder.KINDS) -> list[dict[str, str]]:
     ]
 
 
-def _try(found: dict[tuple[str, str], tuple[str, str]], kinds: Sequence[Kind]) -> None:
+def _try(found: _Found, kinds: Sequence[Kind], sysfs: Path) -> None:
     """Tries the best way that is left of each kind, with what is known to work of the others."""
     wanted = {kind.name: _left(kind, found) or _fallback(kind, found) for kind in kinds}
     for other in ladder.KINDS:
         wanted.setdefault(other.name, [other.ways[0].name] if other.required else [NONE])
     try:
-        loaded = loader.load(ways=wanted)
+        loaded = loader.load(ways=wanted, sysfs=sysfs)
     except NoProbes as error:
         refused = error.refused
     except AuditError as error:
@@ -53,10 +62,10 @@ def _try(found: dict[tuple[str, str], tuple[str, str]], kinds: Sequence[Kind]) -
         found.setdefault((refusal.kind, refusal.way), (REFUSED, refusal.reason))
 
 
-def _left(kind: Kind, found: dict[tuple[str, str], tuple[str, str]]) -> list[str]:
+def _left(kind: Kind, found: _Found) -> list[str]:
     return [way.name for way in kind.ways if (kind.name, way.name) not in found]
 
 
-def _fallback(kind: Kind, found: dict[tuple[str, str], tuple[str, str]]) -> list[str]:
+def _fallback(kind: Kind, found: _Found) -> list[str]:
     works = [way.name for way in kind.ways if found.get((kind.name, way.name), (REFUSED, ""))[0] != REFUSED]
     return works[:1] or ([] if kind.required else [NONE])

@@ -1,7 +1,10 @@
 """Pipes by a way that this project's own kernel lacks; that all bytes are there by every way is in test_kernels.py."""
 
+import json
 from pathlib import Path
+from typing import Any
 
+from recorder import events
 from tests.guest.guest import Guest
 
 ROOT = Path(__file__).parents[2]
@@ -25,3 +28,26 @@ def test_kprobes_on_the_functions_of_pipes_tell_of_what_splice_moved(guest_newes
         env={"EBPFAUDIT_PROBES": "stream=kprobe,warnings=none"},
     )
     assert done.returncode == 0, done.output.decode()
+
+
+def _crowd(guest: Guest, probes: str) -> dict[str, Any]:
+    done = guest.run(
+        ["/usr/bin/python3", "-m", "tests.support.crowd"], timeout=600, cwd=ROOT, env={"EBPFAUDIT_PROBES": probes}
+    )
+    assert done.returncode == 0, done.output.decode()
+    told: dict[str, Any] = json.loads(done.output.splitlines()[-1])
+    return told
+
+
+def test_sessions_that_begin_at_once_are_whole_where_programs_may_be_preempted(guest_newest: Guest) -> None:
+    told = _crowd(guest_newest, "")
+    assert told["taken"]["exec"] == "kprobe finalize_exec"
+    assert (told["begun"], told["exact"], told["whole"], told["gaps"]) == (told["sessions"], True, True, [])
+
+
+def test_programs_that_preempt_each_other_leave_each_other_s_bytes_alone(guest_newest: Guest) -> None:
+    told = _crowd(guest_newest, "stream=fexit,warnings=none")
+    skipped = events.enums()["gap_reason"]["GAP_PROBE_MISSED"]
+    assert told["exact"]
+    assert told["begun"] == told["sessions"]
+    assert set(told["gaps"]) <= {skipped}

@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from recorder import ladder
+from recorder import ladder, preemption
 from tests.support.recorder import recorder_argv
 
 
@@ -26,10 +26,11 @@ def test_node_that_can_record_says_which_probes_it_takes(node: None, tmp_path: P
     assert answer["lockdown"] in ("", "none", "integrity")
     taken = answer["probes"]["taken"]
     assert taken["exec"] == "raw tracepoint sched_process_exec"
+    preempted = preemption.preempted(Path("/sys"))
     # Those before the one that it takes are refused, each with a reason.
     for kind in ladder.KINDS:
         refused = [r for r in answer["probes"]["refused"] if r["kind"] == kind.name]
-        says = [way.says for way in ladder._allowed(kind, None) if way]
+        says = [way.says for way in ladder.ranked(kind, preempted)]
         assert [r["way"] for r in refused] == says[: says.index(taken[kind.name])]
         assert all(r["reason"] for r in refused)
     assert answer["spool_bytes"] > 0
@@ -38,7 +39,9 @@ def test_node_that_can_record_says_which_probes_it_takes(node: None, tmp_path: P
 
 def test_every_way_is_tried_when_asked_for(node: None, tmp_path: Path) -> None:
     answer = _doctor(tmp_path, "--every-way")
-    assert [(w["kind"], w["way"]) for w in answer["ways"]] == [(k.name, w.name) for k in ladder.KINDS for w in k.ways]
+    preempted = preemption.preempted(Path("/sys"))
+    ranked = [(kind.name, way.name) for kind in ladder.KINDS for way in ladder.ranked(kind, preempted)]
+    assert [(way["kind"], way["way"]) for way in answer["ways"]] == ranked
     taken = {w["kind"]: w["says"] for w in answer["ways"] if w["state"] == "taken"}
     assert taken == answer["probes"]["taken"]
     refused = {(r["kind"], r["way"]) for r in answer["probes"]["refused"]}

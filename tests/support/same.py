@@ -10,8 +10,10 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterable
 from typing import Any
 
+from recorder.log.events import Event
 from tests.support.container import container
 from tests.support.recorder import Recording, recording
 from tests.support.terminal import Terminal
@@ -84,6 +86,12 @@ def record(**config: Any) -> dict[str, Any]:
         "window": sizes[-1] == (50, 132),
         "numbers": all(found == list(range(len(found))) for found in seqs.values()),
         "pipes": _pipes(live) == dict(enumerate((sent, *received))),
+        "pieces": _in_order(live.of("tty_out"), terminal.output)
+        and _in_order(live.of("tty_in"), terminal.sent)
+        and all(
+            _in_order((e for e in live.of("stream_data") if e.fields["fd"] == fd), data)
+            for fd, data in enumerate((sent, *received))
+        ),
         "hashes": _hashes(live) == dict(enumerate(hashlib.sha256(data).digest() for data in (sent, *received))),
         "piped": received == (b"ready\n" + sent, b"bad\n"),
         "nothing lost": not end.lost,
@@ -132,6 +140,17 @@ def _pipes(live: Recording) -> dict[int, bytes]:
     for e in live.of("stream_data"):
         found[e.fields["fd"]] += e.fields["data"]
     return found
+
+
+def _in_order(events: Iterable[Event], whole: bytes) -> bool:
+    """Whether the bytes of each event are some of those that went through, after those of the event before."""
+    at = 0
+    for data in (e.fields["data"] for e in events):
+        found = whole.find(data, at)
+        if found < 0:
+            return False
+        at = found + len(data)
+    return True
 
 
 def _hashes(live: Recording) -> dict[int, bytes]:

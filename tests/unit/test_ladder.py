@@ -1,13 +1,15 @@
 """Which way is taken of each kind of probe, and what a refusal costs."""
 
+import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from recorder import ladder, preemption
 from recorder.btf import Btf
-from recorder.ladder import FEXIT, RAW_TRACEPOINT, Choice, Hook, Kind, NoWay, Refusal, Refused, Way
+from recorder.ladder import FENTRY, FEXIT, RAW_TRACEPOINT, Choice, Hook, Kind, NoWay, Refusal, Refused, Way
 
 
 def names(choice: Choice) -> dict[str, str | None]:
@@ -56,11 +58,6 @@ TWO = Kind(
     ),
     required=False,
 )
-
-
-@pytest.fixture(autouse=True)
-def kernel_without_preemption(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(preemption, "possible", lambda: False)
 
 
 def climbed(kernel: Kernel, **wanted: list[str]) -> tuple[dict[str, str | None], list[Refusal]]:
@@ -162,22 +159,55 @@ def test_a_kind_that_can_be_spared_may_be_none() -> None:
     assert ladder.checked("exec_failed", ["kprobe", "none"]) == ("kprobe", "none")
 
 
+TRACING = frozenset((FENTRY, FEXIT))
+ALL_BUT_KPROBES = TRACING | {RAW_TRACEPOINT}
+
+
 @pytest.mark.parametrize(
-    ("version", "mode", "preempts"),
+    ("release", "version", "mode", "preempted"),
     [
-        ("#1 SMP Debian 5.10.257-1", "", False),
-        ("#1 SMP PREEMPT_DYNAMIC Debian 6.12.1-1", "none (voluntary) full\n", False),
-        ("#1 SMP PREEMPT_DYNAMIC Debian 7.2.1-1", "full (lazy)\n", True),
-        ("#1 SMP PREEMPT_DYNAMIC Debian 6.12.1-1", "", True),
-        ("#1 SMP PREEMPT_RT Debian 6.12.1-1", "", True),
-        ("#1 SMP PREEMPT Ubuntu", "", True),
+        ("5.10.0-32-cloud-amd64", "#1 SMP Debian 5.10.257-1", "", frozenset()),
+        ("6.12.1-amd64", "#1 SMP PREEMPT_DYNAMIC Debian 6.12.1-1", "none (voluntary) full\n", frozenset()),
+        ("6.12.1-amd64", "#1 SMP PREEMPT_DYNAMIC Debian 6.12.1-1", "none voluntary (full)\n", TRACING),
+        ("6.12.1-amd64", "#1 SMP PREEMPT_DYNAMIC Debian 6.12.1-1", "", TRACING),
+        ("6.12.1-rt-amd64", "#1 SMP PREEMPT_RT Debian 6.12.1-1", "", TRACING),
+        ("6.19.0", "#1 SMP PREEMPT Ubuntu", "", TRACING),
+        ("7.0.0-rc1", "#1 SMP PREEMPT_DYNAMIC", "full (lazy)\n", ALL_BUT_KPROBES),
+        ("10.1.0", "#1 SMP PREEMPT_RT", "", ALL_BUT_KPROBES),
+        ("7.0.0", "#1 SMP PREEMPT_DYNAMIC", "(none) voluntary full\n", frozenset()),
     ],
 )
-def test_which_kernels_may_be_preempted(version: str, mode: str, preempts: bool) -> None:
-    assert preemption.preempts(version, mode) == preempts
+def test_which_programs_may_be_preempted(release: str, version: str, mode: str, preempted: frozenset[str]) -> None:
+    assert preemption.hooks(release, version, mode) == preempted
 
 
-def test_a_kernel_that_may_be_preempted_takes_kprobes_before_fexit(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(preemption, "possible", lambda: True)
-    assert [way.name for way in ladder._allowed(ladder.TTY, None) if way] == ["kprobe", "fexit", "syscall"]
-    assert [way.name for way in ladder._allowed(ladder.TTY, ["fexit"]) if way] == ["fexit"]
+def test_the_mode_of_the_kernel_is_read_below_the_sysfs_of_the_node(tmp_path: Path) -> None:
+    mode = tmp_path / "kernel" / "debug" / "sched" / "preempt"
+    mode.parent.mkdir(parents=True)
+    mode.write_text("(none) voluntary full\n")
+    uname = os.uname()
+    assert preemption.preempted(tmp_path) == preemption.hooks(uname.release, uname.version, mode.read_text())
+
+
+@pytest.mark.parametrize(
+    ("kind", "preempted", "ways"),
+    [
+        (ladder.TTY, (), ["fexit", "kprobe", "syscall"]),
+        (ladder.TTY, TRACING, ["kprobe", "fexit", "syscall"]),
+        (ladder.TTY, ALL_BUT_KPROBES, ["kprobe", "fexit", "syscall"]),
+        (ladder.EXEC, TRACING, ["tracepoint", "kprobe"]),
+        (ladder.EXEC, ALL_BUT_KPROBES, ["kprobe", "tracepoint"]),
+        (ladder.WARNINGS, (), ["fentry", "kprobe", "kprobes", "tracepoint"]),
+        (ladder.WARNINGS, TRACING, ["kprobe", "kprobes", "fentry", "tracepoint"]),
+        (ladder.WARNINGS, ALL_BUT_KPROBES, ["kprobes", "fentry", "kprobe", "tracepoint"]),
+    ],
+)
+def test_kprobes_lead_where_programs_of_the_best_way_may_be_preempted(
+    kind: Kind, preempted: frozenset[str], ways: list[str]
+) -> None:
+    assert [way.name for way in ladder.ranked(kind, preempted)] == ways
+
+
+def test_a_way_that_is_wanted_is_taken_even_if_its_programs_may_be_preempted() -> None:
+    choice, _, _ = ladder.climb(Kernel("f g"), {"one": ["fexit"]}, Kernel("f g").attempt, (ONE, TWO), {FEXIT})
+    assert names(choice) == {"one": "fexit", "two": "fexit"}

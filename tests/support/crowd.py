@@ -1,0 +1,58 @@
+"""Sessions on pipes that all begin at once, and whether each is recorded whole.
+
+Run as a program it records them on this machine and prints one JSON object: {"taken", "sessions", "begun", "exact",
+"whole", "gaps"}: the ways that were taken, how many sessions there were and were seen, whether each recorded piece is
+one of what went through, whether all of it is there, and the reasons of gaps.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from tests.support.container import container
+from tests.support.recorder import Recording, recording
+
+SESSIONS = 6
+_BYTES = 200_000  # more than a pipe holds, so that both ends wait for each other
+_SECONDS = 300
+
+
+def record() -> dict[str, Any]:
+    """Records the sessions; what the program prints."""
+    sent = [os.urandom(_BYTES) for _ in range(SESSIONS)]
+    with container() as victim, recording({"container_id": victim.id}) as live:
+        argv = victim.exec_argv("/bin/cat", tty=False)
+        with ThreadPoolExecutor(SESSIONS) as crowd:
+            received = list(crowd.map(lambda data: _through(argv, data), sent))
+        assert received == sent
+        live.stop()
+        live.end()
+    pieces = [e.fields["data"] for e in live.of("stream_data")]
+    return {
+        "taken": live.header.raw["probes"],
+        "sessions": SESSIONS,
+        "begun": len(live.of("session_start")),
+        "exact": all(any(piece in data for data in sent) for piece in pieces),
+        "whole": sorted(_streams(live)) == sorted(2 * sent),
+        "gaps": sorted({e.fields["reason"] for e in live.of("gap")}),
+    }
+
+
+def _through(argv: list[str], data: bytes) -> bytes:
+    return subprocess.run(argv, input=data, stdout=subprocess.PIPE, check=True, timeout=_SECONDS).stdout
+
+
+def _streams(live: Recording) -> list[bytes]:
+    """What went through each pipe that anything went through."""
+    found: dict[int, bytearray] = {}
+    for e in live.of("stream_data"):
+        found.setdefault(e.fields["stream"], bytearray()).extend(e.fields["data"])
+    return [bytes(data) for data in found.values()]
+
+
+if __name__ == "__main__":
+    print(json.dumps(record()))
+    sys.exit(0)
