@@ -30,9 +30,12 @@ def test_kprobes_on_the_functions_of_pipes_tell_of_what_splice_moved(guest_newes
     assert done.returncode == 0, done.output.decode()
 
 
-def _crowd(guest: Guest, probes: str) -> dict[str, Any]:
+def _crowd(guest: Guest, size: int, probes: str) -> dict[str, Any]:
     done = guest.run(
-        ["/usr/bin/python3", "-m", "tests.support.crowd"], timeout=600, cwd=ROOT, env={"EBPFAUDIT_PROBES": probes}
+        ["/usr/bin/python3", "-m", "tests.support.crowd", str(size)],
+        timeout=600,
+        cwd=ROOT,
+        env={"EBPFAUDIT_PROBES": probes},
     )
     assert done.returncode == 0, done.output.decode()
     told: dict[str, Any] = json.loads(done.output.splitlines()[-1])
@@ -40,13 +43,13 @@ def _crowd(guest: Guest, probes: str) -> dict[str, Any]:
 
 
 def test_sessions_that_begin_at_once_are_whole_where_programs_may_be_preempted(guest_newest: Guest) -> None:
-    told = _crowd(guest_newest, "")
+    told = _crowd(guest_newest, 200_000, "")
     assert told["taken"]["exec"] == "kprobe finalize_exec"
     assert (told["begun"], told["exact"], told["whole"], told["gaps"]) == (told["sessions"], True, True, [])
 
 
 def test_programs_that_preempt_each_other_leave_each_other_s_bytes_alone(guest_newest: Guest) -> None:
-    told = _crowd(guest_newest, "stream=fexit,warnings=none")
+    told = _crowd(guest_newest, 2_000_000, "stream=fexit,warnings=none")
     skipped = events.enums()["gap_reason"]["GAP_PROBE_MISSED"]
     assert told["exact"]
     assert told["begun"] == told["sessions"]

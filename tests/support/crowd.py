@@ -1,6 +1,6 @@
 """Sessions on pipes that all begin at once, and whether each is recorded whole.
 
-Run as a program it records them on this machine and prints one JSON object: {"taken", "sessions", "begun", "exact",
+Run as a program, with the bytes that each session is sent, it records them on this machine and prints one JSON object: {"taken", "sessions", "begun", "exact",
 "whole", "gaps"}: the ways that were taken, how many sessions there were and were seen, whether each recorded piece is
 one of what went through, whether all of it is there, and the reasons of gaps.
 """
@@ -16,14 +16,15 @@ from tests.support.container import container
 from tests.support.recorder import Recording, recording
 
 SESSIONS = 6
-_BYTES = 200_000  # more than a pipe holds, so that both ends wait for each other
 _SECONDS = 300
+_RING = 64 << 20
 
 
-def record() -> dict[str, Any]:
+def record(size: int) -> dict[str, Any]:
     """Records the sessions; what the program prints."""
-    sent = [os.urandom(_BYTES) for _ in range(SESSIONS)]
-    with container() as victim, recording({"container_id": victim.id}) as live:
+    sent = [os.urandom(size) for _ in range(SESSIONS)]
+    # With room for all of it: what has to give way to what is not asked here.
+    with container() as victim, recording({"container_id": victim.id}, byte_ring_bytes=_RING) as live:
         argv = victim.exec_argv("/bin/cat", tty=False)
         with ThreadPoolExecutor(SESSIONS) as crowd:
             received = list(crowd.map(lambda data: _through(argv, data), sent))
@@ -54,5 +55,5 @@ def _streams(live: Recording) -> list[bytes]:
 
 
 if __name__ == "__main__":
-    print(json.dumps(record()))
+    print(json.dumps(record(int(sys.argv[1]))))
     sys.exit(0)
