@@ -3,10 +3,12 @@
 import functools
 import inspect
 from collections.abc import Callable
+from dataclasses import fields
 from typing import Annotated, Any
 
 import typer
 
+from kubectl_ebpfaudit.cluster.overrides import Overrides
 from kubectl_ebpfaudit.connection import Connection
 from kubectl_ebpfaudit.help import CLUSTER, RECORDER
 
@@ -74,7 +76,8 @@ def connected(verb: Callable[..., None]) -> Callable[..., None]:
     @functools.wraps(verb)
     def run(**values: Any) -> None:
         given = {name: values.pop(name) for name in _OPTIONS}
-        verb(**values, connection=Connection(**given))
+        overrides = Overrides(**{field.name: given.pop(field.name) for field in fields(Overrides)})
+        verb(**values, connection=Connection(**given, overrides=overrides))
 
     by_name = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in parameters]
     run.__signature__ = signature.replace(parameters=by_name)  # type: ignore[attr-defined]

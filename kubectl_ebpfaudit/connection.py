@@ -1,9 +1,10 @@
 """The options that say which cluster, and as whom: those of kubectl of the same names."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from kubectl_ebpfaudit.cluster.overrides import Overrides
 from kubectl_ebpfaudit.duration import parse_duration
 from kubectl_ebpfaudit.names import check_name
 from kubectl_ebpfaudit.verbosity import verbosity
@@ -11,7 +12,6 @@ from replay.errors import WrongUsage
 
 if TYPE_CHECKING:
     from kubectl_ebpfaudit.cluster.api import Access, Api
-    from kubectl_ebpfaudit.cluster.overrides import Overrides
 
 DEFAULT_TIMEOUT = "30s"
 _FOR_EVER = 365 * 86400.0
@@ -26,23 +26,17 @@ class Connection:
     kubeconfig: str | None = None
     as_user: str | None = None
     as_group: Sequence[str] | None = None
+    as_uid: str | None = None
     request_timeout: str | None = None
     recorder_namespace: str | None = None
-    cluster: str | None = None
-    user: str | None = None
-    as_uid: str | None = None
-    server: str | None = None
-    token: str | None = None
-    client_certificate: str | None = None
-    client_key: str | None = None
-    certificate_authority: str | None = None
-    tls_server_name: str | None = None
-    insecure_skip_tls_verify: bool = False
+    overrides: Overrides = field(default_factory=Overrides)
 
     def given(self) -> list[str]:
         """The options that were given, as they are written."""
         names = {"as_user": "--as"}
-        return [names.get(name, f"--{name.replace('_', '-')}") for name, value in vars(self).items() if value]
+        values = vars(self) | vars(self.overrides)
+        del values["overrides"]
+        return [names.get(name, f"--{name.replace('_', '-')}") for name, value in values.items() if value]
 
     def api(self) -> "Api":
         """A connection to the cluster; nothing is sent yet. Raises WrongUsage or NoContext."""
@@ -67,23 +61,8 @@ class Connection:
             list(self.as_group or ()),
             timeout,
             self.as_uid,
-            self._overrides(),
+            self.overrides,
             verbosity(),
-        )
-
-    def _overrides(self) -> "Overrides":
-        from kubectl_ebpfaudit.cluster.overrides import Overrides
-
-        return Overrides(
-            self.cluster,
-            self.user,
-            self.server,
-            self.token,
-            self.client_certificate,
-            self.client_key,
-            self.certificate_authority,
-            self.tls_server_name,
-            self.insecure_skip_tls_verify,
         )
 
     @property

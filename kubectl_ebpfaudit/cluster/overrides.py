@@ -17,7 +17,7 @@ class Overrides:
     client_key: str | None = None
     certificate_authority: str | None = None
     tls_server_name: str | None = None
-    insecure: bool = False
+    insecure_skip_tls_verify: bool = False
 
     def of_context(self, context: dict[str, Any]) -> dict[str, Any]:
         """The context with the cluster and the user that were named instead."""
@@ -27,10 +27,10 @@ class Overrides:
     def of_cluster(self, cluster: dict[str, Any]) -> dict[str, Any]:
         """The cluster's entry. Another server's certificate has another name; what is trusted is all or nothing."""
         found = dict(cluster)
-        if self.insecure or self.certificate_authority:
+        if self.insecure_skip_tls_verify or self.certificate_authority:
             for name in ("insecure-skip-tls-verify", "certificate-authority", "certificate-authority-data"):
                 found.pop(name, None)
-            if self.insecure:
+            if self.insecure_skip_tls_verify:
                 found["insecure-skip-tls-verify"] = True
             if self.certificate_authority:
                 found["certificate-authority"] = os.path.abspath(self.certificate_authority)

@@ -213,7 +213,7 @@ def test_another_server_is_not_held_to_the_name_in_the_kubeconfig(tmp_path: Path
 
 
 def test_whom_to_trust_is_replaced_as_a_whole(tmp_path: Path) -> None:
-    assert _context(tmp_path, TWO, insecure=True).cluster == {
+    assert _context(tmp_path, TWO, insecure_skip_tls_verify=True).cluster == {
         "server": "https://c.test", "tls-server-name": "n", "insecure-skip-tls-verify": True,
     }  # fmt: skip
     trusted = _context(tmp_path, TWO, certificate_authority="/ca").cluster

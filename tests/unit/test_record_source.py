@@ -1,11 +1,13 @@
 """The options of `record`: what they mean, and which contradict each other."""
 
+import inspect
 import os
 from typing import Any
 
 import pytest
 
 from kubectl_ebpfaudit import local
+from kubectl_ebpfaudit.cluster_options import connected
 from kubectl_ebpfaudit.connection import Connection, seconds
 from kubectl_ebpfaudit.duration import parse_duration
 from kubectl_ebpfaudit.source import Limits, PodOptions, Source, What, choose
@@ -73,6 +75,20 @@ ONE = What(container="abc")
 def test_options_that_contradict_are_wrong_usage(arguments: dict[str, Any], said: str) -> None:
     with pytest.raises(WrongUsage, match=said):
         _choose(**arguments)
+
+
+def test_every_option_of_a_cluster_that_was_given_is_named() -> None:
+    found: list[str] = []
+
+    @connected
+    def verb(*, connection: Connection) -> None:
+        found.extend(connection.given())
+
+    options = inspect.signature(verb).parameters
+    verb(**dict.fromkeys(options, "x"))
+    written = [option.annotation.__metadata__[0] for option in options.values()]
+    assert sorted(found) == sorted((of.default, *of.param_decls)[-1] for of in written)
+    assert len(found) > 15
 
 
 def test_recording_on_this_machine_needs_root_before_anything_starts(monkeypatch: pytest.MonkeyPatch) -> None:
