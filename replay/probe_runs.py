@@ -3,9 +3,8 @@
 from collections.abc import Mapping
 
 from recorder.log.events import Event
-from recorder.log.probe_commands import Commands, words
+from recorder.log.probe_commands import Beginning, run_of
 from replay.fields import data, number
-from replay.kinds import probes
 from replay.model import Watched
 
 
@@ -13,15 +12,16 @@ class ProbeRuns:
     """As the recorder counts them (recorder/probe_runs.py)."""
 
     def __init__(self) -> None:
-        self._beginning: set[int] = set()
+        self._beginning = Beginning()
 
     def begins(self, event: Event, targets: Mapping[int, Watched]) -> str:
         """What the session is a run of, if this is its first command and that of a probe; else empty."""
-        if event.type == "session_start" and not number(event, "flags"):
-            self._beginning.add(event.session)
-        if event.type != "exec" or event.session not in self._beginning:
-            return ""
-        self._beginning.discard(event.session)
-        watched = targets.get(event.target)
-        known: Commands = probes(watched.target) if watched else {}
-        return known.get(words(data(event, "argv")), "") if known and not number(event, "tty") else ""
+        if event.type == "session_start":
+            self._beginning.start(event.session, number(event, "flags"))
+        elif event.type == "session_end":
+            self._beginning.end(event.session)
+        elif event.type == "exec" and self._beginning.first(event.session):
+            watched = targets.get(event.target)
+            told = watched.target.more.get("probes") if watched else None
+            return run_of(told, number(event, "tty"), data(event, "argv"))
+        return ""

@@ -22,3 +22,34 @@ def commands(told: Any) -> Commands:
 def words(argv: bytes) -> tuple[bytes, ...]:
     """The arguments of an exec event."""
     return tuple(argv.removesuffix(b"\0").split(b"\0"))
+
+
+def run_of(told: Any, tty: int, argv: bytes) -> str:
+    """What a session is a run of, by its first command and the `probes` of its target; empty if it is none.
+
+    It is one if that is, without a terminal, the very command of a probe or hook.
+    """
+    return "" if tty else commands(told).get(words(argv), "")
+
+
+class Beginning:
+    """The sessions whose first command is still to come, which may be runs."""
+
+    def __init__(self) -> None:
+        self._sessions: set[int] = set()
+
+    def start(self, session: int, flags: int) -> None:
+        """A session begins. One with flags was under way, or came in as no probe does."""
+        if not flags:
+            self._sessions.add(session)
+
+    def first(self, session: int) -> bool:
+        """A session runs a command: whether that is its first."""
+        if session not in self._sessions:
+            return False
+        self._sessions.discard(session)
+        return True
+
+    def end(self, session: int) -> None:
+        """A session has ended."""
+        self._sessions.discard(session)
