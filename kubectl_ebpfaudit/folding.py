@@ -1,8 +1,8 @@
 """Keeps the runs of pods' probes and hooks out of what `record` says while it records: they come every few seconds."""
 
+from recorder.log.argv import split
 from recorder.log.events import Event
 from recorder.log.format import Header
-from recorder.log.probe_commands import words
 from replay.escape import printable, shell_line
 from replay.fields import data, number
 from replay.kinds import probes
@@ -56,6 +56,6 @@ class Folding:
         if (event.target, kind) in self._said:
             return ""
         self._said.add((event.target, kind))
-        command = shell_line(words(data(event, "argv")))
+        command = shell_line(split(data(event, "argv")))
         command = command if len(command) <= _MAX_COMMAND else f"{command[:_MAX_COMMAND]} …"
         return f"{printable(kind)} `{command}`: its runs are counted, and not shown (--all shows each)"

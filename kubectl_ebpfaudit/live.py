@@ -13,6 +13,7 @@ from kubectl_ebpfaudit import probes
 from kubectl_ebpfaudit.carrier import Carrier
 from kubectl_ebpfaudit.folding import Folding
 from kubectl_ebpfaudit.status_line import StatusLine, size
+from recorder.log.argv import split
 from recorder.log.errors import BadLog
 from recorder.log.events import Event, decode_block
 from recorder.log.format import PROCESS_LANE, Block, Header
@@ -318,7 +319,7 @@ def _command(fields: dict[str, Any]) -> str:
     argv = fields.get("argv")
     if not isinstance(argv, bytes):
         return "?"
-    line = shell_line(tuple(argv.removesuffix(b"\0").split(b"\0")))
+    line = shell_line(split(argv) or (b"",))
     if len(line) > _MAX_COMMAND or _number(fields, "argv_total") > len(argv):
         return line[:_MAX_COMMAND] + " …"
     return line

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from recorder.log.argv import split
 from recorder.log.events import Event
 from recorder.log.format import Header
 from recorder.log.objects import load_about
@@ -119,7 +120,7 @@ def _object(event: Event, session: int, enums: Enums) -> dict[str, Any]:
         elif key in _FLAGS:
             shown[name] = enums.flags(_FLAGS[key], number(event, name))
         elif key == ("exec", "argv") and isinstance(value, bytes):
-            shown |= argument_list(name, tuple(value.removesuffix(b"\0").split(b"\0")) if value else ())
+            shown |= argument_list(name, split(value))
         elif key == ("exec_hash", "sha256") and isinstance(value, bytes):
             shown[name] = value.hex() or None
         elif key == ("target_start", "about") and (told := load_about(data(event, name))):

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from recorder.log.argv import split
 from recorder.log.format import End, Header, Target
 from recorder.log.reader import Damage
 from replay.who.identity import Identity
@@ -13,11 +14,6 @@ SESSION_ATTACHED = 4
 EXEC_UNDER_WAY = 8
 SESSION_END_UNSEEN = 1
 """Of the flags of a session_end."""
-
-
-def split(argv: bytes) -> tuple[bytes, ...]:
-    """The arguments of an argv as the kernel keeps it."""
-    return tuple(argv.removesuffix(b"\0").split(b"\0")) if argv else ()
 
 
 @dataclass(slots=True, eq=False)

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from recorder.log.argv import split
+
 _MAX = 16
 
 Commands = Mapping[tuple[bytes, ...], str]
@@ -19,17 +21,12 @@ def commands(told: Any) -> Commands:
     return found
 
 
-def words(argv: bytes) -> tuple[bytes, ...]:
-    """The arguments of an exec event."""
-    return tuple(argv.removesuffix(b"\0").split(b"\0"))
-
-
 def run_of(told: Any, tty: int, argv: bytes) -> str:
     """What a session is a run of, by its first command and the `probes` of its target; empty if it is none.
 
     It is one if that is, without a terminal, the very command of a probe or hook.
     """
-    return "" if tty else commands(told).get(words(argv), "")
+    return "" if tty else commands(told).get(split(argv), "")
 
 
 class Beginning:

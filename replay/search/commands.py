@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator
 
+from recorder.log.argv import split
 from recorder.log.errors import BadLog
 from recorder.log.format import PROCESS_LANE
 from recorder.log.reader import Log
 from replay.escape import shell_line
 from replay.fields import data, number
-from replay.model import Exec, Session, split
+from replay.model import Exec, Session
 from replay.search.hit import Line, excerpt, short
 from replay.search.lines import Found
 from replay.search.pattern import Pattern
