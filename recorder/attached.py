@@ -10,8 +10,8 @@ from recorder import events
 from recorder.events import Event
 from recorder.targets import Targets
 
-_START = next(layout.type for layout in events.layouts().values() if layout.name == "session_start")
-_FLAGS = 8
+_START = next(layout for layout in events.layouts().values() if layout.name == "session_start")
+_FLAGS = 1 + _START.fields.index("flags")
 _ATTACHED = events.enums()["session_flag"]["SESSION_ATTACHED"]
 
 
@@ -33,7 +33,7 @@ class Attached:
         self._begun += (
             _Begun(event[3], event[4], event[5])
             for event in arrived
-            if event[0] == _START and event[_FLAGS] & _ATTACHED
+            if event[0] == _START.type and event[_FLAGS] & _ATTACHED
         )
 
     def take_in(self, now: int) -> list[Event]:

@@ -9,7 +9,7 @@ from recorder.log.probe_commands import Beginning, run_of
 
 _LAYOUTS = {layout.name: layout for layout in events.layouts().values()}
 _START, _END, _EXEC = (_LAYOUTS[name].type for name in ("session_start", "session_end", "exec"))
-_FLAGS = 8
+_FLAGS = 1 + _LAYOUTS["session_start"].fields.index("flags")
 _TTY, _ARGV = (1 + _LAYOUTS["exec"].fields.index(name) for name in ("tty", "argv"))
 
 
