@@ -75,10 +75,15 @@ Instructions = Sequence[tuple[int, int, int, int]]
 
 def load(program: Instructions) -> int:
     """Loads these instructions as a raw tracepoint's program; its descriptor. Raises OSError."""
+    return _load(_TYPE_RAW_TRACEPOINT, program)
+
+
+def _load(kind: int, program: Instructions, attach_type: int = 0, function: int = 0) -> int:
+    """Of union bpf_attr up to attach_btf_id: what lies between those that are given is 0."""
     text = b"".join(struct.pack("=BBhi", *instruction) for instruction in program)
     code, licence = (ctypes.create_string_buffer(data) for data in (text, b"GPL"))
     addresses = ctypes.addressof(code), ctypes.addressof(licence)
-    return _bpf(_PROG_LOAD, struct.pack("=IIQQIIQ", _TYPE_RAW_TRACEPOINT, len(program), *addresses, 0, 0, 0))
+    return _bpf(_PROG_LOAD, struct.pack("=IIQQ44xI36xI", kind, len(program), *addresses, attach_type, function))
 
 
 def takes(program: Instructions) -> bool:
@@ -96,12 +101,8 @@ def attaches_fexit(function: int) -> bool:
     False if the kernel says that it cannot (register_fentry() in kernel/bpf/trampoline.c). Anything else is no answer
     to that: then the programs that are wanted will tell.
     """
-    text = b"".join(struct.pack("=BBhi", *instruction) for instruction in NOTHING)
-    code, licence = (ctypes.create_string_buffer(data) for data in (text, b"GPL"))
-    first = struct.pack("=IIQQ", _TYPE_TRACING, len(NOTHING), ctypes.addressof(code), ctypes.addressof(licence))
-    attributes = first.ljust(68, b"\0") + struct.pack("=I", _FEXIT)
     try:
-        program = _bpf(_PROG_LOAD, attributes.ljust(108, b"\0") + struct.pack("=I", function))
+        program = _load(_TYPE_TRACING, NOTHING, _FEXIT, function)
     except OSError:
         return True
     try:
