@@ -113,30 +113,18 @@ class Display:
         else:
             self._emulator.resize(*item)
 
-    def _ask(self, kind: bytes) -> bytes | None:
-        """The emulator's answer; None if there is none any more."""
+    def _ask(self, kind: bytes, asked: bool = False) -> bytes | None:
+        """The emulator's answer; None if there is none any more. `asked`: it was asked for already."""
         while not self._plain:
             try:
-                answer = self._emulator.ask(kind)
+                answer = self._emulator.answer() if asked else self._emulator.ask(kind)
             except EngineDied:
+                asked = False
                 self._recover()
                 continue
             self._window, self._window_bytes = [], 0
             return answer
         return None
-
-    def _answer(self, kind: bytes) -> bytes | None:
-        """The same, where it was asked for already."""
-        if self._asked:
-            self._asked = False
-            try:
-                answer = self._emulator.answer()
-            except EngineDied:
-                self._recover()
-            else:
-                self._window, self._window_bytes = [], 0
-                return answer
-        return self._ask(kind)
 
     def _next_emulator(self) -> None:
         self._emulator.close()
@@ -192,7 +180,8 @@ class Display:
 
     def text(self) -> tuple[list[str], list[str]]:
         """(the lines that have scrolled out since this was last called, those of the screen)."""
-        answer = self._answer(protocol.TEXT)
+        asked, self._asked = self._asked, False
+        answer = self._ask(protocol.TEXT, asked)
         if answer is None:
             lines, self._lines = self._lines, []
             return lines, []
