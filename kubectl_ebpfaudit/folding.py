@@ -3,14 +3,14 @@
 from recorder.log.argv import split
 from recorder.log.events import Event
 from recorder.log.format import Header
-from replay.escape import printable, shell_line
+from replay.escape import printable
 from replay.fields import data, number
 from replay.kinds import probes
 from replay.probe_runs import ProbeRuns
 from replay.targets import Targets
+from replay.words import short_command
 
 _ALWAYS = ("warning", "gap")
-_MAX_COMMAND = 120
 
 
 class Folding:
@@ -56,6 +56,5 @@ class Folding:
         if (event.target, kind) in self._said:
             return ""
         self._said.add((event.target, kind))
-        command = shell_line(split(data(event, "argv")))
-        command = command if len(command) <= _MAX_COMMAND else f"{command[:_MAX_COMMAND]} …"
+        command = short_command(split(data(event, "argv")))
         return f"{printable(kind)} `{command}`: its runs are counted, and not shown (--all shows each)"

@@ -5,12 +5,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from replay.clock import to_second
-from replay.escape import printable, shell_line
+from replay.escape import printable
 from replay.model import Session
 from replay.session_report import Shown
-from replay.words import count, probe_runs
-
-_MAX_COMMAND = 120
+from replay.words import count, probe_runs, short_command
 
 
 @dataclass
@@ -30,8 +28,6 @@ class Runs:
 
     def words(self) -> str:
         """How many, of what, when, and how they ended; safe to print."""
-        command = shell_line(self.argv)
-        command = command if len(command) <= _MAX_COMMAND else f"{command[:_MAX_COMMAND]} …"
         codes = Counter(one.session.exit_code for one in self.all)
         ended = ", ".join(
             f"{number:,} {'not ended' if code is None else f'with exit code {code}'}"
@@ -40,7 +36,8 @@ class Runs:
         times = to_second(self.all[0].session.started)
         if len(self.all) > 1:
             times = f"{times} to {to_second(self.all[-1].session.started)}"
-        return f"{count(len(self.all), 'run')} of {printable(self.kind)} `{command}` in {self.pod}, {times}: {ended}"
+        what = f"{printable(self.kind)} `{short_command(self.argv)}`"
+        return f"{count(len(self.all), 'run')} of {what} in {self.pod}, {times}: {ended}"
 
 
 def groups(shown: Iterable[Shown]) -> tuple[list[Shown], list[Runs]]:

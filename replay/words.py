@@ -1,6 +1,6 @@
 """What several reports say in the same words."""
 
-from replay.escape import printable
+from replay.escape import printable, shell_line
 from replay.model import Gap
 
 RECORDER_DIED = "recorder_died"
@@ -8,6 +8,8 @@ RECORDER_DIED = "recorder_died"
 
 BEFORE_RECORDING = "before_recording"
 """Reason of a gap at the beginning of a session: no loss."""
+
+_MAX_COMMAND = 120
 
 
 def count(number: int, what: str) -> str:
@@ -18,6 +20,12 @@ def count(number: int, what: str) -> str:
 def probe_runs(number: int) -> str:
     """1 run of a probe, 240 runs of probes."""
     return f"{number:,} run{' of a probe' if number == 1 else 's of probes'}"
+
+
+def short_command(argv: tuple[bytes, ...]) -> str:
+    """A command within a sentence: safe to print, cut to 120 characters."""
+    line = shell_line(argv)
+    return line if len(line) <= _MAX_COMMAND else f"{line[:_MAX_COMMAND]} …"
 
 
 def lost(events: int, lost_bytes: int) -> str:
