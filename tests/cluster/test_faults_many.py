@@ -70,6 +70,14 @@ def test_one_recorder_records_50_containers(
     outcome.lost, outcome.exit_code, outcome.sees = "nothing", code, last_words(run)
 
 
+def _spread(node: Node, namespace: str, places: dict[str, str]) -> None:
+    """Starts pods, each on the node that is named."""
+    for name, on in places.items():
+        node.apply(pod(name, tolerations=EVERYTHING, node=on, labels={"app": "spread"}), namespace=namespace)
+    for name in places:
+        node.wait_ready(name, namespace=namespace)
+
+
 @pytest.mark.fault("what is recorded runs on two nodes, on one of them later")
 def test_log_of_each_node_has_what_ran_there(
     node: Node, two_nodes: tuple[str, str], namespace: str, client: Client, tmp_path: Path, outcome: Outcome
@@ -77,15 +85,11 @@ def test_log_of_each_node_has_what_ran_there(
     folder = tmp_path / "run"
     logs = {name: folder / f"{name}.ebpfaudit" for name in two_nodes}
 
-    def start(name: str, on: str) -> None:
-        node.apply(pod(name, tolerations=EVERYTHING, node=on, labels={"app": "spread"}), namespace=namespace)
-        node.wait_ready(name, namespace=namespace)
-
-    start("first", two_nodes[0])
+    _spread(node, namespace, {"first": two_nodes[0]})
     with client.start("record", "-l", "app=spread", "-n", namespace, "-w", f"{folder}/") as run:
         run.expect("^Recording ")
         with Busy(node, namespace, "first", folder=tmp_path) as here:
-            start("second", two_nodes[1])
+            _spread(node, namespace, {"second": two_nodes[1]})
             late = logs[two_nodes[1]]
             until(lambda: late.exists() and late.stat().st_size > 0, 60, lambda: f"no log of node2: {run.said}")
             with Busy(node, namespace, "second", folder=tmp_path) as there:
@@ -110,14 +114,10 @@ def test_who_attaches_records_on_a_node_that_came_meanwhile(
 ) -> None:
     folder = tmp_path / "run"
 
-    def start(name: str, on: str) -> None:
-        node.apply(pod(name, tolerations=EVERYTHING, node=on, labels={"app": "spread"}), namespace=namespace)
-        node.wait_ready(name, namespace=namespace)
-
-    start("first", two_nodes[0])
+    _spread(node, namespace, {"first": two_nodes[0]})
     left = client.run("record", "-l", "app=spread", "-n", namespace, "--detach", "--memory-limit", "1Gi")
     assert left.wait() == 0, left.said
-    start("second", two_nodes[1])
+    _spread(node, namespace, {"second": two_nodes[1]})
     with client.start("attach", "-w", f"{folder}/") as run:
         run.expect("^Recording ")
         late = folder / f"{two_nodes[1]}.ebpfaudit"
@@ -152,11 +152,7 @@ def test_recorders_of_two_nodes_begin_and_end_together(
     node: Node, two_nodes: tuple[str, str], namespace: str, client: Client, tmp_path: Path
 ) -> None:
     folder = tmp_path / "run"
-    for name in two_nodes:
-        labelled = pod(f"on-{name}", tolerations=EVERYTHING, node=name, labels={"app": "spread"})
-        node.apply(labelled, namespace=namespace)
-    for name in two_nodes:
-        node.wait_ready(f"on-{name}", namespace=namespace)
+    _spread(node, namespace, {f"on-{name}": name for name in two_nodes})
     with client.start("record", "-l", "app=spread", "-n", namespace, "-w", f"{folder}/") as run:
         run.expect(r"^Recording .* on node\d, node\d;")
         with (
