@@ -42,8 +42,8 @@ def attach(
 
     It goes on with the recording that this machine has of it, at the byte where that stops: after a crash, a
     reboot, or record --detach. Ctrl-C ends the recorder; the log is whole then. Of a recorder that has died, it
-    gives this machine's log an end that says so. What a workload has
-    started meanwhile, or starts, is recorded from then on, also on further nodes.
+    gives this machine's log an end that says so. What a workload has started meanwhile, or starts, is recorded
+    from then on, also on further nodes.
 
     \b
     Examples:

@@ -6,9 +6,7 @@ import typer
 
 from kubectl_ebpfaudit.cluster_options import connected
 from kubectl_ebpfaudit.connection import Connection, seconds
-from kubectl_ebpfaudit.options import (
-    Verbose,
-)
+from kubectl_ebpfaudit.options import Verbose
 from kubectl_ebpfaudit.printing import emit, note
 from kubectl_ebpfaudit.progress import Progress
 from recorder.log.errors import AuditError

@@ -8,13 +8,7 @@ from kubectl_ebpfaudit.cluster_options import connected
 from kubectl_ebpfaudit.connection import Connection
 from kubectl_ebpfaudit.image import DEFAULT_IMAGE
 from kubectl_ebpfaudit.names import check_name, check_pull_policy, pod_or_node
-from kubectl_ebpfaudit.options import (
-    Namespace,
-    Output,
-    RecorderImage,
-    RecorderPullPolicy,
-    Verbose,
-)
+from kubectl_ebpfaudit.options import Namespace, Output, RecorderImage, RecorderPullPolicy, Verbose
 from kubectl_ebpfaudit.printing import as_data, emit
 from kubectl_ebpfaudit.progress import Progress
 from replay.errors import WrongUsage

@@ -15,12 +15,7 @@ from kubectl_ebpfaudit.help import HERE, RECORDER
 from kubectl_ebpfaudit.identifying import check_readable, identify_logs
 from kubectl_ebpfaudit.interrupt import Signals
 from kubectl_ebpfaudit.live import Live
-from kubectl_ebpfaudit.options import (
-    EveryRun,
-    RecorderImage,
-    RecorderPullPolicy,
-    Verbose,
-)
+from kubectl_ebpfaudit.options import EveryRun, RecorderImage, RecorderPullPolicy, Verbose
 from kubectl_ebpfaudit.outcome import conclude
 from kubectl_ebpfaudit.output import LogFile, NoFile
 from kubectl_ebpfaudit.printing import emit, say

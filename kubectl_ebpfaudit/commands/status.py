@@ -4,10 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from kubectl_ebpfaudit.cluster_options import connected
 from kubectl_ebpfaudit.connection import Connection
-from kubectl_ebpfaudit.options import (
-    Output,
-    Verbose,
-)
+from kubectl_ebpfaudit.options import Output, Verbose
 from kubectl_ebpfaudit.printing import as_data, emit, note
 from kubectl_ebpfaudit.progress import Progress
 from kubectl_ebpfaudit.status_line import size

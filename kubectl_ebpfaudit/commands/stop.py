@@ -3,10 +3,7 @@
 from kubectl_ebpfaudit.cluster_options import connected
 from kubectl_ebpfaudit.commands.attach import Quiet, Write, collect
 from kubectl_ebpfaudit.connection import Connection
-from kubectl_ebpfaudit.options import (
-    RecorderName,
-    Verbose,
-)
+from kubectl_ebpfaudit.options import RecorderName, Verbose
 
 
 @connected

@@ -22,7 +22,6 @@ function jumps() {
   keys.addEventListener("change", again);
 }
 
-
 jumps();
 for (const list of document.querySelectorAll(".commands")) new Tree(list);
 const withText = [...screens.values()].flat().filter((screen) => Text.of(screen));
