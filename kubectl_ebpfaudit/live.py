@@ -7,26 +7,18 @@ import contextlib
 import threading
 import time
 from collections.abc import Callable, Iterator
-from typing import Any, TextIO
+from typing import TextIO
 
 from kubectl_ebpfaudit import probes
 from kubectl_ebpfaudit.carrier import Carrier
 from kubectl_ebpfaudit.folding import Folding
 from kubectl_ebpfaudit.status_line import StatusLine, size
-from recorder.log.argv import split
+from kubectl_ebpfaudit.telling import Telling
 from recorder.log.errors import BadLog
 from recorder.log.events import Event, decode_block
 from recorder.log.format import PROCESS_LANE, Block, Header
-from recorder.log.objects import parse_about
-from replay.escape import printable, shell_line
-from replay.fields import Enums
-from replay.model import SESSION_ATTACHED, SESSION_END_UNSEEN
-from replay.warning_report import words
-from replay.warnings import told_by
+from replay.escape import printable
 from replay.words import count, probe_runs
-
-_MAX_COMMAND = 1000
-"""Characters of one command line; `show` has them all."""
 
 _MAX_NAMES = 3
 _WORTH_TELLING = 1 << 16
@@ -158,12 +150,8 @@ class View:
     def __init__(self, live: Live, node: str) -> None:
         self._live, self.node = live, printable(node)
         self._header: Header | None = None
-        self._died: object = None
-        self._before: object = None
-        self._realtime = 0
-        self._targets: dict[int, str] = {}
+        self._telling: Telling | None = None
         self._folding: Folding | None = None
-        self._on_terminal: dict[int, bool] = {}
         self.away, self.behind = 0.0, 0
         self._said_away = False
 
@@ -171,12 +159,8 @@ class View:
         """Shows what is to be shown of an object of the log. `again`: it was there before this run."""
         if isinstance(parsed, Header):
             self._header = parsed
-            self._died = _gap_reason(parsed, "GAP_RECORDER_DIED")
-            self._before = _gap_reason(parsed, "GAP_BEFORE_RECORDING")
-            self._realtime = parsed.realtime - parsed.monotonic
+            self._telling = Telling(parsed, self.node)
             self._folding = Folding(parsed, self._live.every)
-            for target in parsed.targets:
-                self._targets[target.number] = printable(target.name)
             if self._live.events and not again:
                 self._live.events(parsed, None)
             self._live.began(parsed)
@@ -194,9 +178,8 @@ class View:
         except BadLog as error:  # the log is kept as it is, and goes on
             self._live.warn(f"warning: {printable(error)}")
             return
-        for event in events:
-            if event.type == "exec" and event.session not in self._on_terminal:
-                self._on_terminal[event.session] = bool(_number(event.fields, "tty"))
+        assert self._telling
+        self._telling.look_ahead(events)
         for event in events:
             if self._live.events and not again:
                 self._live.events(header, event)
@@ -224,110 +207,17 @@ class View:
     def _told(self, event: Event) -> Iterator[str]:
         """The lines that tell of an event, and of those that had to wait for it."""
         assert self._folding
-        before = self._folding.runs
+        assert self._telling
+        several, before = self._live.several, self._folding.runs
         shown, aside = self._folding.take(event)
         self._live.probe_runs += self._folding.runs - before
         for one in shown:
-            yield from self._lines(one)
+            self._live.sessions += one.type == "session_start"
+            self._live.ended += one.type == "session_end"
+            self._live.commands += one.type == "exec" and one.session > 0
+            yield from self._telling.lines(one, several)
         if aside:
-            name = f"{self._targets[event.target]}  " if self._names(event.target) else ""
-            yield f"{self._clock(event.time)}  {name}{aside}"
-
-    def _lines(self, event: Event) -> Iterator[str]:
-        fields = event.fields
-        if event.type == "clock":
-            self._realtime = _number(fields, "realtime", event.time + self._realtime) - event.time
-            return
-        if event.type == "target_start":
-            yield from self._target_started(event)
-            return
-        about = self._describe(event)
-        if about is None:
-            return
-        self._live.sessions += event.type == "session_start"
-        self._live.ended += event.type == "session_end"
-        self._live.commands += event.type == "exec" and event.session > 0
-        if event.session:
-            yield f"{self._clock(event.time)}  {self._session(event)}  {about}"
-        elif event.type == "target_end":
-            name = f"  {self._targets.get(event.target, '')}" if len(self._targets) > 1 else ""
-            yield f"{self._clock(event.time)}{name}  {about}"
-        elif event.type != "exec":
-            yield f"{self._clock(event.time)}  {about}"
-
-    def _session(self, event: Event) -> str:
-        number = f"{self.node}/{event.session}" if self._live.several else str(event.session)
-        return f"{self._targets[event.target]}  session {number}" if self._names(event.target) else f"session {number}"
-
-    def _names(self, target: int) -> bool:
-        return (len(self._targets) > 1 or self._live.several) and target in self._targets
-
-    def _target_started(self, event: Event) -> Iterator[str]:
-        about = event.fields.get("about")
-        target = parse_about(event.target, about, 0) if isinstance(about, bytes) else None
-        if target is None:
-            return
-        before, name = self._targets.get(event.target), printable(target.name)
-        self._targets[event.target] = name
-        if target.container and name != before:
-            yield f"{self._clock(event.time)}  {name}  is recorded from here on"
-
-    def _describe(self, event: Event) -> str | None:
-        kind, fields = event.type, event.fields
-        if kind == "session_start":
-            on_terminal = self._on_terminal.get(event.session)
-            way = "" if on_terminal is None else " (exec -it)" if on_terminal else " (exec)"
-            if _number(fields, "flags") & SESSION_ATTACHED:
-                way = " (attach)"
-            return "started, already under way" if _number(fields, "flags") & 1 else f"started{way}"
-        if kind == "session_end":
-            self._on_terminal.pop(event.session, None)
-            if _number(fields, "flags") & SESSION_END_UNSEEN:
-                return "ended, nobody saw how"
-            signal = _number(fields, "signal")
-            return f"ended by signal {signal}" if signal else f"ended, exit code {_number(fields, 'exit_code')}"
-        if kind == "exec":
-            return _command(fields)
-        if kind == "gap" and _number(fields, "reason") == self._before:
-            return None  # that the session is under way was said
-        if kind == "gap" and _number(fields, "reason") == self._died:
-            return "the recorder died: what happens from here on is not recorded"
-        if kind == "gap":
-            return f"lost {_number(fields, 'events')} events and {_number(fields, 'bytes')} bytes here"
-        if kind == "target_end":
-            return "the container has ended"
-        if kind == "warning" and self._header:
-            return f"warning: {words(told_by(event, Enums(self._header)))}"
-        return None
-
-    def _clock(self, monotonic: int) -> str:
-        seconds = (monotonic + self._realtime) // 10**9
-        try:
-            return time.strftime("%H:%M:%SZ", time.gmtime(seconds))
-        except (ValueError, OverflowError, OSError):  # a clock that no log of ours can have
-            return "--:--:--Z"
-
-
-def _gap_reason(header: Header, name: str) -> object:
-    """The number that the log has for a reason; None if it knows of none such."""
-    enums = header.raw.get("enums")
-    reasons = enums.get("gap_reason") if isinstance(enums, dict) else None
-    return reasons.get(name) if isinstance(reasons, dict) else None
-
-
-def _command(fields: dict[str, Any]) -> str:
-    argv = fields.get("argv")
-    if not isinstance(argv, bytes):
-        return "?"
-    line = shell_line(split(argv) or (b"",))
-    if len(line) > _MAX_COMMAND or _number(fields, "argv_total") > len(argv):
-        return line[:_MAX_COMMAND] + " …"
-    return line
-
-
-def _number(fields: dict[str, Any], name: str, default: int = 0) -> int:
-    value = fields.get(name)
-    return value if isinstance(value, int) else default
+            yield self._telling.aside(event, aside, several)
 
 
 def _what(headers: list[Header], what: str) -> str:

@@ -1,0 +1,136 @@
+"""The lines that tell of a recorder's events while it records. All that was recorded may be hostile, and is escaped."""
+
+import time
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from recorder.log.argv import split
+from recorder.log.events import Event
+from recorder.log.format import Header
+from recorder.log.objects import parse_about
+from replay.escape import printable, shell_line
+from replay.fields import Enums
+from replay.model import SESSION_ATTACHED, SESSION_END_UNSEEN
+from replay.warning_report import words
+from replay.warnings import told_by
+
+_MAX_COMMAND = 1000
+"""Characters of one command line; `show` has them all."""
+
+
+class Telling:
+    """Of one recorder, that of `node`, which is safe to print. Events are to come in the order of the log."""
+
+    def __init__(self, header: Header, node: str) -> None:
+        self._node = node
+        self._enums = Enums(header)
+        self._died = _gap_reason(header, "GAP_RECORDER_DIED")
+        self._before = _gap_reason(header, "GAP_BEFORE_RECORDING")
+        self._realtime = header.realtime - header.monotonic
+        self._targets = {target.number: printable(target.name) for target in header.targets}
+        self._on_terminal: dict[int, bool] = {}
+
+    def look_ahead(self, events: Iterable[Event]) -> None:
+        """Finds out from commands that will be told of whether the sessions before them are on terminals."""
+        for event in events:
+            if event.type == "exec" and event.session not in self._on_terminal:
+                self._on_terminal[event.session] = bool(_number(event.fields, "tty"))
+
+    def lines(self, event: Event, several: bool) -> Iterator[str]:
+        """Those that tell of an event; `several`: there are other recorders."""
+        fields = event.fields
+        if event.type == "clock":
+            self._realtime = _number(fields, "realtime", event.time + self._realtime) - event.time
+            return
+        if event.type == "target_start":
+            yield from self._target_started(event)
+            return
+        about = self._describe(event)
+        if about is None:
+            return
+        if event.session:
+            yield f"{self._clock(event.time)}  {self._session(event, several)}  {about}"
+        elif event.type == "target_end":
+            name = f"  {self._targets.get(event.target, '')}" if len(self._targets) > 1 else ""
+            yield f"{self._clock(event.time)}{name}  {about}"
+        elif event.type != "exec":
+            yield f"{self._clock(event.time)}  {about}"
+
+    def aside(self, event: Event, text: str, several: bool) -> str:
+        """The line that says something else at an event."""
+        return f"{self._clock(event.time)}  {self._name(event.target, several)}{text}"
+
+    def _session(self, event: Event, several: bool) -> str:
+        number = f"{self._node}/{event.session}" if several else str(event.session)
+        return f"{self._name(event.target, several)}session {number}"
+
+    def _name(self, target: int, several: bool) -> str:
+        """What a line begins with where there is more than one target."""
+        return f"{self._targets[target]}  " if (len(self._targets) > 1 or several) and target in self._targets else ""
+
+    def _target_started(self, event: Event) -> Iterator[str]:
+        about = event.fields.get("about")
+        target = parse_about(event.target, about, 0) if isinstance(about, bytes) else None
+        if target is None:
+            return
+        before, name = self._targets.get(event.target), printable(target.name)
+        self._targets[event.target] = name
+        if target.container and name != before:
+            yield f"{self._clock(event.time)}  {name}  is recorded from here on"
+
+    def _describe(self, event: Event) -> str | None:
+        kind, fields = event.type, event.fields
+        if kind == "session_start":
+            on_terminal = self._on_terminal.get(event.session)
+            way = "" if on_terminal is None else " (exec -it)" if on_terminal else " (exec)"
+            if _number(fields, "flags") & SESSION_ATTACHED:
+                way = " (attach)"
+            return "started, already under way" if _number(fields, "flags") & 1 else f"started{way}"
+        if kind == "session_end":
+            self._on_terminal.pop(event.session, None)
+            if _number(fields, "flags") & SESSION_END_UNSEEN:
+                return "ended, nobody saw how"
+            signal = _number(fields, "signal")
+            return f"ended by signal {signal}" if signal else f"ended, exit code {_number(fields, 'exit_code')}"
+        if kind == "exec":
+            return _command(fields)
+        if kind == "gap" and _number(fields, "reason") == self._before:
+            return None  # that the session is under way was said
+        if kind == "gap" and _number(fields, "reason") == self._died:
+            return "the recorder died: what happens from here on is not recorded"
+        if kind == "gap":
+            return f"lost {_number(fields, 'events')} events and {_number(fields, 'bytes')} bytes here"
+        if kind == "target_end":
+            return "the container has ended"
+        if kind == "warning":
+            return f"warning: {words(told_by(event, self._enums))}"
+        return None
+
+    def _clock(self, monotonic: int) -> str:
+        seconds = (monotonic + self._realtime) // 10**9
+        try:
+            return time.strftime("%H:%M:%SZ", time.gmtime(seconds))
+        except (ValueError, OverflowError, OSError):  # a clock that no log of ours can have
+            return "--:--:--Z"
+
+
+def _gap_reason(header: Header, name: str) -> object:
+    """The number that the log has for a reason; None if it knows of none such."""
+    enums = header.raw.get("enums")
+    reasons = enums.get("gap_reason") if isinstance(enums, dict) else None
+    return reasons.get(name) if isinstance(reasons, dict) else None
+
+
+def _command(fields: dict[str, Any]) -> str:
+    argv = fields.get("argv")
+    if not isinstance(argv, bytes):
+        return "?"
+    line = shell_line(split(argv) or (b"",))
+    if len(line) > _MAX_COMMAND or _number(fields, "argv_total") > len(argv):
+        return line[:_MAX_COMMAND] + " …"
+    return line
+
+
+def _number(fields: dict[str, Any], name: str, default: int = 0) -> int:
+    value = fields.get(name)
+    return value if isinstance(value, int) else default
