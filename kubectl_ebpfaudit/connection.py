@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from kubectl_ebpfaudit.cluster.access import Access
 from kubectl_ebpfaudit.cluster.overrides import Overrides
 from kubectl_ebpfaudit.duration import parse_duration
 from kubectl_ebpfaudit.names import check_name
@@ -11,7 +12,7 @@ from kubectl_ebpfaudit.verbosity import verbosity
 from replay.errors import WrongUsage
 
 if TYPE_CHECKING:
-    from kubectl_ebpfaudit.cluster.api import Access, Api
+    from kubectl_ebpfaudit.cluster.api import Api
 
 DEFAULT_TIMEOUT = "30s"
 _FOR_EVER = 365 * 86400.0
@@ -42,18 +43,15 @@ class Connection:
         """A connection to the cluster; nothing is sent yet. Raises WrongUsage or NoContext."""
         access = self.access()
 
-        from kubectl_ebpfaudit.cluster.api import connect
+        from kubectl_ebpfaudit.cluster.api import connect  # half a second that not every verb needs
 
         return connect(access)
 
-    def access(self) -> "Access":
+    def access(self) -> Access:
         """Which cluster, and as whom. Raises WrongUsage."""
         if self.recorder_namespace is not None:
             check_name("namespace", self.recorder_namespace)
         timeout = _timeout(self.request_timeout or DEFAULT_TIMEOUT)
-
-        from kubectl_ebpfaudit.cluster.api import Access  # half a second that not every verb needs
-
         return Access(
             self.kubeconfig,
             self.context,

@@ -14,11 +14,10 @@ import threading
 import time
 import warnings
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
 import kubernetes.config
 import urllib3
@@ -27,14 +26,13 @@ from kubernetes.config.config_exception import ConfigException
 
 from kubectl_ebpfaudit import __version__
 from kubectl_ebpfaudit.cluster import kubeconfig
+from kubectl_ebpfaudit.cluster.access import Access
 from kubectl_ebpfaudit.cluster.credentials import CertificateFiles, Credentials, Source, TokenFile
 from kubectl_ebpfaudit.cluster.errors import NoContext, Unreachable, of_response
-from kubectl_ebpfaudit.cluster.overrides import Overrides
 from kubectl_ebpfaudit.cluster.plugin import Plugin
 from kubectl_ebpfaudit.cluster.proxy import Proxy
 from kubectl_ebpfaudit.cluster.proxy import choose as choose_proxy
 from kubectl_ebpfaudit.cluster.trace import Trace
-from replay.errors import WrongUsage
 from replay.escape import printable
 
 Object = dict[str, Any]
@@ -56,39 +54,6 @@ _KEEP_ALIVE = [(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1), (socket.SOL_SOCKET, 
 ]
 _UNUSABLE = (ConfigException, OSError, KeyError, TypeError, AttributeError, ValueError)
 """What entries of a cluster or user that make no sense make the library raise."""
-
-
-@dataclass(frozen=True)
-class Access:
-    """Which cluster, and as whom: kubectl's options of these names. `timeout` is seconds for one request."""
-
-    kubeconfig: str | None = None
-    context: str | None = None
-    as_user: str | None = None
-    as_groups: list[str] = field(default_factory=list)
-    timeout: float = 30.0
-    as_uid: str | None = None
-    overrides: Overrides = field(default_factory=Overrides)
-    verbosity: int = 0
-
-    def impersonated(self, user: Object) -> list[tuple[str, str]]:
-        """Headers that say as whom: of each, what the options say, else what the user's entry in the kubeconfig says.
-
-        Raises WrongUsage for groups or a UID of nobody.
-        """
-        name = self.as_user or user.get("as")
-        groups = self.as_groups or user.get("as-groups") or []
-        uid = self.as_uid or user.get("as-uid")
-        if not name:
-            for option, value in (("--as-group", self.as_groups), ("--as-uid", self.as_uid)):
-                if value:
-                    raise WrongUsage(f"{option} needs --as")
-            return []
-        found = [("Impersonate-User", name), *(("Impersonate-Group", group) for group in groups)]
-        found += [("Impersonate-Uid", str(uid))] if uid else []
-        for key, values in (user.get("as-user-extra") or {}).items():
-            found += [(f"Impersonate-Extra-{quote(key, safe='')}", str(value)) for value in values]
-        return found
 
 
 class Api:

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from kubectl_ebpfaudit.carrier import Order
 from kubectl_ebpfaudit.cluster import deep, nodes, permissions, recorders
 from kubectl_ebpfaudit.cluster import pod as pods
-from kubectl_ebpfaudit.cluster.api import Access, Api, Object, connect
+from kubectl_ebpfaudit.cluster.access import Access
+from kubectl_ebpfaudit.cluster.api import Api, Object, connect
 from kubectl_ebpfaudit.cluster.checks import FAILED, OK, Check, attempt, doubtful, failed, passed, skipped
 from kubectl_ebpfaudit.cluster.errors import (
     ApiError,

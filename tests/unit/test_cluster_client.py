@@ -12,7 +12,8 @@ import pytest
 
 from kubectl_ebpfaudit.carrier import Order
 from kubectl_ebpfaudit.cluster import pod as pods
-from kubectl_ebpfaudit.cluster.api import Access, Api, connect
+from kubectl_ebpfaudit.cluster.access import Access
+from kubectl_ebpfaudit.cluster.api import Api, connect
 from kubectl_ebpfaudit.cluster.carrier import PodCarrier
 from kubectl_ebpfaudit.cluster.errors import (
     ApiError,

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from kubectl_ebpfaudit.cluster.api import Access, Api, connect
+from kubectl_ebpfaudit.cluster.access import Access
+from kubectl_ebpfaudit.cluster.api import Api, connect
 from kubectl_ebpfaudit.cluster.changes import Back, Change, Ended, Lost, Missed, Over, PodGone, Started
 from kubectl_ebpfaudit.cluster.channel import Channel
 from kubectl_ebpfaudit.cluster.errors import (

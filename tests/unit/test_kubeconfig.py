@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from kubectl_ebpfaudit.cluster import kubeconfig
-from kubectl_ebpfaudit.cluster.api import Access, connect
+from kubectl_ebpfaudit.cluster.access import Access
+from kubectl_ebpfaudit.cluster.api import connect
 from kubectl_ebpfaudit.cluster.errors import NoContext, NoCredentials
 from kubectl_ebpfaudit.cluster.overrides import Overrides
 from kubectl_ebpfaudit.cluster.proxy import Proxy, choose
