@@ -1,9 +1,9 @@
 """Which cluster is asked, and as whom."""
 
 from dataclasses import dataclass, field
-from typing import Any
 from urllib.parse import quote
 
+from kubectl_ebpfaudit.cluster.objects import Object
 from kubectl_ebpfaudit.cluster.overrides import Overrides
 from replay.errors import WrongUsage
 
@@ -21,7 +21,7 @@ class Access:
     overrides: Overrides = field(default_factory=Overrides)
     verbosity: int = 0
 
-    def impersonated(self, user: dict[str, Any]) -> list[tuple[str, str]]:
+    def impersonated(self, user: Object) -> list[tuple[str, str]]:
         """Headers that say as whom: of each, what the options say, else what the user's entry in the kubeconfig says.
 
         Raises WrongUsage for groups or a UID of nobody.

@@ -4,7 +4,6 @@ Of that library comes what takes long to get right: kubeconfig, credentials, TLS
 each resource cost a second to import and are left alone; objects are plain dicts.
 """
 
-import contextlib
 import json
 import math
 import os
@@ -15,7 +14,6 @@ import time
 import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 from urllib.parse import urlencode
 
@@ -29,22 +27,18 @@ from kubectl_ebpfaudit.cluster import kubeconfig
 from kubectl_ebpfaudit.cluster.access import Access
 from kubectl_ebpfaudit.cluster.credentials import CertificateFiles, Credentials, Source, TokenFile
 from kubectl_ebpfaudit.cluster.errors import NoContext, Unreachable, of_response
+from kubectl_ebpfaudit.cluster.objects import Object, parse
 from kubectl_ebpfaudit.cluster.plugin import Plugin
 from kubectl_ebpfaudit.cluster.proxy import Proxy
 from kubectl_ebpfaudit.cluster.proxy import choose as choose_proxy
 from kubectl_ebpfaudit.cluster.trace import Trace
+from kubectl_ebpfaudit.cluster.watch import Watch
 from replay.escape import printable
-
-Object = dict[str, Any]
-"""A Kubernetes object, or a watch event."""
 
 _kube_config: Any = kubernetes.config  # it has no types
 _MAX_ERROR_BYTES = 1 << 16
 _WATCH_CONNECT_SECONDS = 10.0
 """A watch is begun again and again: what matters is to know soon that the server is away."""
-
-_MAX_EVENT_BYTES = 1 << 25
-"""Far above what etcd stores for one object."""
 
 # A network that is gone, or a laptop that was asleep, is noticed within 14 s. Not every system has every option.
 _KEEP_ALIVE = [(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1), (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)] + [
@@ -129,13 +123,13 @@ class Api:
             self._pool = ApiClient(self.configuration).rest_client.pool_manager
 
     def get(self, path: str, **query: str) -> Object:
-        return _object(self._request("GET", path, query))
+        return parse(self._request("GET", path, query))
 
     def create(self, path: str, body: Object, **query: str) -> Object:
-        return _object(self._request("POST", path, query, body))
+        return parse(self._request("POST", path, query, body))
 
     def delete(self, path: str, options: Object) -> Object:
-        return _object(self._request("DELETE", path, {}, options))
+        return parse(self._request("DELETE", path, {}, options))
 
     def text(self, path: str, **query: str) -> str:
         return self._request("GET", path, query).decode(errors="replace")
@@ -145,7 +139,7 @@ class Api:
         with self.open_watch(path, seconds, seconds + self.timeout, **query) as watch:
             yield from watch
 
-    def open_watch(self, path: str, seconds: int, silence: float, **query: str) -> "Watch":
+    def open_watch(self, path: str, seconds: int, silence: float, **query: str) -> Watch:
         """A watch of a list that the server has agreed to, and ends by itself after so many seconds.
 
         Hearing nothing for `silence` seconds is an error, too; with allowWatchBookmarks the server says something
@@ -158,7 +152,7 @@ class Api:
                 raise of_response(answer.status, answer.read(_MAX_ERROR_BYTES))
         except urllib3.exceptions.HTTPError as error:
             raise self.unreachable(error) from error
-        return Watch(self, answer, silence)
+        return Watch(answer, silence, self.unreachable)
 
     def unreachable(self, error: BaseException) -> Unreachable:
         """What is said when there is no answer."""
@@ -222,43 +216,6 @@ class Api:
             self.trace.response(method, url, status, time.monotonic() - begun)
 
 
-class Watch:
-    """The events of one watch, to be read by one thread. Raises Unreachable when the connection breaks."""
-
-    def __init__(self, api: Api, answer: Any, silence: float) -> None:
-        self._api, self._answer = api, answer
-        self._socket = getattr(answer.connection, "sock", None)
-        if self._socket:
-            self._socket.settimeout(silence)
-
-    def __iter__(self) -> Iterator[Object]:
-        rest = b""
-        try:
-            for piece in self._answer.stream(1 << 16):
-                *lines, rest = (rest + piece).split(b"\n")
-                for line in lines:
-                    yield _object(line)
-                if len(rest) > _MAX_EVENT_BYTES:
-                    raise Unreachable("what answers is no Kubernetes API server: its watch event has no end")
-        except urllib3.exceptions.HTTPError as error:
-            raise self._api.unreachable(error) from error
-
-    def interrupt(self) -> None:
-        """Ends the reading, at once; called by another thread."""
-        if isinstance(self._socket, socket.socket):
-            # The method of an SSLSocket would take the TLS state away from the thread that is reading.
-            with contextlib.suppress(OSError):
-                socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
-
-    def __enter__(self) -> "Watch":
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._answer.close()
-
-
 def connect(access: Access) -> Api:
     """Reads the kubeconfig as kubectl does; inside a pod without one, its service account. Sends nothing.
 
@@ -306,14 +263,6 @@ def _connect_inside(access: Access) -> Api:
     except (ConfigException, OSError) as error:
         raise NoContext(f"there is no kubeconfig, and no service account: {printable(str(error))}") from error
     return Api(configuration, access, "", namespace)
-
-
-def _object(data: bytes) -> Object:
-    try:
-        value = json.loads(data)
-    except ValueError as error:
-        raise Unreachable("what answers is no Kubernetes API server: its answer is no JSON") from error
-    return value if isinstance(value, dict) else {}
 
 
 def _reason(error: BaseException) -> str:

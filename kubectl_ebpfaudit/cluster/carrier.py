@@ -7,9 +7,10 @@ import time
 from kubectl_ebpfaudit.carrier import Interruptible, Slow, serve_arguments
 from kubectl_ebpfaudit.cluster import pod as pods
 from kubectl_ebpfaudit.cluster import recorders
-from kubectl_ebpfaudit.cluster.api import Api, Object
+from kubectl_ebpfaudit.cluster.api import Api
 from kubectl_ebpfaudit.cluster.errors import ApiError, Forbidden, Unreachable
 from kubectl_ebpfaudit.cluster.exec import STDERR, STDOUT, Dropped, ExecStream
+from kubectl_ebpfaudit.cluster.objects import Object
 from kubectl_ebpfaudit.cluster.retry import Retry
 from kubectl_ebpfaudit.cluster.state import PodWatch, ended
 from kubectl_ebpfaudit.failures import of_recorder

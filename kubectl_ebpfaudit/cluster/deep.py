@@ -8,9 +8,10 @@ from kubectl_ebpfaudit import __version__
 from kubectl_ebpfaudit.carrier import SPOOL_BYTES, Order
 from kubectl_ebpfaudit.cluster import pod as pods
 from kubectl_ebpfaudit.cluster import recorders
-from kubectl_ebpfaudit.cluster.api import Api, Object
+from kubectl_ebpfaudit.cluster.api import Api
 from kubectl_ebpfaudit.cluster.checks import Check, doubtful, failed, passed, skipped
 from kubectl_ebpfaudit.cluster.errors import ApiError, PodDidNotStart
+from kubectl_ebpfaudit.cluster.objects import Object
 from kubectl_ebpfaudit.cluster.state import PodWatch
 from kubectl_ebpfaudit.interrupt import Interrupted, Signals
 from kubectl_ebpfaudit.probes import COSTLY

@@ -7,7 +7,7 @@ from kubectl_ebpfaudit.carrier import Order
 from kubectl_ebpfaudit.cluster import deep, nodes, permissions, recorders
 from kubectl_ebpfaudit.cluster import pod as pods
 from kubectl_ebpfaudit.cluster.access import Access
-from kubectl_ebpfaudit.cluster.api import Api, Object, connect
+from kubectl_ebpfaudit.cluster.api import Api, connect
 from kubectl_ebpfaudit.cluster.checks import FAILED, OK, Check, attempt, doubtful, failed, passed, skipped
 from kubectl_ebpfaudit.cluster.errors import (
     ApiError,
@@ -18,6 +18,7 @@ from kubectl_ebpfaudit.cluster.errors import (
     TargetNotRunning,
     Unreachable,
 )
+from kubectl_ebpfaudit.cluster.objects import Object
 from kubectl_ebpfaudit.cluster.permissions import Permission
 
 _ENFORCE = "pod-security.kubernetes.io/enforce"

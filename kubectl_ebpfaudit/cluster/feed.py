@@ -7,8 +7,10 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote
 
-from kubectl_ebpfaudit.cluster.api import Api, Object, Watch
+from kubectl_ebpfaudit.cluster.api import Api
 from kubectl_ebpfaudit.cluster.errors import ApiError, of_response
+from kubectl_ebpfaudit.cluster.objects import Object
+from kubectl_ebpfaudit.cluster.watch import Watch
 
 PAGE = 500
 """Pods asked for at a time, as kubectl does."""

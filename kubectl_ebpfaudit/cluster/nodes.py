@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 
 from kubectl_ebpfaudit.cluster import suitable
-from kubectl_ebpfaudit.cluster.api import Api, Object
+from kubectl_ebpfaudit.cluster.api import Api
 from kubectl_ebpfaudit.cluster.checks import Check, attempt, doubtful, failed, passed, skipped
 from kubectl_ebpfaudit.cluster.errors import ApiError, Forbidden, NotFound, PodDidNotStart, Unreachable, Unsuitable
+from kubectl_ebpfaudit.cluster.objects import Object
 from kubectl_ebpfaudit.cluster.permissions import GET_NODES, GET_RUNTIME_CLASSES
 from recorder.log.errors import KernelRefused
 from replay.escape import printable

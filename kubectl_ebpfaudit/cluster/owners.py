@@ -5,8 +5,9 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from kubectl_ebpfaudit.cluster.api import Api, Object
+from kubectl_ebpfaudit.cluster.api import Api
 from kubectl_ebpfaudit.cluster.errors import ApiError, Unreachable
+from kubectl_ebpfaudit.cluster.objects import Object
 
 _KEPT = 4096
 _AT_ONCE = 8

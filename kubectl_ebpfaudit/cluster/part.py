@@ -3,14 +3,15 @@
 from collections.abc import Iterator
 from threading import Event
 
-from kubectl_ebpfaudit.cluster.api import Object, Watch
 from kubectl_ebpfaudit.cluster.changes import GONE, OUT_OF_SIGHT, Change, Ledger, Over, Started
 from kubectl_ebpfaudit.cluster.errors import ApiError, NotFound, Unreachable
 from kubectl_ebpfaudit.cluster.feed import PAGE, Expired
 from kubectl_ebpfaudit.cluster.line import Line
+from kubectl_ebpfaudit.cluster.objects import Object
 from kubectl_ebpfaudit.cluster.owners import Owners
 from kubectl_ebpfaudit.cluster.scopes import LONG_SECONDS, Scope
 from kubectl_ebpfaudit.cluster.targets import FINISHED, Container, phase, running
+from kubectl_ebpfaudit.cluster.watch import Watch
 
 _SAMPLES = 5
 """Pods kept to say why none runs."""

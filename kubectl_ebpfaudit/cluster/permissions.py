@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from kubectl_ebpfaudit.cluster.api import Api, Object
+from kubectl_ebpfaudit.cluster.api import Api
+from kubectl_ebpfaudit.cluster.objects import Object
 
 _REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 

@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 
 from kubectl_ebpfaudit.carrier import Order
-from kubectl_ebpfaudit.cluster.api import Object
+from kubectl_ebpfaudit.cluster.objects import Object
 from kubectl_ebpfaudit.image import DEFAULT_IMAGE
 
 DEFAULT_NAMESPACE = "ebpfaudit"

@@ -8,9 +8,10 @@ from datetime import datetime
 from typing import Any
 
 from kubectl_ebpfaudit.cluster import pod as pods
-from kubectl_ebpfaudit.cluster.api import Api, Object
+from kubectl_ebpfaudit.cluster.api import Api
 from kubectl_ebpfaudit.cluster.errors import ApiError, Forbidden, NotFound, Unreachable
 from kubectl_ebpfaudit.cluster.exec import STDOUT, Dropped, ExecStream
+from kubectl_ebpfaudit.cluster.objects import Object
 from kubectl_ebpfaudit.cluster.state import PodWatch, container_state, ended
 from recorder.log.errors import AuditError
 from replay.errors import WrongUsage

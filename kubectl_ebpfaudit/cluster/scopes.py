@@ -4,9 +4,10 @@ from dataclasses import replace
 from typing import Protocol
 
 from kubectl_ebpfaudit.cluster import why, workload
-from kubectl_ebpfaudit.cluster.api import Api, Object
+from kubectl_ebpfaudit.cluster.api import Api
 from kubectl_ebpfaudit.cluster.errors import NotFound, NothingSelected, TargetFinished, TargetNotRunning
 from kubectl_ebpfaudit.cluster.feed import Feed
+from kubectl_ebpfaudit.cluster.objects import Object
 from kubectl_ebpfaudit.cluster.owners import Owners
 from kubectl_ebpfaudit.cluster.selection import POD, Named, Selection
 from kubectl_ebpfaudit.cluster.targets import over

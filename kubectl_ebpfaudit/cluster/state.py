@@ -3,8 +3,9 @@
 import time
 from collections.abc import Callable, Iterator
 
-from kubectl_ebpfaudit.cluster.api import Api, Object
+from kubectl_ebpfaudit.cluster.api import Api
 from kubectl_ebpfaudit.cluster.errors import ApiError, NoImage, NotFound, PodDidNotStart, Unreachable
+from kubectl_ebpfaudit.cluster.objects import Object
 from kubectl_ebpfaudit.cluster.pod import CONTAINER
 from kubectl_ebpfaudit.cluster.targets import FINISHED
 from kubectl_ebpfaudit.failures import of_recorder
