@@ -1,13 +1,12 @@
 """Builds the timeline of a recording from the events of its log."""
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from recorder.log.errors import BadLog
 from recorder.log.events import Event
 from recorder.log.reader import Damage, Log
-from replay import exec_file, stream
+from replay import stream
 from replay.clock import Clock
 from replay.fields import Enums, data, number
 from replay.kinds import name_all
@@ -18,15 +17,14 @@ from replay.model import (
     SESSION_END_UNSEEN,
     SESSION_FROM_NODE,
     SESSION_UNDER_WAY,
-    Exec,
     FailedExec,
     Gap,
     Session,
     Stream,
-    Survivor,
     Terminal,
     Timeline,
 )
+from replay.processes import Processes, status
 from replay.targets import Targets
 from replay.warnings import Warnings
 from replay.who import kept
@@ -42,28 +40,8 @@ _WEIGHT_OF_JSON = 32
 
 _OF_NO_SESSION = ("gap", "target_start", "target_end")
 
-_MAX_ARGV = 8 << 20
-"""Bytes; Linux takes no more than 6 MiB (fs/exec.c, three quarters of _STK_LIM)."""
-
-
 _MAX_DIGEST = 64
 """Bytes."""
-
-
-@dataclass(slots=True)
-class _Process:
-    """A process that lives; `inherited` is the program that its parent ran when it started this one."""
-
-    start_time: int
-    inherited: Exec | None
-    exec: Exec | None = None
-    ns_pid: int = 0
-    survivor: Survivor | None = None
-
-    @property
-    def program(self) -> Exec | None:
-        """What it runs."""
-        return self.exec or self.inherited
 
 
 class Memory:
@@ -89,11 +67,7 @@ class _Builder:
         self.sessions: dict[int, Session] = {}
         self.gaps: list[Gap] = []
         self.last = self.events = 0
-        self._processes: dict[int, _Process] = {}
-        self._members: dict[int, dict[int, _Process]] = {}
-        """Those that live, by session, until that ends, and process ID."""
-        self._last_exec: dict[tuple[int, int], Exec] = {}
-        self._files = exec_file.Files(self.enums)
+        self._processes = Processes(self.clock, self.enums, self._keep)
         self._warnings = Warnings(self.enums)
         self._terminals: dict[int, Terminal] = {}
         self._streams: dict[int, Stream] = {}
@@ -102,11 +76,11 @@ class _Builder:
         self._handlers = {
             "session_start": self._session_start,
             "session_end": self._session_end,
-            "fork": self._fork,
+            "fork": self._processes.fork,
             "exec": self._exec,
-            "exec_argv": self._exec_argv,
-            "exec_file": self._exec_file,
-            "exec_hash": self._files.hash,
+            "exec_argv": self._processes.exec_argv,
+            "exec_file": self._processes.exec_file,
+            "exec_hash": self._processes.exec_hash,
             "exec_failed": self._exec_failed,
             "warning": self._warning,
             "exit": self._exit,
@@ -161,117 +135,31 @@ class _Builder:
     def _session_end(self, event: Event) -> None:
         session = self._session(event)
         session.ended = self.clock.wall(event.time)
-        session.exit_code, session.signal = _status(event)
+        session.exit_code, session.signal = status(event)
         if number(event, "flags") & SESSION_END_UNSEEN:
             session.exit_code = None
-        for pid, process in self._members.pop(event.session, {}).items():
-            if pid != session.host_pid:
-                session.outlived.append(self._survivor(pid, process))
-
-    def _survivor(self, pid: int, process: _Process) -> Survivor:
-        self._keep()
-        started = self.clock.wall(process.start_time) if process.start_time else None
-        process.survivor = Survivor(pid, process.ns_pid, process.program, started)
-        return process.survivor
-
-    def _fork(self, event: Event) -> None:
-        self._keep()
-        child = _Process(number(event, "child_start_time"), self._program(event.pid))
-        child.ns_pid = number(event, "child_ns_pid")
-        self._begin(event.session, number(event, "child"), child)
-
-    def _begin(self, session: int, pid: int, process: _Process) -> None:
-        self._processes[pid] = self._members.setdefault(session, {})[pid] = process
+        session.outlived += self._processes.left(event.session, session.host_pid)
 
     def _exec(self, event: Event) -> None:
-        session = self._session(event)
-        argv = data(event, "argv")[:_MAX_ARGV]
-        self._keep(len(argv) + len(data(event, "filename")) + len(data(event, "cwd")))
-        ran = Exec(
-            time=self.clock.wall(event.time),
-            session=event.session,
-            host_pid=event.pid,
-            host_ppid=number(event, "ppid"),
-            pid=number(event, "ns_pid"),
-            ppid=number(event, "ns_ppid"),
-            filename=data(event, "filename"),
-            interpreter=data(event, "interpreter"),
-            cwd=data(event, "cwd"),
-            argv_bytes=argv,
-            argv_total=number(event, "argv_total"),
-            uid=number(event, "uid"),
-            gid=number(event, "gid"),
-            tty=number(event, "tty"),
-            flags=number(event, "flags"),
-            rights=exec_file.rights(event),
-        )
-        process = self._process(event, ran.host_ppid)
-        before = process.exec
-        if before:
-            before.ended = ran.time
-            ran.parent = before.parent
-        else:
-            ran.parent = process.inherited
-        process.exec, process.ns_pid = ran, ran.pid
-        if process.survivor:
-            process.survivor.ran = ran
-        self._last_exec[event.session, event.pid] = ran
-        session.execs.append(ran)
-
-    def _process(self, event: Event, ppid: int) -> _Process:
-        process, start_time = self._processes.get(event.pid), number(event, "start_time")
-        if not process or (process.start_time and start_time and process.start_time != start_time):
-            process = _Process(start_time, self._program(ppid))
-            self._begin(event.session, event.pid, process)
-        return process
-
-    def _program(self, pid: int) -> Exec | None:
-        process = self._processes.get(pid)
-        return process.program if process else None
-
-    def _exec_argv(self, event: Event) -> None:
-        ran = self._last_exec.get((event.session, event.pid))
-        more = data(event, "argv")
-        if ran and number(event, "offset") == len(ran.argv_bytes) and len(ran.argv_bytes) < _MAX_ARGV:
-            self._keep(len(more))
-            ran.argv_bytes += more
-
-    def _exec_file(self, event: Event) -> None:
-        if ran := self._last_exec.get((event.session, event.pid)):
-            self._keep(len(data(event, "path")))
-            ran.file = self._files.file(event)
+        self._session(event).execs.append(self._processes.exec(event))
 
     def _exec_failed(self, event: Event) -> None:
         self._keep(len(data(event, "filename")))
-        pid = self._inner_pid(event.pid)
+        pid = self._processes.inner_pid(event.pid)
         self._session(event).failed.append(
             FailedExec(self.clock.wall(event.time), event.pid, pid, data(event, "filename"), number(event, "error"))
         )
 
-    def _inner_pid(self, pid: int) -> int:
-        """The ID in the container of a process that lives, 0 if it is not known."""
-        process = self._processes.get(pid)
-        return process.ns_pid if process else 0
-
     def _warning(self, event: Event) -> None:
         self._keep()
         time = self.clock.wall(event.time)
-        self._warnings.event(event, self._session(event), time, self._inner_pid(event.pid))
+        self._warnings.event(event, self._session(event), time, self._processes.inner_pid(event.pid))
 
     def _exit(self, event: Event) -> None:
-        process = self._processes.pop(event.pid, None)
-        self._members.get(event.session, {}).pop(event.pid, None)
-        started = number(event, "start_time")
-        same = process and not (process.start_time and started and process.start_time != started)
-        if process and same and process.exec:
-            process.exec.ended = self.clock.wall(event.time)
-            process.exec.exit_code, process.exec.signal = _status(event)
-        if process and same and process.survivor:
-            process.survivor.ended = self.clock.wall(event.time)
-            process.survivor.exit_code, process.survivor.signal = _status(event)
+        self._processes.exit(event)
         session = self.sessions.get(event.session)
         if session and session.host_pid == event.pid and session.exit_code is None:
-            session.exit_code, session.signal = _status(event)
+            session.exit_code, session.signal = status(event)
 
     def _tty_open(self, event: Event) -> None:
         terminal = self._terminal(event)
@@ -359,12 +247,6 @@ class _Builder:
             if known.attached:  # what it found there is told a moment after it began
                 known.execs.sort(key=lambda ran: not ran.flags & EXEC_UNDER_WAY)
             known.warnings.sort(key=lambda warned: warned.time)
-
-
-def _status(event: Event) -> tuple[int, int]:
-    """(exit code as a shell shows it: 128 + N after signal N; the signal or 0)."""
-    signal = number(event, "signal")
-    return (128 + signal, signal) if signal else (number(event, "exit_code"), 0)
 
 
 def build(log: Log, lane: str | None = None, memory: Memory | None = None) -> Timeline:
