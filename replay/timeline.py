@@ -7,6 +7,7 @@ from recorder.log.errors import BadLog
 from recorder.log.events import Event
 from recorder.log.reader import Damage, Log
 from replay import stream
+from replay.channels import Channels
 from replay.clock import Clock
 from replay.fields import Enums, data, number
 from replay.kinds import name_all
@@ -20,8 +21,6 @@ from replay.model import (
     FailedExec,
     Gap,
     Session,
-    Stream,
-    Terminal,
     Timeline,
 )
 from replay.processes import Processes, status
@@ -39,9 +38,6 @@ _WEIGHT_OF_JSON = 32
 """Bytes of memory that a byte of JSON takes, at most."""
 
 _OF_NO_SESSION = ("gap", "target_start", "target_end")
-
-_MAX_DIGEST = 64
-"""Bytes."""
 
 
 class Memory:
@@ -69,8 +65,7 @@ class _Builder:
         self.last = self.events = 0
         self._processes = Processes(self.clock, self.enums, self._keep)
         self._warnings = Warnings(self.enums)
-        self._terminals: dict[int, Terminal] = {}
-        self._streams: dict[int, Stream] = {}
+        self._channels = Channels(self.clock, self._session, self._warnings, self._keep)
         self._ledger = Ledger()
         self._memory = memory
         self._handlers = {
@@ -84,13 +79,13 @@ class _Builder:
             "exec_failed": self._exec_failed,
             "warning": self._warning,
             "exit": self._exit,
-            "tty_open": self._tty_open,
-            "tty_resize": self._tty_resize,
-            "tty_out": self._tty_bytes,
-            "tty_in": self._tty_bytes,
-            "stream_open": self._stream,
-            "stream_data": self._stream_data,
-            "stream_close": self._stream_close,
+            "tty_open": self._channels.tty_open,
+            "tty_resize": self._channels.tty_resize,
+            "tty_out": self._channels.tty_bytes,
+            "tty_in": self._channels.tty_bytes,
+            "stream_open": self._channels.stream_open,
+            "stream_data": self._channels.stream_data,
+            "stream_close": self._channels.stream_close,
             "gap": self._gap,
             "target_start": self._target,
             "target_end": self._target,
@@ -160,61 +155,6 @@ class _Builder:
         session = self.sessions.get(event.session)
         if session and session.host_pid == event.pid and session.exit_code is None:
             session.exit_code, session.signal = status(event)
-
-    def _tty_open(self, event: Event) -> None:
-        terminal = self._terminal(event)
-        terminal.index = number(event, "index")
-        terminal.resize(number(event, "rows"), number(event, "cols"))
-
-    def _tty_resize(self, event: Event) -> None:
-        self._terminal(event).resize(number(event, "rows"), number(event, "cols"))
-
-    def _terminal(self, event: Event) -> Terminal:
-        tty = number(event, "tty")
-        terminal = self._terminals.get(tty)
-        if not terminal:
-            self._keep()
-            terminal = self._terminals[tty] = Terminal(tty)
-            self._session(event).terminals.append(terminal)
-        return terminal
-
-    def _tty_bytes(self, event: Event) -> None:
-        direction = stream.OUT if event.type == "tty_out" else stream.IN
-        piece = stream.piece_of(event, direction)
-        if not piece:
-            return
-        if direction == stream.OUT:
-            self._warnings.output(self._session(event), number(event, "tty"), piece.data, self.clock.wall(event.time))
-        for counted in (self._session(event), self._terminal(event)):
-            if direction == stream.OUT:
-                counted.output_bytes += len(piece.data)
-            else:
-                counted.input_bytes += len(piece.data)
-                counted.hidden_bytes += piece.missing
-
-    def _stream(self, event: Event) -> Stream:
-        pipe = self._streams.get(number(event, "stream"))
-        if not pipe:
-            self._keep()
-            pipe = self._streams[number(event, "stream")] = Stream(number(event, "stream"), number(event, "fd"))
-            self._session(event).streams.append(pipe)
-        return pipe
-
-    def _stream_data(self, event: Event) -> None:
-        pipe, session = self._stream(event), self._session(event)
-        piece = stream.piece_of(event, stream.direction_of(event))
-        if not piece:
-            return
-        pipe.size = max(pipe.size, piece.offset + piece.size)
-        pipe.left_out += piece.missing
-        if pipe.fd:
-            session.output_bytes += piece.size
-        else:
-            session.input_bytes += piece.size
-
-    def _stream_close(self, event: Event) -> None:
-        pipe = self._stream(event)
-        pipe.size, pipe.sha256 = max(number(event, "bytes"), 0), data(event, "sha256")[:_MAX_DIGEST]
 
     def _gap(self, event: Event) -> None:
         self._add_gap(
