@@ -6,21 +6,8 @@ from recorder.log.format import Header, Target
 from replay.clock import rfc3339
 from replay.escape import text
 from replay.fields import Enums
-from replay.model import (
-    Copied,
-    Exec,
-    FailedExec,
-    File,
-    Gap,
-    Rights,
-    Session,
-    Stream,
-    Survivor,
-    Terminal,
-    Timeline,
-    Warned,
-    Watched,
-)
+from replay.model import Copied, Gap, Session, Stream, Survivor, Terminal, Timeline, Warned, Watched
+from replay.programs import Exec, FailedExec, File, Rights
 from replay.values import argument_list, place, plain, strings
 from replay.values import target as describe
 from replay.view import WHOLE, View

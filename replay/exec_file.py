@@ -2,7 +2,7 @@
 
 from recorder.log.events import Event
 from replay.fields import Enums, data, number
-from replay.model import File, Rights
+from replay.programs import File, Rights
 
 _MAX_NAME = 32
 _DIGEST_BYTES = 32

@@ -9,7 +9,7 @@ next one began look like commands of their own.
 
 from collections.abc import Iterable
 
-from replay.model import Exec
+from replay.programs import Exec
 
 _AT_ONCE = 50_000_000
 """ns within which a shell starts the parts of a pipeline. A person takes longer for the next command."""

@@ -3,92 +3,16 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from recorder.log.argv import split
 from recorder.log.format import End, Header, Target
 from recorder.log.reader import Damage
+from replay.programs import Exec, FailedExec
 from replay.who.identity import Identity
 
 SESSION_UNDER_WAY = 1
 SESSION_FROM_NODE = 2
 SESSION_ATTACHED = 4
-EXEC_UNDER_WAY = 8
 SESSION_END_UNSEEN = 1
 """Of the flags of a session_end."""
-
-
-@dataclass(slots=True, eq=False)
-class Exec:
-    """One program that a process of a session ran, until it ended or ran another one."""
-
-    time: int
-    session: int
-    host_pid: int
-    host_ppid: int
-    pid: int
-    ppid: int
-    filename: bytes
-    interpreter: bytes
-    cwd: bytes
-    argv_bytes: bytes
-    argv_total: int
-    uid: int
-    gid: int
-    tty: int
-    flags: int
-    parent: "Exec | None" = None
-    ended: int | None = None
-    exit_code: int | None = None
-    signal: int = 0
-    rights: "Rights | None" = None
-    """None in logs before 1.2."""
-    file: "File | None" = None
-    """None in logs before 1.2, and of what ran when recording started."""
-
-    @property
-    def argv(self) -> tuple[bytes, ...]:
-        """The arguments; the last may be cut short if `argv_missing`."""
-        return split(self.argv_bytes)
-
-    @property
-    def argv_missing(self) -> int:
-        """Bytes of argv that are not in the recording."""
-        return max(self.argv_total - len(self.argv_bytes), 0)
-
-
-@dataclass(slots=True)
-class Rights:
-    """What a program may do; bit N of `capabilities` is capability N of capabilities(7)."""
-
-    euid: int
-    egid: int
-    capabilities: int
-    no_new_privs: bool
-
-
-@dataclass(slots=True)
-class File:
-    """The file that runs: `path` from the container's root, `flags` by name, `hash_result` how `sha256` came about."""
-
-    path: bytes
-    filesystem: bytes
-    device: int
-    inode: int
-    size: int
-    mode: int
-    flags: tuple[str, ...]
-    sha256: bytes = b""
-    hash_result: str = ""
-
-
-@dataclass(slots=True)
-class FailedExec:
-    """A program that a process could not run; `error` is the errno."""
-
-    time: int
-    host_pid: int
-    pid: int
-    filename: bytes
-    error: int
 
 
 @dataclass(slots=True)

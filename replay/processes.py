@@ -7,7 +7,8 @@ from recorder.log.events import Event
 from replay import exec_file
 from replay.clock import Clock
 from replay.fields import Enums, data, number
-from replay.model import Exec, Survivor
+from replay.model import Survivor
+from replay.programs import Exec
 
 _MAX_ARGV = 8 << 20
 """Bytes; Linux takes no more than 6 MiB (fs/exec.c, three quarters of _STK_LIM)."""

@@ -8,7 +8,8 @@ from recorder.log.format import Target
 from replay.clock import duration, time_of_day, to_second
 from replay.escape import printable, shell_line
 from replay.jobs import marks as job_marks
-from replay.model import Exec, FailedExec, Session, Stream, Survivor, Terminal
+from replay.model import Session, Stream, Survivor, Terminal
+from replay.programs import Exec, FailedExec
 from replay.table import columns
 from replay.view import WHOLE, View
 from replay.who.words import in_words

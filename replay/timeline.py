@@ -13,17 +13,16 @@ from replay.fields import Enums, data, number
 from replay.kinds import name_all
 from replay.loss import DIRECTIONS, Ledger
 from replay.model import (
-    EXEC_UNDER_WAY,
     SESSION_ATTACHED,
     SESSION_END_UNSEEN,
     SESSION_FROM_NODE,
     SESSION_UNDER_WAY,
-    FailedExec,
     Gap,
     Session,
     Timeline,
 )
 from replay.processes import Processes, status
+from replay.programs import EXEC_UNDER_WAY, FailedExec
 from replay.targets import Targets
 from replay.warnings import Warnings
 from replay.who import kept

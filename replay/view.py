@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from replay.model import Exec, FailedExec, Gap, Session
+from replay.model import Gap, Session
+from replay.programs import Exec, FailedExec
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from replay.escape import shell_line, text
 from replay.exports.job import Job
 from replay.exports.lines import compact, joined
 from replay.exports.walk import Visit, about, filled, places, visits
-from replay.model import Exec, FailedExec
+from replay.programs import Exec, FailedExec
 from replay.session_report import command
 from replay.values import argument_list
 from replay.warning_report import words

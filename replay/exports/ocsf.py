@@ -13,7 +13,7 @@ from replay.escape import printable, text
 from replay.exports.job import Job
 from replay.exports.lines import compact, joined
 from replay.exports.walk import Visit, about, filled, places, visits
-from replay.model import Exec, FailedExec
+from replay.programs import Exec, FailedExec
 from replay.session_report import command
 from replay.who.words import in_brief
 

@@ -12,7 +12,7 @@ from replay.errors import MissingExtra
 from replay.escape import is_exact, text
 from replay.exports.job import Job
 from replay.exports.walk import Visit, about, visits
-from replay.model import Exec, FailedExec
+from replay.programs import Exec, FailedExec
 from replay.session_report import command
 from replay.warning_report import words
 

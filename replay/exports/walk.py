@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from recorder.log.format import Target
 from replay.escape import text
 from replay.exports.job import Entry, Job
-from replay.model import Exec, Timeline
+from replay.model import Timeline
+from replay.programs import Exec
 from replay.timeline import Memory, build
 
 

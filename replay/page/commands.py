@@ -7,8 +7,8 @@ from recorder.log.format import PROCESS_LANE
 from replay.clock import SECOND, duration, rfc3339, time_of_day
 from replay.escape import printable
 from replay.exports.job import Entry
-from replay.model import Exec
 from replay.page.markup import element, safe
+from replay.programs import Exec
 from replay.session_report import command, error_name, marks
 from replay.warning_report import words
 from replay.words import gap_note

@@ -8,7 +8,8 @@ from recorder.log.format import PROCESS_LANE
 from recorder.log.reader import Log
 from replay.escape import shell_line
 from replay.fields import data, number
-from replay.model import Exec, Session
+from replay.model import Session
+from replay.programs import Exec
 from replay.search.hit import Line, excerpt, short
 from replay.search.lines import Found
 from replay.search.pattern import Pattern

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from replay.clock import SECOND
-from replay.model import Exec, Session, Terminal
+from replay.model import Session, Terminal
+from replay.programs import Exec
 from replay.who.fit import Place
 from replay.who.identity import Identity
 from replay.who.kubernetes import seen
