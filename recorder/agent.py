@@ -174,15 +174,18 @@ class Agent:
     def _busy(self) -> bool:
         return self._lanes[PROCESS].waiting or self._lanes[BYTES].waiting
 
-    def _take(self) -> None:
-        """Empties the rings; what happened before the last call goes into the log."""
+    def _take(self) -> bool:
+        """Empties the rings; what happened before the last call goes into the log. Whether more is in them."""
         # Not until they are empty: one who fills them as fast as they are emptied must not stop the rest.
         for _ in range(MAX_PASSES):
             until, self._taken_until = self._taken_until, monotonic()
             more = False
             for ring, lane in zip(self._rings, self._lanes, strict=True):
                 arrived: list[Event] = []
-                more |= ring.drain(self._decoders, arrived)
+                if ring.drain(self._decoders, arrived):
+                    # What is left came after these, and may be older than what the recorder itself is about to say.
+                    self._taken_until = min(self._taken_until, arrived[-1][1] if arrived else until)
+                    more |= bool(arrived)
                 if lane is self._lanes[PROCESS]:
                     paths.turn(arrived)
                     self._hasher.see(arrived)
@@ -190,7 +193,8 @@ class Agent:
                 lane.take(arrived)
             self._release(until)
             if not more:
-                return
+                return False
+        return True
 
     def _release(self, until: int, final: bool = False) -> None:
         ready = self._lanes[PROCESS].release(until, final)
@@ -268,7 +272,8 @@ class Agent:
     def _end(self, reason: str) -> None:
         for link in self._probes.links:
             os.close(link)
-        self._take()
+        while self._take():
+            pass
         self._lanes[PROCESS].take(self._hasher.close())
         self._release(monotonic(), final=True)
         self._put(BYTE_LANE, self._streams.over())

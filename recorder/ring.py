@@ -44,9 +44,9 @@ class Ring:
         self._order.acquire()
 
     def drain(self, decoders: Decoders, events: list[Event], limit: int = 1 << 20) -> bool:
-        """Decodes what there is, at most about `limit` bytes, onto `events`; whether more is waiting.
+        """Decodes what there is, at most about `limit` bytes, onto `events`; whether some is left.
 
-        What is decoded is given back to the kernel.
+        What is decoded is given back to the kernel. Something that is still being written is left, with all after it.
         """
         start, end = self._consumed[0], self._produced[0]
         if start == end:
@@ -59,7 +59,7 @@ class Ring:
             events.append(decoders[_u32(data, at + _TYPE_AT)[0]](data, at + 8))
         self._barrier()
         self._consumed[0] = after
-        return start < after < end
+        return after < end
 
     def _whole(self, start: int, end: int, limit: int) -> tuple[list[int], int]:
         """Where records are that nobody writes any more, from `start`, and the position after the last of them."""

@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 from recorder.log.events import Event
+from tests.support import crowd
 from tests.support.container import Container
 from tests.support.recorder import Recording, recording
 
@@ -166,3 +167,8 @@ def test_a_session_ends_though_what_it_left_behind_holds_its_output(victim: Cont
     assert end.reason == "sessions"
     assert stream(live, STDOUT) == b"done\n"
     assert not [e for e in live.of("stream_close") if e.fields["fd"] == STDOUT]
+
+
+def test_a_pipe_is_over_only_after_all_that_the_recorder_has_not_taken_yet() -> None:
+    told = crowd.record(2_000_000)
+    assert (told["begun"], told["exact"], told["whole"], told["gaps"]) == (told["sessions"], True, True, [])
