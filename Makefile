@@ -72,8 +72,8 @@ test-kernel: ## the tests with real BPF in this machine's kernel
 test-guest: ## the tests with other kernels, in QEMU
 	@scripts/run-tests guest
 
-test-kernels: ## the same session on other kernels, by every way; with EBPFAUDIT_KERNELS=1 into docs/kernels.md
-	@PYTEST_ADDOPTS="-k test_kernels" scripts/run-tests guest
+test-kernels: ## the same session on other kernels, by every way, and a Kubernetes on one; with EBPFAUDIT_KERNELS=1 into docs/kernels.md
+	@PYTEST_ADDOPTS="-k 'test_kernels or test_kubernetes'" scripts/run-tests guest
 
 test-cluster: ## the tests with a real Kubernetes on this machine
 	@scripts/run-tests cluster

@@ -6,10 +6,10 @@ from tests.cluster.node import config
 from tests.cluster.node.programs import Programs
 
 
-def start_api_server(programs: Programs, folder: Path, binary: Path) -> None:
+def start_api_server(programs: Programs, folder: Path, binary: Path, authorization: str) -> None:
     """Starts it with its etcd; it answers a moment later. `folder` is where config.write() has written."""
     programs.start("etcd", ["etcd", "--data-dir", str(folder / "etcd"), "--unsafe-no-fsync"])
-    programs.start("kube-apiserver", [str(binary), "kube-apiserver", *_api_server_flags(folder)])
+    programs.start("kube-apiserver", [str(binary), "kube-apiserver", *_api_server_flags(folder, authorization)])
 
 
 def start_controllers(programs: Programs, folder: Path, binary: Path) -> None:
@@ -24,7 +24,7 @@ def start_controllers(programs: Programs, folder: Path, binary: Path) -> None:
     programs.start("kube-scheduler", [str(binary), "kube-scheduler", *common])
 
 
-def _api_server_flags(folder: Path) -> list[str]:
+def _api_server_flags(folder: Path, authorization: str) -> list[str]:
     return [
         "--etcd-servers=http://127.0.0.1:2379",
         "--bind-address=127.0.0.1",
@@ -37,7 +37,7 @@ def _api_server_flags(folder: Path) -> list[str]:
         f"--service-cluster-ip-range={config.SERVICES}",
         f"--token-auth-file={folder}/tokens.csv",
         f"--client-ca-file={folder}/server.crt",
-        "--authorization-mode=RBAC",
+        f"--authorization-mode={authorization}",
         "--allow-privileged=true",
         # Its name is in no DNS.
         "--kubelet-preferred-address-types=InternalIP",

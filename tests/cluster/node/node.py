@@ -18,8 +18,8 @@ from tests.cluster.node.place import Place, new_place, registry_lock
 from tests.cluster.node.wait import until
 from tests.support.proxy import Proxy
 
-_START_SECONDS = 60
-_POD_SECONDS = 60
+_SECONDS = 60
+"""For a start, and for a pod to be Ready: ten times what either takes."""
 
 
 @dataclass(frozen=True)
@@ -33,8 +33,9 @@ class Command:
 class Node:
     """A running cluster: of one node, until more are added."""
 
-    def __init__(self, place: Place, binary: Path, images: Sequence[Path]) -> None:
+    def __init__(self, place: Place, binary: Path, images: Sequence[Path], seconds: float, authorization: str) -> None:
         self._place, self._binary, self._images = place, binary, images
+        self._seconds, self._authorization = seconds, authorization
         self._namespaces = count(1)
         for folder in ("bin", "home"):
             (place.folder / folder).mkdir()
@@ -46,18 +47,27 @@ class Node:
         self._start()
 
     @classmethod
-    def start(cls, images: Sequence[Path] = ()) -> "Node":
+    def start(
+        cls,
+        images: Sequence[Path] = (),
+        *,
+        binary: Path | None = None,
+        seconds: float = _SECONDS,
+        authorization: str = "RBAC",
+    ) -> "Node":
         """Clears away what dead runs left and starts a node; returns when it is Ready and has these images.
 
-        The node ends with the thread that calls this, at the latest. Raises Missing.
+        The node ends with the thread that calls this, at the latest. `binary` is its Kubernetes, built if none is
+        given; `seconds` the deadline for each of its parts, and for pods; `authorization` the API server's mode. Raises
+        Missing.
         """
         requirements.check()
-        binary = requirements.testnode()
+        binary = binary or requirements.testnode()
         with registry_lock():
             leftovers.clear()
             place = new_place()
         try:
-            return cls(place, binary, images)
+            return cls(place, binary, images, seconds, authorization)
         except BaseException:
             with registry_lock():
                 leftovers.remove(place)
@@ -213,7 +223,7 @@ class Node:
     def _start(self) -> None:
         first = self._machines[0]
         first.start_containerd()
-        control_plane.start_api_server(self._programs, self._place.folder, self._binary)
+        control_plane.start_api_server(self._programs, self._place.folder, self._binary, self._authorization)
         self._until("containerd is up", (first.folder / "containerd.sock").exists)
         self._join(first, self._start_controllers)
 
@@ -273,10 +283,10 @@ class Node:
         def why() -> str:
             return "\n".join([f"not true that {what}", *(m.programs.tail() for m in self._machines)])
 
-        until(checked, _START_SECONDS, why)
+        until(checked, self._seconds, why)
 
     def _wait(self, thing: str, condition: str, *, namespace: str) -> None:
-        timeout = f"--timeout={_POD_SECONDS}s"
+        timeout = f"--timeout={self._seconds:g}s"
         self.kubectl("--namespace", namespace, "wait", f"--for={condition}", thing, timeout)
 
 

@@ -21,6 +21,7 @@ _PROGRAMS = {
     "openssl": "openssl",
     "runc": "runc",
     "setpriv": "util-linux",
+    "sysctl": "procps",
 }
 _CNI_FOLDERS = (Path("/usr/lib/cni"), Path("/opt/cni/bin"))
 
