@@ -1,8 +1,8 @@
 """Sessions on pipes that all begin at once, and whether each is recorded whole.
 
 Run as a program, with the bytes that each session is sent, it records them on this machine and prints one JSON object:
-{"taken", "sessions", "begun", "exact", "whole", "gaps"}: the ways that were taken, how many sessions there were and were
-seen, whether each recorded piece is one of what went through, whether all of it is there, and the reasons of gaps.
+{"taken", "sessions", "begun", "exact", "whole", "gaps"}: the ways that were taken, how many sessions there were and how
+many were seen, whether each recorded piece is one of what went through, whether all is there, and reasons of gaps.
 """
 
 import json
