@@ -8,6 +8,7 @@ from recorder import events
 from tests.guest.guest import Guest
 
 ROOT = Path(__file__).parents[2]
+_SKIPPED = events.enums()["gap_reason"]["GAP_PROBE_MISSED"]
 
 
 def test_kprobes_on_the_functions_of_pipes_tell_of_what_splice_moved(guest_newest: Guest) -> None:
@@ -45,12 +46,12 @@ def _crowd(guest: Guest, size: int, probes: str) -> dict[str, Any]:
 def test_sessions_that_begin_at_once_are_whole_where_programs_may_be_preempted(guest_newest: Guest) -> None:
     told = _crowd(guest_newest, 200_000, "")
     assert told["taken"]["exec"] == "kprobe finalize_exec"
-    assert (told["begun"], told["exact"], told["whole"], told["gaps"]) == (told["sessions"], True, True, [])
+    assert (told["begun"], told["exact"], told["whole"]) == (told["sessions"], True, True), told
+    assert set(told["gaps"]) <= {_SKIPPED}
 
 
 def test_programs_that_preempt_each_other_leave_each_other_s_bytes_alone(guest_newest: Guest) -> None:
     told = _crowd(guest_newest, 2_000_000, "stream=fexit,warnings=none")
-    skipped = events.enums()["gap_reason"]["GAP_PROBE_MISSED"]
     assert told["exact"]
     assert told["begun"] == told["sessions"]
-    assert set(told["gaps"]) <= {skipped}
+    assert set(told["gaps"]) <= {_SKIPPED}
