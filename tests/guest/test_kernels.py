@@ -24,12 +24,8 @@ _SECONDS = 1200.0
 """Deadline for one recording: 40 s on an idle machine, of which the compiler takes most."""
 
 _OF_PROCESSES = "exec", "fork", "exit"
-_TRACEPOINTS = dict.fromkeys(("fexit", "syscall"), ("tracepoint",))
-_NAMES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
-    "stream": {"fexit": ("fexit", "fexit-pipe"), "kprobe": ("kprobe", "kprobe-pipe")},
-    **dict.fromkeys(_OF_PROCESSES, _TRACEPOINTS),
-}
-"""Where one way has several names, by the kernel's own names of the functions, or goes with another one."""
+_PIPES = {"fexit": ("fexit", "fexit-pipe"), "kprobe": ("kprobe", "kprobe-pipe")}
+"""The names of one way, by the kernel's own names of the functions."""
 
 
 @pytest.mark.slow
@@ -45,16 +41,19 @@ def test_sessions_give_the_same_events_by_every_way(
     for way in (best, *(way for way in ways if way != best)):
         taken = {kind: way for kind in (*_OF_PROCESSES, *KINDS) if (kind, way) not in kernel.refuses}
         # The best is what it takes if nothing is forced. Warnings are not of this test, and much of what is compiled.
-        forced = {kind: _NAMES.get(kind, {}).get(way, (way,)) for kind in taken} | {"warnings": ("none",)}
+        forced = {kind: _names(kernel, kind, way) for kind in taken} | {"warnings": ("none",)}
         forced = {} if way == best else forced
         told = _record(guest, forced)
-        assert {kind: told["taken"][kind] for kind in taken} == {kind: _says(kind, way, told) for kind in taken}
+        assert {kind: told["taken"][kind] for kind in taken} == {kind: _says(kernel, kind, way, told) for kind in taken}
         may_skip = kernel.preempts and way in _MAY_SKIP
         if may_skip and told["gaps"]:
             assert {gap["reason"] for gap in told["gaps"]} == {_SKIPPED}, told["gaps"]
             assert not _EXACT.intersection(told["wrong"]), told["wrong"]
         else:
-            assert told["wrong"] == [], (kernel.name, forced, told["gaps"])
+            # Who is preempted while it changes a map keeps kprobes' programs from running on that CPU, too; what has
+            # cost nothing is told as well.
+            skipped = kernel.preempts and {gap["reason"] for gap in told["gaps"]} == {_SKIPPED}
+            assert told["wrong"] == (["nothing lost"] if skipped else []), (kernel.name, forced, told["gaps"])
             assert told["events"] == same.EXPECTED, (kernel.name, forced)
         assert told["machine"] == kernel.machine
         assert told["kernel"].startswith(kernel.version)
@@ -64,10 +63,17 @@ def test_sessions_give_the_same_events_by_every_way(
         kernel_rows[kernel.version, kernel.machine, way] = (told["kernel"], *(reasons[kind, way] for kind in KINDS))
 
 
-def _says(kind: str, way: str, told: dict[str, Any]) -> str:
+def _names(kernel: Kernel, kind: str, way: str) -> tuple[str, ...]:
+    """What a kind is forced to for a row of the table: a program that is not seen at all would hold a test up."""
+    if kind in _OF_PROCESSES:
+        return ("kprobe",) if way == "kprobe" or kernel.preempts else ("tracepoint",)
+    return _PIPES.get(way, (way,)) if kind == "stream" else (way,)
+
+
+def _says(kernel: Kernel, kind: str, way: str, told: dict[str, Any]) -> str:
     """What the header has to say of a way of a kind; the one that is there, if the way has several names."""
     (found,) = (each for each in ladder.KINDS if each.name == kind)
-    says = [each.says for each in found.ways if each.name in _NAMES.get(kind, {}).get(way, (way,))]
+    says = [each.says for each in found.ways if each.name in _names(kernel, kind, way)]
     return told["taken"][kind] if told["taken"][kind] in says else says[0]
 
 
