@@ -1,5 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0 OR Apache-2.0 */
-/* The best way: fexit, whose context is the arguments, then the result (kernel/bpf/trampoline.c). */
+/* The best way: fexit, whose context is the arguments, then the result (kernel/bpf/trampoline.c); fentry has the arguments. */
+int kfunc__pty_write(u64 *ctx)
+{
+	pty_writes((void *)ctx[0]);
+	return 0;
+}
+
 int kretfunc__pty_write(u64 *ctx)
 {
 	pty_wrote((void *)ctx[0], (char *)ctx[1], (int)ctx[3]);

@@ -140,7 +140,10 @@ TTY = Kind(
             "fexit",
             "fexit pty_write",
             ("tty_bytes.c", "tty_pty_write.c", "tty_fexit.c"),
-            tuple(Hook(FEXIT, name, f"kretfunc__{name}") for name in _PTY_FUNCTIONS),
+            (
+                *(Hook(FEXIT, name, f"kretfunc__{name}") for name in _PTY_FUNCTIONS),
+                Hook(FENTRY, "pty_write", "kfunc__pty_write"),
+            ),
         ),
         Way(
             "kprobe",
