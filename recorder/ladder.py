@@ -43,6 +43,11 @@ class Way:
     hooks: tuple[Hook, ...]
     define: str = ""
 
+    @property
+    def by_kprobe(self) -> bool:
+        """Whether it attaches a program where a function of the kernel begins."""
+        return any(hook.how == KPROBE for hook in self.hooks)
+
     def missing(self, btf: Btf) -> str:
         """What of it this kernel obviously lacks, "" if nothing: a quick look that spares a compilation."""
         traced = [hook.where for hook in self.hooks if hook.how in (FENTRY, FEXIT)]
@@ -52,7 +57,7 @@ class Way:
             return "the kernel takes no programs of type tracing"
         if traced and not btf.attaches_tracing(traced[0]):
             return "the kernel attaches no programs of type tracing to its functions"
-        if _by_kprobe(self) and not _KPROBES.exists():
+        if self.by_kprobe and not _KPROBES.exists():
             return "the kernel has no kprobes"
         return ""
 
@@ -380,12 +385,8 @@ def ranked(kind: Kind, preempted: Collection[str]) -> list[Way]:
     ways = list(kind.ways)
     if not _preempted(ways[0], preempted):
         return ways
-    steady = [way for way in ways if _by_kprobe(way) and not _preempted(way, preempted)]
+    steady = [way for way in ways if way.by_kprobe and not _preempted(way, preempted)]
     return [*steady, *(way for way in ways if way not in steady)]
-
-
-def _by_kprobe(way: Way) -> bool:
-    return any(hook.how == KPROBE for hook in way.hooks)
 
 
 def _preempted(way: Way, preempted: Collection[str]) -> bool:

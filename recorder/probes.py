@@ -17,7 +17,6 @@ from recorder.ladder import (
     FENTRY,
     FEXIT,
     KINDS,
-    KPROBE,
     KRETPROBE,
     RAW_TRACEPOINT,
     STEP,
@@ -167,8 +166,7 @@ class Programs:
         """The type of the program of a kind that goes on with others: theirs has to be the same."""
         way = self._choice[kind]
         assert way
-        at_kprobe = any(hook.how == KPROBE for hook in way.hooks)
-        return int(self._bcc.KPROBE if at_kprobe else self._bcc.RAW_TRACEPOINT)
+        return int(self._bcc.KPROBE if way.by_kprobe else self._bcc.RAW_TRACEPOINT)
 
     def _load(self, function: str, kind: int) -> int:
         program: int = self.module.load_func(function.encode(), kind).fd

@@ -27,7 +27,7 @@ def every_way(sysfs: Path = Path("/sys"), kinds: Sequence[Kind] = ladder.KINDS) 
     found: _Found = {}
     while any(_left(kind, found) for kind in kinds):
         before = len(found)
-        _try(found, kinds, sysfs)
+        _try(found, kinds)
         if len(found) == before:  # nothing can be loaded at all, whatever else is tried
             break
     return [
@@ -38,13 +38,13 @@ def every_way(sysfs: Path = Path("/sys"), kinds: Sequence[Kind] = ladder.KINDS) 
     ]
 
 
-def _try(found: _Found, kinds: Sequence[Kind], sysfs: Path) -> None:
+def _try(found: _Found, kinds: Sequence[Kind]) -> None:
     """Tries the best way that is left of each kind, with what is known to work of the others."""
     wanted = {kind.name: _left(kind, found) or _fallback(kind, found) for kind in kinds}
     for other in ladder.KINDS:
         wanted.setdefault(other.name, [other.ways[0].name] if other.required else [NONE])
     try:
-        loaded = loader.load(ways=wanted, sysfs=sysfs)
+        loaded = loader.load(ways=wanted)
     except NoProbes as error:
         refused = error.refused
     except AuditError as error:

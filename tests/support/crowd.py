@@ -56,4 +56,3 @@ def _streams(live: Recording) -> list[bytes]:
 
 if __name__ == "__main__":
     print(json.dumps(record(int(sys.argv[1]))))
-    sys.exit(0)
