@@ -1,41 +1,25 @@
 """Pipes by a way that this project's own kernel lacks; that all bytes are there by every way is in test_kernels.py."""
 
 import json
-from pathlib import Path
 from typing import Any
 
 from recorder import events
+from tests.guest import inside
 from tests.guest.guest import Guest
 
-ROOT = Path(__file__).parents[2]
 _SKIPPED = events.enums()["gap_reason"]["GAP_PROBE_MISSED"]
 
 
 def test_kprobes_on_the_functions_of_pipes_tell_of_what_splice_moved(guest_newest: Guest) -> None:
-    done = guest_newest.run(
-        [
-            ".venv/bin/python",
-            "-m",
-            "pytest",
-            "-q",
-            "-p",
-            "no:cacheprovider",
-            "-k",
-            "splice",
-            "tests/kernel/test_streams.py",
-        ],
-        timeout=600,
-        cwd=ROOT,
-        env={"EBPFAUDIT_PROBES": "stream=kprobe,warnings=none"},
-    )
-    assert done.returncode == 0, done.output.decode()
+    probes = "stream=kprobe,warnings=none"
+    inside.passes(guest_newest, "-k", "splice", "tests/kernel/test_streams.py", probes=probes, seconds=600)
 
 
 def _crowd(guest: Guest, size: int, probes: str) -> dict[str, Any]:
     done = guest.run(
         ["/usr/bin/python3", "-m", "tests.support.crowd", str(size)],
         timeout=600,
-        cwd=ROOT,
+        cwd=inside.ROOT,
         env={"EBPFAUDIT_PROBES": probes},
     )
     assert done.returncode == 0, done.output.decode()
