@@ -430,7 +430,8 @@ static __always_inline u64 next_size(struct pending *left, enum memory memory)
 	u64 part[2] = {}; /* struct iovec */
 	u64 size;
 
-	if (memory == MEMORY_VECTOR && !left->part) {
+	/* Of what is not scattered there is no part left only when nothing is. To the verifier both are one: it looks once. */
+	if (memory != MEMORY_KERNEL && !left->part) {
 		/* Of what cannot be read nothing can be read from its address 0 either, and so it is told. */
 		if (read_user(part, sizeof(part), (void *)left->vector))
 			part[1] = left->bytes;

@@ -105,6 +105,7 @@ int on_exec(u64 *ctx)
 #define NEW_SESSION 0xffffffff /* recorder/scope.py */
 #define GONE 0xffffffff
 #define WAS_KNOWN 0x80000000
+#define IS_AT_HOME 0x40000000
 
 /* The process that the current task has open as the folder /proc/PID, as O_PATH; NULL if it has ended. */
 static __always_inline void *process_of_fd(u64 fd)
@@ -118,8 +119,9 @@ static __always_inline void *process_of_fd(u64 fd)
 
 /*
  * Run by the recorder itself (BPF_PROG_TEST_RUN) for a process that runs already: (descriptor of its folder, target,
- * session or NEW_SESSION, whether also one that is known as workload). It belongs there from then on, unless the probes
- * have seen it before. Its terminal becomes known with that. Returns its session, or-ed with WAS_KNOWN in that case, or GONE.
+ * session or NEW_SESSION, whether also one that is known as workload, the node's mount namespace). It belongs there from
+ * then on, unless the probes have seen it before. Its terminal becomes known with that. Returns its session, or-ed with
+ * WAS_KNOWN in that case and with IS_AT_HOME if it is in that mount namespace, or GONE.
  */
 int raw_adopt(u64 *ctx)
 {
@@ -127,7 +129,7 @@ int raw_adopt(u64 *ctx)
 	void *task = process_of_fd(ctx[0]), *signal = NULL;
 	struct process *known;
 	struct numbers *n;
-	u32 pid = 0, live = 0;
+	u32 pid = 0, live = 0, home;
 	int zero = 0;
 	u64 session;
 
@@ -137,9 +139,10 @@ int raw_adopt(u64 *ctx)
 	READ(live, signal, OFF_signal_struct_live);
 	if (!n || !pid || !live)
 		return GONE;
+	home = mount_namespace(task) == ctx[4] ? IS_AT_HOME : 0;
 	known = known_process(task, pid);
 	if (known && (known->session || !ctx[3]))
-		return known->session | WAS_KNOWN;
+		return known->session | WAS_KNOWN | home;
 	if (p.session == NEW_SESSION) {
 		if (!take_number(&n->next_session, 1, COUNTER_OF_SESSIONS, &session))
 			return GONE;
@@ -150,9 +153,9 @@ int raw_adopt(u64 *ctx)
 		*known = p;
 	} else if (add_process(pid, &p)) {
 		known = processes.lookup(&pid);
-		return known ? known->session | WAS_KNOWN : GONE;
+		return known ? known->session | WAS_KNOWN | home : GONE;
 	}
 	if (p.session)
 		controlling_terminal(task, &p, pid);
-	return p.session;
+	return p.session | home;
 }

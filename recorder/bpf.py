@@ -9,7 +9,7 @@ import os
 import struct
 from collections.abc import Sequence
 
-_SYSCALL = {"x86_64": 321, "aarch64": 280}
+_SYSCALL = {"x86_64": 321, "aarch64": 280}.get(os.uname().machine, -1)  # -1: ENOSYS
 _MAP_LOOKUP, _MAP_UPDATE, _MAP_DELETE, _MAP_NEXT_KEY = 1, 2, 3, 4
 _PROG_LOAD, _TEST_RUN, _INFO_BY_FD, _RAW_TRACEPOINT_OPEN = 5, 10, 15, 17
 _TYPE_RAW_TRACEPOINT, _TYPE_TRACING = 17, 26
@@ -27,7 +27,7 @@ def _bpf(command: int, attributes: bytes) -> int:
 
 
 def _call(command: int, attributes: "ctypes.Array[ctypes.c_char]") -> int:
-    result: int = _libc.syscall(_SYSCALL[os.uname().machine], command, attributes, len(attributes))
+    result: int = _libc.syscall(_SYSCALL, command, attributes, len(attributes))
     if result < 0:
         number = ctypes.get_errno()
         raise OSError(number, os.strerror(number))

@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from recorder import events, running_file
+from recorder import events, processes, running_file
 from recorder.events import Event
 
 MAX_BYTES = 64 << 20
@@ -170,7 +170,7 @@ class Hasher:
     def _unchanged(self, event: Event, found: os.stat_result) -> bool:
         """Whether the bytes are those that ran: nobody can write a file that runs (ETXTBSY), nor set a ctime back."""
         before = found.st_ctime_ns <= self._wall(event[_AT["time"]])
-        return before or running_file.is_alive(event[_AT["pid"]], event[_AT["start_time"]])
+        return before or processes.is_alive(event[_AT["pid"]], event[_AT["start_time"]])
 
 
 def _key(of: os.stat_result) -> _Key:

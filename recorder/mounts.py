@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from recorder import bpf, processes
 from recorder.cgroups import Target
 from recorder.loader import Probes
-from recorder.sieve import Sieve
+from recorder.processes import Process, mount_namespace
+from recorder.scope import Scope
 
 _U32, _U64 = struct.Struct("=I"), struct.Struct("=Q")
 
@@ -18,12 +19,11 @@ _U32, _U64 = struct.Struct("=I"), struct.Struct("=Q")
 class Mounts:
     """The mount namespaces of the targets that are there."""
 
-    def __init__(self, probes: Probes, sieve: Sieve) -> None:
-        self._sieve = sieve
+    def __init__(self, probes: Probes, scope: Scope) -> None:
+        self._scope, self._sieve = scope, scope.sieve
         self._map = bpf.Map(probes.maps["mount_namespaces"], _U32.size)
         self._known: dict[int, int] = {}
-        # Some machines let nobody look at init; the recorder's own is at least no target's.
-        self._not = {namespace(1), namespace(os.getpid())}
+        self._not = {mount_namespace(1), mount_namespace(os.getpid())}
 
     def follow(self, targets: Mapping[int, Target]) -> None:
         """Takes note of those that have come, by their numbers, and of those that are not there any more."""
@@ -33,7 +33,7 @@ class Mounts:
                 self._sieve.mounts.discard(found)
                 self._sieve.tell()
         for number in targets.keys() - self._known.keys():
-            found = _of(targets[number])
+            found = _of(targets[number], self._scope.first.get(number))
             if not found:
                 continue
             shared = found in self._not or found in self._known.values()
@@ -44,16 +44,14 @@ class Mounts:
                 self._sieve.tell()
 
 
-def _of(target: Target) -> int:
+def _of(target: Target, first: Process | None) -> int:
     """Inode number of the mount namespace of a target's first process; 0 if it has not got there yet."""
-    running = processes.trees(process for process in map(processes.quick, target.pids()) if process)
-    first = processes.details(running[0][0].pid) if running else None
-    return namespace(running[0][0].pid) if first and not first.is_runtime else 0
+    if not first or not processes.is_alive(first.pid, first.start_time) or _is_on_its_way(first):
+        running = processes.trees(process for process in map(processes.quick, target.pids()) if process)
+        first = running[0][0] if running else None
+    return 0 if not first or _is_on_its_way(first) else mount_namespace(first.pid)
 
 
-def namespace(pid: int) -> int:
-    """Inode number of a process's mount namespace; 0 if it is gone."""
-    try:
-        return os.stat(f"/proc/{pid}/ns/mnt").st_ino
-    except OSError:
-        return 0
+def _is_on_its_way(process: Process) -> bool:
+    known = processes.details(process.pid)
+    return not known or known.is_runtime

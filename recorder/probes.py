@@ -73,6 +73,7 @@ def flags(btf: Btf, choice: Choice, text: str, keep_input: bool, rings: tuple[in
         f"-DLOADER={os.getpid()}",
         f"-I{BPF_DIR}",
         "-Wno-everything",
+        "-g0",  # bcc asks for debug information, which takes a quarter of the compiler's time and is read by nobody
     ]
 
 

@@ -4,6 +4,7 @@ import os
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 MAX_ARGV_BYTES = 1 << 20
 """As much of argv is kept, as in bpf/exec.c: a process may say that its argv is terabytes of its memory."""
@@ -11,8 +12,7 @@ MAX_ARGV_BYTES = 1 << 20
 _TICK_NS = 1_000_000_000 // os.sysconf("SC_CLK_TCK")
 
 
-@dataclass(frozen=True)
-class Process:
+class Process(NamedTuple):
     """A process as a quick look at /proc shows it. `start_time` is ns of CLOCK_MONOTONIC, to a clock tick."""
 
     pid: int
@@ -90,10 +90,18 @@ def quick(pid: int) -> Process | None:
     return Process(pid, int(fields[1]), int(fields[3]), fields[4] != b"0", started)
 
 
-def start_time(pid: int) -> int | None:
-    """When the process with that ID was created, ns of CLOCK_MONOTONIC to a clock tick; None if it has ended."""
-    process = quick(pid)
-    return process.start_time if process else None
+def is_alive(pid: int, started: int) -> bool:
+    """Whether the process that was created at `started` (ns of CLOCK_MONOTONIC) still has that ID."""
+    found = quick(pid)
+    return found is not None and abs(found.start_time - started) <= 2 * _TICK_NS
+
+
+def mount_namespace(pid: int) -> int:
+    """Inode number of a process's mount namespace; 0 if it is gone, or nobody may look at it."""
+    try:
+        return os.stat(f"/proc/{pid}/ns/mnt").st_ino
+    except OSError:
+        return 0
 
 
 def details(pid: int) -> Details | None:

@@ -9,7 +9,6 @@ from recorder.sessions import Session, Sessions
 
 LOOK_SECONDS = 1.0
 LOST_EXIT_SECONDS = 2.0  # an exit event that has not come by then was lost: nothing is held back for longer
-_SAME_START_NS = 50_000_000  # /proc counts in clock ticks
 _INIT_PID_NS = 0xEFFFFFFC  # PROC_PID_INIT_INO, include/linux/proc_ns.h
 
 
@@ -41,5 +40,4 @@ class Roots:
             return True
         if not self._sees_all:
             return False
-        found = processes.quick(session.root)
-        return found is None or abs(found.start_time - session.started) > _SAME_START_NS
+        return not processes.is_alive(session.root, session.started)

@@ -5,20 +5,13 @@ import os
 import struct
 from pathlib import Path
 
-from recorder.processes import start_time
+from recorder.processes import is_alive
 
 _SYS_OPENAT2 = 437  # on every machine, since Linux 5.6
 _NO_MAGICLINKS, _NO_SYMLINKS, _IN_ROOT = 0x02, 0x04, 0x10  # include/uapi/linux/openat2.h
 _HOW = struct.Struct("=QQQ")
-_START_SLACK_NS = 2_000_000_000 // os.sysconf("SC_CLK_TCK")
 
 _libc = ctypes.CDLL(None, use_errno=True)
-
-
-def is_alive(pid: int, started: int) -> bool:
-    """Whether the process that was created at `started` (ns of CLOCK_MONOTONIC) still has that ID."""
-    found = start_time(pid)
-    return found is not None and abs(found - started) <= _START_SLACK_NS
 
 
 def of_process(pid: int, started: int) -> int | None:

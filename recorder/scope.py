@@ -3,13 +3,14 @@
 import mmap
 import os
 import struct
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from recorder import bpf, owners, processes
 from recorder.cgroups import Target
 from recorder.events import Event
 from recorder.loader import Probes
+from recorder.processes import Process
 from recorder.sieve import MAX_LEVELS, Sieve
 from recorder.under_way import Adopted, UnderWay
 
@@ -26,7 +27,7 @@ PROCESS, BYTES = 0, 1
 
 _STANDARD = (0, 1, 2)
 _NEW_SESSION = _GONE = (1 << 32) - 1  # bpf/session.c
-_WAS_KNOWN = 1 << 31
+_WAS_KNOWN, _IS_AT_HOME = 1 << 31, 1 << 30
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,11 @@ class Scope:
         self._states = memoryview(states).cast("Q")  # whole words, see recorder/ring.py
         self._targets = bpf.Map(maps["targets"], _U32.size)
         self.sieve = Sieve(maps["sieve"])
+        # Some machines let nobody look at init; a pod's own namespace is nobody else's, so it does no harm.
+        self._home = processes.mount_namespace(1) or processes.mount_namespace(os.getpid())
+        self.sieve.host_mounts = self._home
+        self.first: dict[int, Process] = {}
+        """The first process of each target, by its number, as it came under watch."""
         self._numbers = bpf.Map(maps["numbers"], _NUMBERS.size)
         self._processes = bpf.Map(maps["processes"], _PROCESS.size)
         self._terminals = bpf.Map(maps["terminals"], _TERMINAL.size)
@@ -88,12 +94,12 @@ class Scope:
         under_way = self._under_way()
         for number, target in targets:
             told += under_way.look(number, target, now)
-        self._tell_mounts(under_way.known)
-        self._expect_attached(under_way)
+        self._tell_found(under_way)
         for number, target in targets:
             self._watch(number, target)
         for number, target in targets:
             told += under_way.look(number, target, now)
+        self._tell_found(under_way)
         return told
 
     def add(self, number: int, target: Target, now: int) -> list[Event]:
@@ -101,9 +107,11 @@ class Scope:
         self._check_room(number, target)  # before anything is told of it
         under_way = self._under_way()
         told = under_way.look(number, target, now)
+        self._tell_found(under_way)
         self._watch(number, target)
-        self._expect_attached(under_way)
-        return told + under_way.look(number, target, now)
+        told += under_way.look(number, target, now)
+        self._tell_found(under_way)
+        return told
 
     def remove(self, target: Target) -> None:
         """Lets the probes see newcomers in the target no more. What they know of its sessions stays."""
@@ -122,13 +130,15 @@ class Scope:
             return None
         try:
             wanted = _NEW_SESSION if session is None else session
-            found = bpf.run(self._probes.adopt, folder, target, wanted, workload_too)
+            found = bpf.run(self._probes.adopt, folder, target, wanted, workload_too, self._home)
         finally:
             os.close(folder)
         if found == _GONE:
             return None
-        entry = self._processes.lookup(_U32.pack(pid))
-        return Adopted(found & ~_WAS_KNOWN, _PROCESS.unpack(entry)[4] if entry else 0, bool(found & _WAS_KNOWN))
+        of_session = found & ~(_WAS_KNOWN | _IS_AT_HOME)
+        entry = self._processes.lookup(_U32.pack(pid)) if of_session else None  # nothing is told of the workload
+        started = _PROCESS.unpack(entry)[4] if entry else 0
+        return Adopted(of_session, started, bool(found & _WAS_KNOWN), bool(found & _IS_AT_HOME))
 
     def _take_pipes(self, pid: int, target: int, session: int) -> None:
         """Takes the pipes that are input, output and errors of a session's first process into the session."""
@@ -152,20 +162,14 @@ class Scope:
         found = (t.number for t in self.terminals() if (t.session, t.leader) == (session, leader))
         return next(found, 0)
 
-    def _tell_mounts(self, known: Iterable[int]) -> None:
-        """Tells the probes which mount namespace is the node's, unless a process of a target is in it."""
-        # Some machines let nobody look at init; a pod's own namespace is nobody else's, so it does no harm.
-        host = _mount_ns(1) or _mount_ns(os.getpid())
-        if any(_mount_ns(pid) == host for pid in known):
-            return
-        self.sieve.host_mounts = host
-        self.sieve.tell()
-
-    def _expect_attached(self, under_way: UnderWay) -> None:
-        """Tells the probes that somebody may attach to a terminal, if there is one to attach to."""
+    def _tell_found(self, under_way: UnderWay) -> None:
+        """Tells the probes what they may not pass by, by what was found to run."""
+        self.first.update(under_way.first)
+        if under_way.at_home:
+            self.sieve.host_mounts = 0
         if under_way.own_terminal:
             self.sieve.own_terminals = True
-            self.sieve.tell()
+        self.sieve.tell()
 
     def _check_room(self, number: int, target: Target) -> list[int]:
         """The levels of the target that are new. Raises Full."""
@@ -203,11 +207,3 @@ class Scope:
     def forget(self, terminal: Terminal) -> bool:
         """Takes a terminal out of the map; False if the kernel has done so already."""
         return self._terminals.delete(terminal.key)
-
-
-def _mount_ns(pid: int) -> int:
-    """Inode number of a process's mount namespace; 0 if it is gone."""
-    try:
-        return os.stat(f"/proc/{pid}/ns/mnt").st_ino
-    except OSError:
-        return 0

@@ -24,6 +24,8 @@ class Adopted(NamedTuple):
     start_time: int
     was_known: bool
     """Whether the probes had seen it before: then they tell of it."""
+    is_at_home: bool = False
+    """Whether it is in the node's mount namespace."""
 
 
 Adopt = Callable[[int, int, int | None, bool], Adopted | None]
@@ -50,6 +52,10 @@ class UnderWay:
         self._seen: dict[int, Process] = {}
         self.known: dict[int, int] = {}
         """Sessions of processes."""
+        self.first: dict[int, Process] = {}
+        """The first process of each target, by its number: the container's init, if it is there yet."""
+        self.at_home = False
+        """Whether one of the processes is in the node's mount namespace."""
 
     def look(self, number: int, target: Target, now: int) -> list[Event]:
         """The events (of time `now`, ns) that tell what runs in a target and was not known before."""
@@ -57,8 +63,12 @@ class UnderWay:
         for pid in members:
             if pid not in self._seen and (process := processes.quick(pid)):
                 self._seen[pid] = process
+        if all(pid in self.known for pid in members):
+            return []  # as the second look mostly finds it
         told: list[Event] = []
         running = processes.trees(self._seen[pid] for pid in members if pid in self._seen)
+        if running:
+            self.first[number] = running[0][0]
         being_made = bool(running) and self._is_runtime(running[0][0])
         for i, tree in enumerate(running):
             root = tree[0]
@@ -130,6 +140,7 @@ class UnderWay:
             if not adopted:
                 continue
             self.known[process.pid] = adopted.session
+            self.at_home |= adopted.is_at_home
             starts, session = session is None, adopted.session
             if (adopted.was_known and process.pid != begun_with) or not known:
                 continue

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from recorder import events, hashing, processes, running_file
+from recorder import events, hashing, processes
 from recorder.events import Event
 
 FILE = next(layout for layout in events.layouts().values() if layout.name == "exec_file")
@@ -43,7 +43,7 @@ def exec_file(pid: int, runs: Path, **changes: int | bytes) -> Event:
         "target": 1,
         "session": 1,
         "pid": pid,
-        "start_time": processes.start_time(pid) or 0,
+        "start_time": found.start_time if (found := processes.quick(pid)) else 0,
         "inode": runs.stat().st_ino,
         "flags": UPPER,
         "path": os.fsencode(runs),
@@ -157,5 +157,6 @@ def test_what_may_be_read_grows_with_time() -> None:
 
 
 def test_a_process_that_is_gone_is_not_alive() -> None:
-    assert running_file.is_alive(os.getpid(), processes.start_time(os.getpid()) or 0)
-    assert not running_file.is_alive(2**22 + 1, 0)
+    assert (found := processes.quick(os.getpid()))
+    assert processes.is_alive(os.getpid(), found.start_time)
+    assert not processes.is_alive(2**22 + 1, 0)
