@@ -234,11 +234,12 @@ class Agent:
         if abs(offset - self._realtime_offset) > CLOCK_STEP_NS:
             self._realtime_offset = offset
             own.append([_TYPES["clock"], now, None, 0, 0, 0, now + offset])
-        missed = sum(map(bpf.missed_runs, self._probes.programs))
-        if missed > self._missed:
-            own.append(loss.gap(now, 0, "GAP_PROBE_MISSED", count=missed - self._missed))
-            self._missed = missed
-        self._lanes[PROCESS].take(own + self._hasher.results())
+        self._lanes[PROCESS].take(own + self._skipped(now) + self._hasher.results())
+
+    def _skipped(self, now: int) -> list[Event]:
+        """A gap for the runs of probes that the kernel has skipped since the last look, if there were any."""
+        before, self._missed = self._missed, sum(map(bpf.missed_runs, self._probes.programs))
+        return [loss.gap(now, 0, "GAP_PROBE_MISSED", count=self._missed - before)] if self._missed > before else []
 
     def _over(self, elapsed: float) -> str | None:
         """Why the recording is over, or None."""
@@ -274,7 +275,7 @@ class Agent:
             os.close(link)
         while self._take():
             pass
-        self._lanes[PROCESS].take(self._hasher.close())
+        self._lanes[PROCESS].take(self._skipped(monotonic()) + self._hasher.close())
         self._release(monotonic(), final=True)
         self._put(BYTE_LANE, self._streams.over())
         now = monotonic()
