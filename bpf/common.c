@@ -21,6 +21,21 @@ static long (*read_user_str)(void *to, u32 size, const void *from) = (void *)BPF
 
 #define READ(dst, base, offset) read_kernel(&(dst), sizeof(dst), (char *)(base) + (offset))
 
+/*
+ * The current task, and what hangs on it, by pointers that a program may follow by itself: a helper for each takes longer
+ * than all else that is done for a task of no target. Since Linux 5.11; a NULL on the way gives 0.
+ */
+#ifdef HAS_TYPED_TASK
+static void *(*typed_task)(void) = (void *)158; /* bpf_get_current_task_btf(), include/uapi/linux/bpf.h */
+#define FOLLOW(dst, base, offset) ((dst) = *(volatile __typeof__(dst) *)((char *)(base) + (offset)))
+#else
+static __always_inline void *typed_task(void)
+{
+	return (void *)bpf_get_current_task();
+}
+#define FOLLOW READ
+#endif
+
 #define MAX_TARGETS 4096
 #define MAX_LEVELS 8
 #define MAX_PROCESSES 65536
@@ -56,8 +71,9 @@ struct numbers {
  * of them is in the cache after an exec, and to find that there is nothing takes longer than all the rest.
  */
 struct sieve {
-	u64 host_mount_ns; /* inode number of the node's mount namespace; 0: a target shares it */
 	u64 own_terminals; /* 1: a target's own program has a terminal, to which somebody may attach */
+	/* From here on what each exec looks at: one line of the cache, where values of an array begin 8 bytes before one (6.18). */
+	u64 host_mount_ns; /* inode number of the node's mount namespace; 0: a target shares it */
 	u64 cgroups[SIEVE_WORDS]; /* a bit for each ID in `targets`, by its last 7 bits */
 	u64 mounts[SIEVE_WORDS]; /* the same for `mount_namespaces` */
 	u16 levels[MAX_LEVELS]; /* depths of the targets' cgroups; 0 ends the list */
@@ -154,23 +170,17 @@ static __always_inline u32 current_tgid(void)
 }
 
 /*
- * ID of the current task's cgroup or of the ancestor of it at that depth; 0 if it is less deep. ANCESTOR_IDS is the
- * offset of ancestor_ids in struct cgroup, on kernels that have it and keep the helper from tracing programs (Linux 5.10).
+ * ID of the ancestor at that depth of the current task's cgroup, which is deeper. ANCESTOR_IDS is the offset of
+ * ancestor_ids in struct cgroup, on kernels that have it and keep the helper from tracing programs (Linux 5.10).
  */
-static __always_inline u64 ancestor_cgroup(u32 level)
+static __always_inline u64 ancestor_cgroup(void *cgroup, u32 level)
 {
 #ifndef ANCESTOR_IDS
 	return bpf_get_current_ancestor_cgroup_id(level);
 #else
-	void *set = NULL, *cgroup = NULL;
 	u64 id = 0;
-	u32 depth = 0;
 
-	READ(set, bpf_get_current_task(), OFF_task_struct_cgroups);
-	READ(cgroup, set, OFF_css_set_dfl_cgrp);
-	READ(depth, cgroup, OFF_cgroup_level);
-	if (level <= depth)
-		READ(id, cgroup, ANCESTOR_IDS + 8 * level);
+	READ(id, cgroup, ANCESTOR_IDS + 8 * level);
 	return id;
 #endif
 }
@@ -184,15 +194,25 @@ static __always_inline bool may_be_one(u64 *bits, u64 id)
 /* The number of the target that the current task is in, in its cgroup or one below it; else 0. */
 static __always_inline u32 current_target(struct sieve *s)
 {
-	u32 *number;
-	u64 id;
+	void *set = NULL, *cgroup = NULL, *node = NULL;
+	u32 depth = 0, *number;
+	u64 id = 0;
 
+	FOLLOW(set, typed_task(), OFF_task_struct_cgroups);
+	FOLLOW(cgroup, set, OFF_css_set_dfl_cgrp);
+	FOLLOW(depth, cgroup, OFF_cgroup_level);
 	ROLLED
 	for (int i = 0; i < MAX_LEVELS; i++) {
 		if (!s->levels[i])
 			break;
-		/* Valid for a cgroup's own level, too: then it is the cgroup's own id. */
-		id = ancestor_cgroup(s->levels[i]);
+		if (s->levels[i] > depth)
+			continue;
+		if (s->levels[i] == depth) {
+			FOLLOW(node, cgroup, OFF_cgroup_kn);
+			FOLLOW(id, node, OFF_kernfs_node_id);
+		} else {
+			id = ancestor_cgroup(cgroup, s->levels[i]);
+		}
 		if (!may_be_one(s->cgroups, id))
 			continue;
 		number = targets.lookup(&id);

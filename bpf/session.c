@@ -27,19 +27,18 @@ static __always_inline bool inherited_session(void *task, u32 target, u32 *sessi
 	return false;
 }
 
-static __always_inline u64 mount_namespace(void *task)
-{
-	void *nsproxy = NULL, *mount_ns = NULL;
-	u32 inum = 0;
+#define MOUNT_NAMESPACE(read, task)                                                                 \
+	({                                                                                          \
+		void *nsproxy = NULL, *mount_ns = NULL;                                             \
+		u32 inum = 0;                                                                       \
+		read(nsproxy, task, OFF_task_struct_nsproxy);                                       \
+		read(mount_ns, nsproxy, OFF_nsproxy_mnt_ns);                                        \
+		read(inum, mount_ns, OFF_mnt_namespace_ns + OFF_ns_common_inum);                    \
+		inum;                                                                               \
+	})
 
-	READ(nsproxy, task, OFF_task_struct_nsproxy);
-	READ(mount_ns, nsproxy, OFF_nsproxy_mnt_ns);
-	READ(inum, mount_ns, OFF_mnt_namespace_ns + OFF_ns_common_inum);
-	return inum;
-}
-
-/* The target that a task that is not known is in, with the flags of its session into *flags; else 0. */
-static __always_inline u32 target_of_newcomer(void *task, u32 *flags)
+/* The target that the current task, which is not known, is in, with the flags of its session into *flags; else 0. */
+static __always_inline u32 target_of_newcomer(u32 *flags)
 {
 	struct sieve *s;
 	u32 target, *found;
@@ -49,7 +48,7 @@ static __always_inline u32 target_of_newcomer(void *task, u32 *flags)
 	s = sieve.lookup(&zero);
 	if (!s)
 		return 0;
-	mounts = mount_namespace(task);
+	mounts = MOUNT_NAMESPACE(FOLLOW, typed_task());
 	/*
 	 * In the node's mount namespace, but in the cgroup: the runtime on its way into the container. runc may run its
 	 * own helper there before it joins the container's namespaces (CLONE_INTO_CGROUP), and what it ends with is not the
@@ -78,7 +77,7 @@ int on_exec(u64 *ctx)
 	if (known) {
 		p = *known;
 	} else {
-		p.target = target_of_newcomer(task, &flags);
+		p.target = target_of_newcomer(&flags);
 		if (!p.target)
 			return 0;
 		p.start_time = start_time(task);
@@ -139,7 +138,7 @@ int raw_adopt(u64 *ctx)
 	READ(live, signal, OFF_signal_struct_live);
 	if (!n || !pid || !live)
 		return GONE;
-	home = mount_namespace(task) == ctx[4] ? IS_AT_HOME : 0;
+	home = MOUNT_NAMESPACE(READ, task) == ctx[4] ? IS_AT_HOME : 0;
 	known = known_process(task, pid);
 	if (known && (known->session || !ctx[3]))
 		return known->session | WAS_KNOWN | home;

@@ -29,7 +29,7 @@ class Sieve:
 
     def tell(self) -> None:
         levels = self.levels + [0] * (MAX_LEVELS - len(self.levels))
-        value = _VALUE.pack(self.host_mounts, self.own_terminals, *_bits(self.cgroups), *_bits(self.mounts), *levels)
+        value = _VALUE.pack(self.own_terminals, self.host_mounts, *_bits(self.cgroups), *_bits(self.mounts), *levels)
         self._map.update(_KEY, value)
 
 

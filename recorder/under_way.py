@@ -140,7 +140,8 @@ class UnderWay:
             if not adopted:
                 continue
             self.known[process.pid] = adopted.session
-            self.at_home |= adopted.is_at_home
+            # The runtime is at home, too, while it makes a container: what it is there for will not be.
+            self.at_home = self.at_home or (adopted.is_at_home and not self._is_runtime(process))
             starts, session = session is None, adopted.session
             if (adopted.was_known and process.pid != begun_with) or not known:
                 continue

@@ -19,8 +19,8 @@ MAP_VALUES = {
     "numbers": (("next_session", "next_tty"), scope._NUMBERS),
     "sieve": (
         (
-            "host_mount_ns",
             "own_terminals",
+            "host_mount_ns",
             *(f"{bits}[{i}]" for bits in ("cgroups", "mounts") for i in range(sieve.WORDS)),
             *(f"levels[{i}]" for i in range(sieve.MAX_LEVELS)),
         ),
