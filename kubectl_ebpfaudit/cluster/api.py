@@ -1,13 +1,12 @@
 """The Kubernetes API, as little of it as is needed. The only module that imports `kubernetes`.
 
-Of that library comes what takes long to get right: kubeconfig, credentials, TLS. Its generated classes for
+Of that library comes what takes long to get right: kubeconfig and credentials. Its generated classes for
 each resource cost a second to import and are left alone; objects are plain dicts.
 """
 
 import json
 import math
 import os
-import socket
 import ssl
 import threading
 import time
@@ -19,7 +18,7 @@ from urllib.parse import urlencode
 
 import kubernetes.config
 import urllib3
-from kubernetes.client import ApiClient, Configuration
+from kubernetes.client import Configuration
 from kubernetes.config.config_exception import ConfigException
 
 from kubectl_ebpfaudit import __version__
@@ -32,6 +31,7 @@ from kubectl_ebpfaudit.cluster.plugin import Plugin
 from kubectl_ebpfaudit.cluster.proxy import Proxy
 from kubectl_ebpfaudit.cluster.proxy import choose as choose_proxy
 from kubectl_ebpfaudit.cluster.trace import Trace
+from kubectl_ebpfaudit.cluster.transport import Transport
 from kubectl_ebpfaudit.cluster.watch import Watch
 from replay.escape import printable
 
@@ -40,12 +40,9 @@ _MAX_ERROR_BYTES = 1 << 16
 _WATCH_CONNECT_SECONDS = 10.0
 """A watch is begun again and again: what matters is to know soon that the server is away."""
 
-# A network that is gone, or a laptop that was asleep, is noticed within 14 s. Not every system has every option.
-_KEEP_ALIVE = [(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1), (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)] + [
-    (socket.IPPROTO_TCP, getattr(socket, name), value)
-    for name, value in (("TCP_KEEPIDLE", 5), ("TCP_KEEPALIVE", 5), ("TCP_KEEPINTVL", 3), ("TCP_KEEPCNT", 3))
-    if hasattr(socket, name)
-]
+_BROKEN = (urllib3.exceptions.HTTPError, OSError)
+"""What there is instead of an answer; OSError also for certificates that cannot be used."""
+
 _UNUSABLE = (ConfigException, OSError, KeyError, TypeError, AttributeError, ValueError)
 """What entries of a cluster or user that make no sense make the library raise."""
 
@@ -80,17 +77,21 @@ class Api:
         self._source = source
         self._used = Credentials()
         self._files: CertificateFiles | None = None
-        configuration.retries = False
-        configuration.socket_options = _KEEP_ALIVE
-        configuration.proxy = self.proxy.url if self.proxy else None
-        configuration.no_proxy = ""
-        if self.proxy and self.proxy.user:
-            both = f"{self.proxy.user}:{self.proxy.password}"
-            configuration.proxy_headers = urllib3.make_headers(proxy_basic_auth=both)
         if not configuration.verify_ssl:
             warnings.simplefilter("ignore", urllib3.exceptions.InsecureRequestWarning)
         self._renewal = threading.Lock()
-        self._pool = ApiClient(configuration).rest_client.pool_manager
+        self._last_transport = Transport(configuration, self.proxy)
+
+    @property
+    def tls(self) -> ssl.SSLContext:
+        """For connections beside those of requests. Raises OSError for certificates that cannot be used."""
+        return self._transport.tls
+
+    @property
+    def _transport(self) -> Transport:
+        if self._last_transport.is_outdated:
+            self._last_transport = Transport(self.configuration, self.proxy)
+        return self._last_transport
 
     def headers(self) -> list[tuple[str, str]]:
         """Who asks; credentials that expire are renewed. Raises NoCredentials."""
@@ -120,7 +121,7 @@ class Api:
         if changed:
             self._files = CertificateFiles(credentials)
             self.configuration.cert_file, self.configuration.key_file = self._files.certificate, self._files.key
-            self._pool = ApiClient(self.configuration).rest_client.pool_manager
+            self._last_transport = Transport(self.configuration, self.proxy)
 
     def get(self, path: str, **query: str) -> Object:
         return parse(self._request("GET", path, query))
@@ -150,7 +151,7 @@ class Api:
             answer = self._send("GET", path, query, None, self.timeout, _WATCH_CONNECT_SECONDS)
             if not 200 <= answer.status <= 299:
                 raise of_response(answer.status, answer.read(_MAX_ERROR_BYTES))
-        except urllib3.exceptions.HTTPError as error:
+        except _BROKEN as error:
             raise self.unreachable(error) from error
         return Watch(answer, silence, self.unreachable)
 
@@ -168,7 +169,7 @@ class Api:
             data: bytes = answer.read()
             answer.release_conn()
             self.trace.body(data)
-        except urllib3.exceptions.HTTPError as error:
+        except _BROKEN as error:
             raise self.unreachable(error) from error
         if not 200 <= answer.status <= 299:
             raise of_response(answer.status, data)
@@ -201,7 +202,7 @@ class Api:
         self.trace.request(method, url, headers.iteritems(), data)
         begun, status = time.monotonic(), 0
         try:
-            answer = self._pool.request(
+            answer = self._transport.pool.request(
                 method,
                 url,
                 body=data,

@@ -5,7 +5,6 @@ version 5 of the protocol 255, which closes another (k8s.io/apimachinery/pkg/uti
 The reader of the kubernetes package keeps and joins all that ever came; this one keeps nothing.
 """
 
-import base64
 import contextlib
 import http.client
 import select
@@ -18,7 +17,7 @@ from urllib.parse import urlencode, urlsplit
 import websocket
 
 from kubectl_ebpfaudit.cluster.api import Api
-from kubectl_ebpfaudit.cluster.errors import Unreachable, of_response
+from kubectl_ebpfaudit.cluster.errors import of_response
 from recorder.log.errors import AuditError
 
 STDIN, STDOUT, STDERR, STATUS = 0, 1, 2, 3
@@ -164,7 +163,7 @@ def _open(api: Api) -> socket.socket:
     host, port = server.hostname or "", server.port or (443 if server.scheme == "https" else 80)
     if api.proxy:
         tunnel = http.client.HTTPConnection(api.proxy.host, api.proxy.port, timeout=api.timeout)
-        tunnel.set_tunnel(host, port, _proxy_headers(api))
+        tunnel.set_tunnel(host, port, api.proxy.headers)
         tunnel.connect()
         raw: socket.socket = tunnel.sock
     else:
@@ -176,27 +175,7 @@ def _open(api: Api) -> socket.socket:
                 raw.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
         if server.scheme != "https":
             return raw
-        return _tls(api.configuration).wrap_socket(raw, server_hostname=api.configuration.tls_server_name or host)
+        return api.tls.wrap_socket(raw, server_hostname=api.configuration.tls_server_name or host)
     except BaseException:
         raw.close()
         raise
-
-
-def _proxy_headers(api: Api) -> dict[str, str]:
-    if not api.proxy or not api.proxy.user:
-        return {}
-    both = f"{api.proxy.user}:{api.proxy.password}".encode()
-    return {"Proxy-Authorization": f"Basic {base64.b64encode(both).decode()}"}
-
-
-def _tls(configuration: Any) -> ssl.SSLContext:
-    try:
-        context = ssl.create_default_context(cafile=configuration.ssl_ca_cert or None)
-        if configuration.cert_file:
-            context.load_cert_chain(configuration.cert_file, configuration.key_file or None)
-    except OSError as error:
-        raise Unreachable(f"the certificates of this context cannot be used: {error}") from error
-    if not configuration.verify_ssl:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    return context

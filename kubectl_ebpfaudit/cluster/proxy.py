@@ -4,6 +4,7 @@ As kubectl decides it: the proxy-url of the kubeconfig always; else HTTPS_PROXY 
 the server, unless NO_PROXY has the host or it is this machine (Go's golang.org/x/net/http/httpproxy).
 """
 
+import base64
 import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -32,6 +33,14 @@ class Proxy:
     def shown(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{host}:{self.port}"
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What tells the proxy who asks."""
+        if not self.user:
+            return {}
+        both = f"{self.user}:{self.password}".encode()
+        return {"Proxy-Authorization": f"Basic {base64.b64encode(both).decode()}"}
 
 
 def choose(server: str, of_context: str | None, environment: Mapping[str, str]) -> Proxy | None:
