@@ -1,11 +1,15 @@
 """Which cluster is asked, and as whom."""
 
 from dataclasses import dataclass, field
+from unicodedata import category
 from urllib.parse import quote
 
 from kubectl_ebpfaudit.cluster.objects import Object
 from kubectl_ebpfaudit.cluster.overrides import Overrides
 from replay.errors import WrongUsage
+
+_UNSENDABLE = ("Cc", "Cs")
+"""Control characters, and bytes that are no UTF-8: in a header they would be another header, or nothing."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +28,7 @@ class Access:
     def impersonated(self, user: Object) -> list[tuple[str, str]]:
         """Headers that say as whom: of each, what the options say, else what the user's entry in the kubeconfig says.
 
-        Raises WrongUsage for groups or a UID of nobody.
+        Raises WrongUsage for groups or a UID of nobody, and for what would not be one line.
         """
         name = self.as_user or user.get("as")
         groups = self.as_groups or user.get("as-groups") or []
@@ -38,4 +42,6 @@ class Access:
         found += [("Impersonate-Uid", str(uid))] if uid else []
         for key, values in (user.get("as-user-extra") or {}).items():
             found += [(f"Impersonate-Extra-{quote(key, safe='')}", str(value)) for value in values]
+        if any(category(letter) in _UNSENDABLE for _, value in found for letter in value):
+            raise WrongUsage("whom to act as (--as, or as in the kubeconfig) holds control characters")
         return found

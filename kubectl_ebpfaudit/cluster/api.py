@@ -25,7 +25,7 @@ from kubectl_ebpfaudit import __version__
 from kubectl_ebpfaudit.cluster import kubeconfig
 from kubectl_ebpfaudit.cluster.access import Access
 from kubectl_ebpfaudit.cluster.credentials import CertificateFiles, Credentials, Source, TokenFile
-from kubectl_ebpfaudit.cluster.errors import NoContext, Unreachable, of_response
+from kubectl_ebpfaudit.cluster.errors import NoContext, NoCredentials, Unreachable, of_response
 from kubectl_ebpfaudit.cluster.objects import Object, parse
 from kubectl_ebpfaudit.cluster.plugin import Plugin
 from kubectl_ebpfaudit.cluster.proxy import Proxy
@@ -105,7 +105,10 @@ class Api:
             self._use(self._source.credentials())
             return [("Authorization", f"Bearer {self._used.token}")] if self._used.token else []
         entries = self.configuration.auth_settings().values()
-        return [(e["key"], e["value"]) for e in entries if e and e.get("in") == "header" and e.get("value")]
+        found = [(e["key"], e["value"].strip()) for e in entries if e and e.get("in") == "header" and e.get("value")]
+        if not all(value.isascii() and value.isprintable() for _, value in found):  # which nobody is to see
+            raise NoCredentials("no credentials: the token holds what no token may: a line's end, or what is no ASCII")
+        return found
 
     def reject(self) -> bool:
         """The API server has not accepted the credentials: whether other ones may come with the next headers."""
@@ -193,20 +196,19 @@ class Api:
     def _send_once(
         self, method: str, path: str, query: Mapping[str, str], body: Object | None, seconds: float, connect: float
     ) -> Any:
-        headers = urllib3.HTTPHeaderDict(self.headers())
-        headers["Accept"] = "*/*" if path.endswith("/log") else "application/json"
+        headers = [*self.headers(), ("Accept", "*/*" if path.endswith("/log") else "application/json")]
         data = None if body is None else json.dumps(body).encode()
         if data is not None:
-            headers["Content-Type"] = "application/json"
+            headers.append(("Content-Type", "application/json"))
         url = self.configuration.host + path + (f"?{urlencode(query)}" if query else "")
-        self.trace.request(method, url, headers.iteritems(), data)
+        self.trace.request(method, url, headers, data)
         begun, status = time.monotonic(), 0
         try:
             answer = self._transport.pool.request(
                 method,
                 url,
                 body=data,
-                headers=headers,
+                headers=urllib3.HTTPHeaderDict((name, _as_utf8(value)) for name, value in headers),
                 timeout=urllib3.Timeout(connect=min(self.timeout, seconds, connect), read=seconds),
                 preload_content=False,
                 redirect=False,
@@ -217,10 +219,15 @@ class Api:
             self.trace.response(method, url, status, time.monotonic() - begun)
 
 
+def _as_utf8(value: str) -> str:
+    """What http.client, which writes headers as Latin-1, makes UTF-8 of: that is what kubectl sends."""
+    return value.encode().decode("latin-1")
+
+
 def connect(access: Access) -> Api:
     """Reads the kubeconfig as kubectl does; inside a pod without one, its service account. Sends nothing.
 
-    Raises NoContext.
+    Raises NoContext, or WrongUsage.
     """
     path, files = kubeconfig.locate(access.kubeconfig)
     if not files and (access.kubeconfig or not access.overrides.server):

@@ -19,14 +19,19 @@ from kubectl_ebpfaudit.cluster.errors import (
     ApiError,
     Forbidden,
     NoContext,
+    NoCredentials,
     NoImage,
+    NotFound,
     PodDidNotStart,
     Unreachable,
     of_response,
 )
+from kubectl_ebpfaudit.cluster.exec import ExecStream
+from kubectl_ebpfaudit.cluster.overrides import Overrides
 from kubectl_ebpfaudit.cluster.state import PodWatch
 from kubectl_ebpfaudit.interrupt import Signals
 from recorder.log.errors import AuditError, NoBtf
+from replay.errors import WrongUsage
 
 Object = dict[str, Any]
 PODS = "/api/v1/namespaces/ebpfaudit/pods"
@@ -136,6 +141,50 @@ def test_context_of_an_unknown_cluster_is_no_context(tmp_path: Path) -> None:
     path = _kubeconfig(tmp_path, "http://127.0.0.1:1", clusters=[{"name": "other", "cluster": {}}])
     with pytest.raises(NoContext, match="cannot be used"):
         connect(Access(str(path)))
+
+
+def _with_token(folder: Path, token: str) -> Api:
+    user = [{"name": "u", "user": {"token": token}}]
+    return connect(Access(str(_kubeconfig(folder, "https://127.0.0.1:1", users=user))))
+
+
+@pytest.mark.parametrize("token", ["secret\n", "secret\r", "secret \r\n"])
+def test_white_space_after_a_token_is_none_of_it(tmp_path: Path, token: str) -> None:
+    given = connect(Access(str(_kubeconfig(tmp_path, "https://127.0.0.1:1")), overrides=Overrides(token=token)))
+    for api in (given, _with_token(tmp_path, token)):
+        assert ("authorization", "Bearer secret") in api.headers()
+
+
+@pytest.mark.parametrize("token", ["sec\nret", "sec\x7fret", "secr\u00e9t"])
+def test_token_that_is_none_is_told_and_never_shown(tmp_path: Path, token: str) -> None:
+    with pytest.raises(NoCredentials, match=r"the token holds what no token may") as caught:
+        _with_token(tmp_path, token).get("/x")
+    assert "sec" not in str(caught.value)
+    with pytest.raises(NoCredentials):
+        ExecStream(_with_token(tmp_path, token), "ebpfaudit", "p", "recorder", ["x"])
+
+
+@pytest.mark.parametrize("name", ["Zo\u00eb", "\u674e\u96f7"])
+def test_names_to_act_as_go_out_as_utf_8(server: Server, tmp_path: Path, name: str) -> None:
+    server.answers["GET /x"] = (200, {})
+    path = _kubeconfig(tmp_path, f"http://127.0.0.1:{server.server_port}")
+    api = connect(Access(str(path), as_user=name, as_groups=[name], timeout=5))
+    api.get("/x")
+    with pytest.raises(NotFound):
+        ExecStream(api, "ebpfaudit", "p", "recorder", ["x"])
+    for _, _, headers in server.requests:
+        assert headers["Impersonate-User"].encode("latin-1").decode() == name
+        assert headers["Impersonate-Group"].encode("latin-1").decode() == name
+    assert len(server.requests) == 2
+
+
+@pytest.mark.parametrize("name", ["a\r\nImpersonate-Group: system:masters", "a\0", "a\udcff"])
+@pytest.mark.parametrize("option", ["as_user", "as_groups", "as_uid"])
+def test_control_characters_in_whom_to_act_as_are_wrong_usage(tmp_path: Path, option: str, name: str) -> None:
+    path = _kubeconfig(tmp_path, "http://127.0.0.1:1")
+    given: dict[str, Any] = {"as_user": "ann", option: [name] if option == "as_groups" else name}
+    with pytest.raises(WrongUsage, match="control characters"):
+        connect(Access(str(path), **given))
 
 
 # errors
