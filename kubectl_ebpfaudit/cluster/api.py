@@ -27,6 +27,7 @@ from kubectl_ebpfaudit.cluster.access import Access
 from kubectl_ebpfaudit.cluster.credentials import CertificateFiles, Credentials, Source, TokenFile
 from kubectl_ebpfaudit.cluster.errors import NoContext, NoCredentials, Unreachable, of_response
 from kubectl_ebpfaudit.cluster.objects import Object, parse
+from kubectl_ebpfaudit.cluster.patience import REPEATS, pause_asked_for
 from kubectl_ebpfaudit.cluster.plugin import Plugin
 from kubectl_ebpfaudit.cluster.proxy import Proxy
 from kubectl_ebpfaudit.cluster.proxy import choose as choose_proxy
@@ -187,11 +188,25 @@ class Api:
         seconds: float,
         connect: float = math.inf,
     ) -> Any:
-        answer = self._send_once(method, path, query, body, seconds, connect)
+        answer = self._send_in_turn(method, path, query, body, seconds, connect)
         if answer.status == 401 and self.reject():  # which did nothing, so that it may be sent again
             answer.drain_conn()
-            answer = self._send_once(method, path, query, body, seconds, connect)
+            answer = self._send_in_turn(method, path, query, body, seconds, connect)
         return answer
+
+    def _send_in_turn(
+        self, method: str, path: str, query: Mapping[str, str], body: Object | None, seconds: float, connect: float
+    ) -> Any:
+        """The answer; of a server that is too busy and says when it is not, the one that it gives then."""
+        deadline = time.monotonic() + seconds
+        for _ in range(REPEATS):
+            answer = self._send_once(method, path, query, body, seconds, connect)
+            pause = pause_asked_for(method, answer.status, answer.headers.get("Retry-After"))
+            if pause is None or time.monotonic() + pause > deadline:
+                return answer
+            answer.drain_conn()
+            time.sleep(pause)
+        return self._send_once(method, path, query, body, seconds, connect)
 
     def _send_once(
         self, method: str, path: str, query: Mapping[str, str], body: Object | None, seconds: float, connect: float

@@ -7,13 +7,15 @@ from collections.abc import Iterator
 from kubectl_ebpfaudit.cluster.api import Api
 from kubectl_ebpfaudit.cluster.changes import Change, Over
 from kubectl_ebpfaudit.cluster.channel import Channel
-from kubectl_ebpfaudit.cluster.errors import NotFound, TargetFinished, TargetNotRunning, Unreachable
+from kubectl_ebpfaudit.cluster.errors import ApiError, NotFound, TargetFinished, TargetNotRunning, Unreachable
 from kubectl_ebpfaudit.cluster.merge import Merge
 from kubectl_ebpfaudit.cluster.owners import Owners
 from kubectl_ebpfaudit.cluster.part import Part
+from kubectl_ebpfaudit.cluster.patience import passes
 from kubectl_ebpfaudit.cluster.scopes import scopes
 from kubectl_ebpfaudit.cluster.selection import Selection
 from kubectl_ebpfaudit.cluster.targets import Container
+from recorder.log.errors import AuditError
 
 WAIT_SECONDS = 300.0
 
@@ -50,16 +52,17 @@ class Follower:
                     found.append(part.look())
                 self._first = list({container.container_id: container for part in found for container in part}.values())
                 return self._first
-            except (NotFound, TargetNotRunning, Unreachable) as error:
+            except (TargetNotRunning, Unreachable, ApiError) as error:
                 left = deadline - time.monotonic()
-                hopeless = isinstance(error, TargetFinished) or (isinstance(error, Unreachable) and not waited)
-                if not wait or hopeless or left <= 0 or self._closing.is_set():
+                if not wait or _is_in_vain(error, waited) or left <= 0 or self._closing.is_set():
                     raise
             waited = True
             self._parts = self._new_parts()
             try:
                 self._parts[len(found)].await_news(int(left) + 1)
-            except Unreachable:
+            except (Unreachable, ApiError) as error:
+                if not passes(error):
+                    raise
                 self._closing.wait(min(left, 1))  # an API server that restarts is waited for as well
 
     def changes(self) -> Iterator[Change]:
@@ -98,6 +101,13 @@ class Follower:
             Part(scope, self._selection.container, self._owners, self._closing)
             for scope in scopes(self._api, self._selection, self._owners)
         ]
+
+
+def _is_in_vain(error: AuditError, waited: bool) -> bool:
+    """Whether no waiting helps. An API server that is away, or too busy, is waited for once it has answered."""
+    if passes(error):
+        return not waited
+    return isinstance(error, TargetFinished) or not isinstance(error, NotFound | TargetNotRunning)
 
 
 def _run(number: int, part: Part, channel: "Channel[tuple[int, Change]]") -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from kubectl_ebpfaudit.cluster.api import Api
 from kubectl_ebpfaudit.cluster.errors import ApiError, NoImage, NotFound, PodDidNotStart, Unreachable
 from kubectl_ebpfaudit.cluster.objects import Object
+from kubectl_ebpfaudit.cluster.patience import Patience
 from kubectl_ebpfaudit.cluster.pod import CONTAINER
 from kubectl_ebpfaudit.cluster.targets import FINISHED
 from kubectl_ebpfaudit.failures import of_recorder
@@ -36,12 +37,16 @@ _NO_START = frozenset(
 )
 _SLOW_SECONDS = 3.0
 _GONE_SECONDS = 30.0
+_LOOK_SECONDS = 1.0  # for a look at what has become of a pod whose deletion took all the time
 _NO_PROGRAM = ("StartError", "ContainerCannotRun")
 _NO_CAPABILITIES = "unable to apply caps"  # runc, where the node itself lacks one
 
 
 class PodWatch:
-    """One pod, by name. `last` is its last state that was seen; {} before the first and when it is gone."""
+    """One pod, by name. `last` is its last state that was seen; {} before the first and when it is gone.
+
+    An API server that is away, or too busy, is waited for; `trouble` is why there is no newer state, if there is not.
+    """
 
     def __init__(self, api: Api, namespace: str, name: str, pod: Object | None = None) -> None:
         self._api = api
@@ -49,25 +54,36 @@ class PodWatch:
         self._list = f"/api/v1/namespaces/{namespace}/pods"
         self.path = f"{self._list}/{name}"
         self.last = pod or {}
+        self.trouble: AuditError | None = None
+        self._is_stale = False
 
     def states(self, seconds: float) -> Iterator[Object]:
         """The pod's state now, and each one that follows, at most for `seconds`; {} as soon as it is gone."""
-        deadline = time.monotonic() + seconds
-        while (left := deadline - time.monotonic()) > 0:
-            yield self.last or self.refresh()
-            if not self.last:
-                return
-            version = str((self.last.get("metadata") or {}).get("resourceVersion", ""))
-            selector = f"metadata.name={self.name}"
-            for event in self._api.watch(self._list, int(left) + 1, fieldSelector=selector, resourceVersion=version):
-                kind, pod = event.get("type"), event.get("object") or {}
-                if kind == "ERROR":  # the version is too old, for one: begin again with what there is now
-                    break
-                self.last = {} if kind == "DELETED" else pod
-                yield self.last
-                if not self.last or time.monotonic() > deadline:
+        patience = Patience(seconds)
+        while (left := patience.left) > 0:
+            try:
+                yield self.last if self.last and not self._is_stale else self.refresh()
+                if not self.last:
                     return
-            self.refresh()
+                for event in self._watch(left):
+                    kind, pod = event.get("type"), event.get("object") or {}
+                    if kind == "ERROR":  # the version is too old, for one: begin again with what there is now
+                        break
+                    patience.works()
+                    self.last = {} if kind == "DELETED" else pod
+                    yield self.last
+                    if not self.last or patience.left <= 0:
+                        return
+                self.refresh()
+            except (Unreachable, ApiError) as error:
+                self.trouble, self._is_stale = error, True
+                if not patience.wait(error):
+                    return
+
+    def _watch(self, seconds: float) -> Iterator[Object]:
+        version = str((self.last.get("metadata") or {}).get("resourceVersion", ""))
+        selector = f"metadata.name={self.name}"
+        return self._api.watch(self._list, int(seconds) + 1, fieldSelector=selector, resourceVersion=version)
 
     def refresh(self) -> Object:
         """The pod's state now, {} if there is no such pod."""
@@ -75,12 +91,13 @@ class PodWatch:
             self.last = self._api.get(self.path)
         except NotFound:
             self.last = {}
+        self.trouble, self._is_stale = None, False
         return self.last
 
     def wait_running(self, seconds: float, slow: Callable[[str], None] | None = None) -> None:
         """Returns when the container runs; tells `slow` what is going on if that takes its time.
 
-        Raises NoImage, PodDidNotStart, or the error that the recorder ended with.
+        Raises NoImage, PodDidNotStart, the error that the recorder ended with, or `trouble`.
         """
         deadline = time.monotonic() + seconds
         while (left := deadline - time.monotonic()) > 0:
@@ -89,7 +106,7 @@ class PodWatch:
             if slow and (text := self._what_it_does()):
                 slow(text)
                 slow = None
-        raise self._too_slow("run", seconds)
+        raise self.trouble or self._too_slow("run", seconds)
 
     def _runs_within(self, seconds: float) -> bool:
         for state in self._until_started(seconds):
@@ -118,7 +135,7 @@ class PodWatch:
                 if ended.get("exitCode") == 0:
                     return
                 raise self.recorder_error()
-        raise self._too_slow("end", seconds)
+        raise self.trouble or self._too_slow("end", seconds)
 
     def _until_started(self, seconds: float) -> Iterator[Object]:
         """The states of the container. Raises NoImage, PodDidNotStart for what it cannot start with."""
@@ -138,18 +155,40 @@ class PodWatch:
         )
 
     def remove(self, seconds: float = _GONE_SECONDS) -> str:
-        """Deletes the pod and waits until it is gone: "", or one line that says how to do it by hand."""
+        """Deletes the pod and waits until it is gone: "", or one line that says how to do it by hand.
+
+        It takes about `seconds` at most.
+        """
+        patience = Patience(seconds)
         try:
-            self._api.delete(self.path, {"gracePeriodSeconds": 0})
-            if not self.refresh() or self.wait_gone(seconds):
-                return ""
-            reason = f"it is still there after {seconds:.0f} s"
-        except NotFound:
-            return ""
+            self._delete(patience)
         except AuditError as error:
-            reason = str(error)
+            return self._left(f"could not be deleted: {error}")
+        try:
+            if self.wait_gone(max(patience.left, _LOOK_SECONDS)):
+                return ""
+            unseen = self.trouble
+        except AuditError as error:  # who may delete may not watch
+            unseen = error
+        if unseen:
+            return self._left(f"was deleted, and whether it is gone cannot be seen: {unseen}")
+        return self._left(f"could not be deleted: it is still there after {seconds:.0f} s")
+
+    def _left(self, why: str) -> str:
         by_hand = f"kubectl -n {printable(self.namespace)} delete pod {self.name}"
-        return f"pod {self._name()} could not be deleted: {reason}; run {by_hand}"
+        return f"pod {self._name()} {why}; run {by_hand}"
+
+    def _delete(self, patience: Patience) -> None:
+        self._is_stale = True
+        while True:
+            try:
+                self._api.delete(self.path, {"gracePeriodSeconds": 0})
+                return
+            except NotFound:
+                return
+            except (Unreachable, ApiError) as error:
+                if not patience.wait(error):
+                    raise
 
     def wait_gone(self, seconds: float) -> bool:
         """Whether the pod is gone from the API within that time."""

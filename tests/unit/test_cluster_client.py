@@ -12,6 +12,7 @@ import pytest
 
 from kubectl_ebpfaudit.carrier import Order
 from kubectl_ebpfaudit.cluster import pod as pods
+from kubectl_ebpfaudit.cluster import retry
 from kubectl_ebpfaudit.cluster.access import Access
 from kubectl_ebpfaudit.cluster.api import Api, connect
 from kubectl_ebpfaudit.cluster.carrier import PodCarrier
@@ -38,12 +39,16 @@ PODS = "/api/v1/namespaces/ebpfaudit/pods"
 
 
 class Server(ThreadingHTTPServer):
-    """Answers each request with what `answers` has for "METHOD /path", else 404; keeps the requests."""
+    """Answers each request with what `answers` has for "METHOD /path", else 404; keeps the requests.
+
+    `refusals` are (status, headers) for the next requests of that kind.
+    """
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.answers: dict[str, tuple[int, Any] | Callable[[Object], tuple[int, Any]]] = {}
         self.requests: list[tuple[str, Object, dict[str, str]]] = []
+        self.refusals: dict[str, list[tuple[int, dict[str, str]]]] = {}
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -57,9 +62,14 @@ class _Handler(BaseHTTPRequestHandler):
         key = f"{self.command} {path}" + ("?watch" if "watch=true" in query else "")
         self.server.requests.append((key, body, dict(self.headers)))
         answer = self.server.answers.get(key, (404, {"message": "not found", "details": {}}))
+        refusals, headers = self.server.refusals.get(key), {}
+        if refusals:
+            answer, headers = (refusals[0][0], {"message": "too busy"}), refusals.pop(0)[1]
         status, value = answer(body) if callable(answer) else answer
         data = value if isinstance(value, bytes) else json.dumps(value).encode()
         self.send_response(status)
+        for name, text in headers.items():
+            self.send_header(name, text)
         self.send_header("Content-Length", str(len(data)))
         self.end_headers()
         self.wfile.write(data)
@@ -247,6 +257,45 @@ def test_answer_of_any_kind_becomes_one_printable_line(status: int, body: bytes)
     assert str(error).isprintable()
 
 
+# a server that is too busy
+
+
+def test_request_that_a_busy_server_asks_for_again_is_sent_again(api: Api, server: Server) -> None:
+    again = {"Retry-After": "0"}
+    server.answers["GET /x"] = server.answers["DELETE /x"] = server.answers["POST /x"] = (200, {"a": 1})
+    server.refusals = {"GET /x": [(429, again), (503, again)], "DELETE /x": [(504, again)], "POST /x": [(429, again)]}
+    assert api.get("/x") == api.delete("/x", {}) == api.create("/x", {}) == {"a": 1}
+    assert [key for key, _, _ in server.requests] == [*["GET /x"] * 3, *["DELETE /x"] * 2, *["POST /x"] * 2]
+
+
+@pytest.mark.parametrize(
+    ("method", "status", "headers"),
+    [
+        ("GET", 429, {}),
+        ("GET", 503, {"Retry-After": "Wed, 21 Oct 2026 07:28:00 GMT"}),
+        ("GET", 429, {"Retry-After": "60"}),  # longer than a request may take
+        ("GET", 429, {"Retry-After": "9" * 5000}),
+        ("GET", 404, {"Retry-After": "0"}),
+        ("POST", 504, {"Retry-After": "0"}),  # what was to be made may be there
+    ],
+)
+def test_request_that_is_in_vain_or_may_have_been_done_is_sent_once(
+    api: Api, server: Server, method: str, status: int, headers: dict[str, str]
+) -> None:
+    server.refusals = {f"{method} /x": [(status, headers)]}
+    with pytest.raises(ApiError) as caught:
+        api.get("/x") if method == "GET" else api.create("/x", {})
+    assert caught.value.status == status
+    assert len(server.requests) == 1
+
+
+def test_server_that_is_always_too_busy_is_asked_as_often_as_by_kubectl(api: Api, server: Server) -> None:
+    server.refusals = {"GET /x": [(429, {"Retry-After": "0"})] * 100}
+    with pytest.raises(ApiError, match="too busy"):
+        api.get("/x")
+    assert len(server.requests) == 11
+
+
 # the container to record
 
 
@@ -389,6 +438,57 @@ def test_watch_that_is_too_old_begins_again(api: Api, server: Server) -> None:
     PodWatch(api, "ebpfaudit", "p", WAITING).wait_running(5)
 
 
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pauses between attempts are short."""
+    monkeypatch.setattr(retry, "FIRST_PAUSE", 0.001)
+    monkeypatch.setattr(retry, "LAST_PAUSE", 0.001)
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize("status", [429, 500, 503])
+def test_server_that_is_too_busy_while_the_pod_starts_is_waited_for(api: Api, server: Server, status: int) -> None:
+    server.refusals = {f"GET {PODS}?watch": [(status, {})] * 3, f"GET {PODS}/p": [(status, {})] * 2}
+    server.answers[f"GET {PODS}/p"] = (200, WAITING)
+    server.answers[f"GET {PODS}?watch"] = _watch(_recorder({"running": {}}))
+    PodWatch(api, "ebpfaudit", "p", WAITING).wait_running(30)
+    assert not any(server.refusals.values())
+
+
+@pytest.mark.usefixtures("impatient")
+def test_server_that_stays_away_while_the_pod_starts_is_the_reason(tmp_path: Path) -> None:
+    api = connect(Access(str(_kubeconfig(tmp_path, "http://127.0.0.1:1"))))
+    with pytest.raises(Unreachable, match="Connection refused"):
+        PodWatch(api, "ebpfaudit", "p", WAITING).wait_running(0.05)
+
+
+def test_pod_that_may_not_be_watched_is_not_waited_for(api: Api, server: Server) -> None:
+    server.answers[f"GET {PODS}?watch"] = (403, {"message": "no"})
+    with pytest.raises(Forbidden):
+        PodWatch(api, "ebpfaudit", "p", WAITING).wait_running(30)
+
+
+@pytest.mark.usefixtures("impatient")
+def test_deletion_is_asked_for_until_the_server_takes_it_and_seen_over_broken_watches(api: Api, server: Server) -> None:
+    path = f"{PODS}/p"
+    server.refusals = {f"DELETE {path}": [(503, {}), (429, {})], f"GET {PODS}?watch": [(503, {})]}
+    server.answers[f"DELETE {path}"] = server.answers[f"GET {path}"] = (200, WAITING)
+    server.answers[f"GET {PODS}?watch"] = (200, json.dumps({"type": "DELETED", "object": {}}).encode() + b"\n")
+    assert PodWatch(api, "ebpfaudit", "p", WAITING).remove(30) == ""
+    assert _deletions(server) == [f"DELETE {path}"] * 3
+
+
+@pytest.mark.usefixtures("impatient")
+def test_pod_that_was_deleted_and_is_out_of_sight_is_told_as_that(api: Api, server: Server) -> None:
+    path = f"{PODS}/p"
+    server.answers[f"DELETE {path}"] = (200, WAITING)
+    server.answers[f"GET {path}"] = (503, {"message": "etcd is away"})
+    assert PodWatch(api, "ebpfaudit", "p", WAITING).remove(0.05) == (
+        "pod ebpfaudit/p was deleted, and whether it is gone cannot be seen: the API server answered: etcd is away; "
+        "run kubectl -n ebpfaudit delete pod p"
+    )
+
+
 # the carrier, up to the exec session
 
 
@@ -446,7 +546,11 @@ def test_pod_that_fails_to_start_is_deleted_and_waited_for(api: Api, server: Ser
     assert body == {"gracePeriodSeconds": 0}
 
 
-def test_pod_that_cannot_be_deleted_is_told_with_the_command_that_does(api: Api, server: Server) -> None:
+@pytest.mark.usefixtures("impatient")
+def test_pod_that_cannot_be_deleted_is_told_with_the_command_that_does(
+    api: Api, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("kubectl_ebpfaudit.cluster.carrier._GONE_SECONDS", 0.05)
     name = ""
 
     def create_pod(body: Object) -> tuple[int, Any]:

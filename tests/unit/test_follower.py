@@ -15,6 +15,7 @@ from kubectl_ebpfaudit.cluster.api import Api, connect
 from kubectl_ebpfaudit.cluster.changes import Back, Change, Ended, Lost, Missed, Over, PodGone, Started
 from kubectl_ebpfaudit.cluster.channel import Channel
 from kubectl_ebpfaudit.cluster.errors import (
+    ApiError,
     Forbidden,
     NotFound,
     NothingSelected,
@@ -374,6 +375,30 @@ def test_waiting_ends_when_the_container_runs(server: ApiServer, follow: Follow)
     stream.put(_event("MODIFIED", pod()))
     thread.join(5)
     assert [c.container_id for c in found] == ["p-1"]
+
+
+@pytest.mark.parametrize("refused", ["list", "watch"])
+def test_waiting_outlives_a_server_that_is_too_busy(server: ApiServer, follow: Follow, refused: str) -> None:
+    server.refusals = [("list", 200), *[(refused, 503)] * 2]  # it has answered once
+    asked = threading.Event()
+
+    def runs_later() -> None:
+        server.watch().put(_event("ADDED", pod()))
+        server.pods = [pod()]
+        asked.set()
+
+    thread = threading.Thread(target=runs_later)
+    thread.start()
+    assert len(follow(selector="app=x").first(wait=True)) == 1
+    thread.join()
+    assert not server.refusals
+    assert asked.is_set()
+
+
+def test_server_that_is_too_busy_from_the_start_is_told(server: ApiServer, follow: Follow) -> None:
+    server.refusals = [("list", 503)]
+    with pytest.raises(ApiError, match="no"):
+        follow(selector="app=x").first(wait=True)
 
 
 def test_waiting_ends_when_a_workload_appears(server: ApiServer, follow: Follow) -> None:
