@@ -21,6 +21,12 @@ CLIENT_SECONDS = 60.0
 SPOOL_BYTES = 1 << 30
 STREAM_BYTES = 16 << 20
 
+_CONFIG = "--config"
+_MAX_ARGUMENT = 100_000
+"""Characters: Linux takes no argument of 128 KiB (MAX_ARG_STRLEN)."""
+_MAX_CONFIG = 1_000_000
+"""Characters: etcd takes no object of 1.5 MiB, and Linux no more than 2 MiB of arguments and environment."""
+
 STOP, GONE = b"stop\n", b"gone\n"
 """End the log; end it since nothing of what is recorded will come back."""
 
@@ -83,6 +89,25 @@ class Order:
 def target_line(target: dict[str, Any]) -> bytes:
     """What tells a recorder of one more target, or more of one that it has."""
     return b"target " + json.dumps(target).encode() + b"\n"
+
+
+def agent_arguments(spool: str, config: str) -> list[str]:
+    """The recorder's command that records as `config` (of Order.config) says. Raises AuditError if that is too long."""
+    if len(config) > _MAX_CONFIG:
+        raise AuditError(
+            f"what is to be recorded on one node takes {len(config) / 1e6:.1f} MB to say, and a recorder has room for "
+            f"{_MAX_CONFIG / 1e6:.0f} MB: record fewer containers at once (-c, -l, -n)"
+        )
+    first, *rest = [config[at : at + _MAX_ARGUMENT] for at in range(0, len(config), _MAX_ARGUMENT)]
+    # Of the usual one part, as recorders of before this rule want it.
+    return ["agent", "--spool", spool, _CONFIG, first, *(f"{_CONFIG}={part}" for part in rest)]
+
+
+def config_of(arguments: list[str]) -> str:
+    """The `config` in a command of `agent_arguments`. Raises ValueError or IndexError if there is none."""
+    first = arguments.index(_CONFIG) + 1
+    rest = (word for word in arguments[first + 1 :] if word.startswith(f"{_CONFIG}="))
+    return "".join([arguments[first], *(word.removeprefix(f"{_CONFIG}=") for word in rest)])
 
 
 def serve_arguments(spool: str, offset: int) -> list[str]:

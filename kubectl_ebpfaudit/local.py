@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from kubectl_ebpfaudit.carrier import Interruptible, Order, Slow, serve_arguments
+from kubectl_ebpfaudit.carrier import Interruptible, Order, Slow, agent_arguments, serve_arguments
 from kubectl_ebpfaudit.failures import of_recorder
 from recorder import log as recorder_log
 from recorder.log.errors import AuditError, NoBcc, NotRoot
@@ -84,7 +84,7 @@ class LocalCarrier:
             self._agent_said = os.memfd_create("agent")
             self._server_said = os.memfd_create("serve")
             self._agent = subprocess.Popen(
-                [*self._command, "agent", "--spool", str(spool), "--config", config],
+                [*self._command, *agent_arguments(str(spool), config)],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=self._agent_said,

@@ -10,7 +10,7 @@ from recorder.log.errors import AuditError
 def _agent(arguments: argparse.Namespace) -> int:
     from recorder import agent, config
 
-    agent.Agent(config.parse(arguments.config), arguments.spool).run()
+    agent.Agent(config.parse("".join(arguments.config)), arguments.spool).run()
     return 0
 
 
@@ -38,7 +38,8 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="ebpfaudit-recorder", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     agent = commands.add_parser("agent", help="record into a spool folder")
-    agent.add_argument("--config", required=True, help="what to record, JSON (recorder/config.py)")
+    about = "what to record, JSON (recorder/config.py); of several, one part after the other"
+    agent.add_argument("--config", required=True, action="append", help=about)
     agent.set_defaults(run=_agent)
     serve = commands.add_parser("serve", help="write a recorder's log to stdout as it grows")
     serve.add_argument("--from", dest="offset", type=int, default=0, help="byte of the log to begin with")

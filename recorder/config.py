@@ -1,4 +1,7 @@
-"""What a recorder is asked to do. The client hands it over as one JSON object (`--config`)."""
+"""What a recorder is asked to do. The client hands it over as one JSON object (`--config`).
+
+Linux takes no argument of 128 KiB: a longer one comes in parts, each with a `--config` of its own.
+"""
 
 import json
 import mmap

@@ -5,7 +5,7 @@ import secrets
 import time
 from dataclasses import dataclass
 
-from kubectl_ebpfaudit.carrier import Order
+from kubectl_ebpfaudit.carrier import Order, agent_arguments
 from kubectl_ebpfaudit.cluster.objects import Object
 from kubectl_ebpfaudit.image import DEFAULT_IMAGE
 
@@ -88,7 +88,7 @@ def deadline_seconds(order: Order) -> float:
 
 
 def manifest(name: str, place: Place, order: Order, notes: Notes = NO_NOTES) -> Object:
-    """The pod. What others are to know of it is in its annotations."""
+    """The pod. What others are to know of it is in its annotations. Raises AuditError if that is too much for a pod."""
     return {
         "apiVersion": "v1",
         "kind": "Pod",
@@ -159,7 +159,7 @@ def _container(place: Place, order: Order) -> Object:
         "image": place.image,
         "imagePullPolicy": place.pull_policy,
         "command": [PROGRAM],
-        "args": ["agent", "--spool", SPOOL, "--config", config],
+        "args": agent_arguments(SPOOL, config),
         "terminationMessagePolicy": "FallbackToLogsOnError",
         "securityContext": {"runAsUser": 0, "readOnlyRootFilesystem": True, **_power(place)},
         "resources": {

@@ -4,7 +4,7 @@ import json
 from datetime import datetime, timezone
 from typing import Any
 
-from kubectl_ebpfaudit.carrier import Order
+from kubectl_ebpfaudit.carrier import Order, config_of
 from kubectl_ebpfaudit.cluster import pod as pods
 from kubectl_ebpfaudit.cluster.plan import Pods
 from kubectl_ebpfaudit.cluster.recorders import Recorder
@@ -29,7 +29,7 @@ def how(recorder: Recorder) -> Pods:
     """
     try:
         [container] = recorder.pod["spec"]["containers"]
-        config = json.loads(container["args"][container["args"].index("--config") + 1])
+        config = json.loads(config_of(container["args"]))
         left = _left(recorder.deadline)
         order = Order(
             [],

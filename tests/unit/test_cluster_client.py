@@ -2,6 +2,8 @@
 
 import json
 import re
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -10,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from kubectl_ebpfaudit.carrier import Order
+from kubectl_ebpfaudit.carrier import Order, config_of
 from kubectl_ebpfaudit.cluster import pod as pods
 from kubectl_ebpfaudit.cluster import retry
 from kubectl_ebpfaudit.cluster.access import Access
@@ -341,6 +343,32 @@ def test_manifest_survives_what_kubernetes_expands() -> None:
     assert "$" not in config
     assert json.loads(config)["targets"][0]["container"] == "$(HOME)"
     assert json.loads(config)["sysfs"] == "/host/sys"
+
+
+def _crowd(count: int) -> Order:
+    """So many containers on one node, each with labels and the commands of probes."""
+    about = {"namespace": "team", "labels": {"app": "$(HOME)"}, "probes": [{"kind": "hook", "argv": ["x" * 1000]}]}
+    return Order([{**about, "container_id": f"{number:064x}"} for number in range(count)], duration=60)
+
+
+@pytest.mark.parametrize("count", [1, 80, 700])
+def test_any_number_of_containers_comes_through_the_arguments_of_a_program(count: int) -> None:
+    [container] = pods.manifest("p", pods.Place("n1"), _crowd(count))["spec"]["containers"]
+    program = "import sys; print(max(map(len, sys.argv)))"
+    ran = subprocess.run([sys.executable, "-c", program, *container["args"]], capture_output=True, check=True)
+    assert int(ran.stdout) < 1 << 17
+    assert json.loads(config_of(container["args"]))["targets"] == _crowd(count).targets
+
+
+def test_few_containers_are_one_argument_as_recorders_of_before_take_it() -> None:
+    [container] = pods.manifest("p", pods.Place("n1"), _crowd(50))["spec"]["containers"]
+    assert container["args"][-2] == "--config"
+    assert len(json.loads(container["args"][-1])["targets"]) == 50
+
+
+def test_more_containers_than_a_pod_can_be_told_of_are_told_in_a_line() -> None:
+    with pytest.raises(AuditError, match=r"takes 3\.\d MB to say, .* record fewer containers at once"):
+        pods.manifest("p", pods.Place("n1"), _crowd(2800))
 
 
 def test_pod_ends_by_itself_some_time_after_the_recording() -> None:

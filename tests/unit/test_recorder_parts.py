@@ -18,6 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recorder import cgroups, config, control, events, processes
+from recorder.__main__ import main
 from recorder.config import BadConfig
 from recorder.events import Event
 from recorder.log.errors import NoSuchTarget
@@ -634,3 +635,20 @@ def test_a_client_that_is_gone_ends_what_serves_it(listening: control.Control, t
         waited(listening, lambda: listening.clients)
         server.stdin.close()
         assert server.wait(20) == 1
+
+
+def test_a_configuration_that_comes_in_parts_is_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[config.Config] = []
+
+    class Agent:
+        def __init__(self, configuration: config.Config, spool: Path) -> None:
+            asked.append(configuration)
+
+        def run(self) -> None:
+            pass
+
+    monkeypatch.setattr("recorder.agent.Agent", Agent)
+    first, *rest = '{"recording": "r", "targets": [{"con', 'tainer_id": "a"}], "node": {"name": "a', '-b"}}'
+    parts = ["--config", first, *(f"--config={part}" for part in rest)]
+    assert main(["agent", "--spool", str(tmp_path), *parts]) == 0
+    assert (asked[0].targets, asked[0].node) == (({"container_id": "a"},), {"name": "a-b"})

@@ -1,6 +1,7 @@
 """Further recorders of a recording are like the one that runs, which says of itself how it was made."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -55,6 +56,12 @@ def test_recorder_on_another_node_is_made_in_the_same_way(place: Place, order: O
         pod["metadata"]["annotations"].pop(pods.DEADLINE)
         pod["spec"].pop("activeDeadlineSeconds")
     assert further == made
+
+
+def test_recorder_of_many_containers_says_how_it_was_made() -> None:
+    many = replace(ODD, targets=[{**TARGET, "container_id": f"{number:064x}"} for number in range(2000)])
+    how = sibling.how(Recorder(_pod(Place("node1"), many), {}))
+    assert (how.order.probes, how.order.stream_limit) == (ODD.probes, ODD.stream_limit)
 
 
 @pytest.mark.parametrize(
