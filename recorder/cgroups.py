@@ -48,12 +48,7 @@ class Target:
 
     def populated(self) -> bool:
         """Whether a process is in the cgroup or below it."""
-        try:
-            return "populated 1" in (self.path / "cgroup.events").read_text()
-        except OSError as error:  # ENODEV: removed while it was open
-            if error.errno not in (errno.ENOENT, errno.ENODEV):
-                raise
-            return False
+        return populated(self.path)
 
 
 class Cgroups:
@@ -156,6 +151,16 @@ class Cgroups:
                 if _WHOLE_ID.fullmatch(found):
                     self._containers[found] = Path(folder, name)
         return exact or prefixed
+
+
+def populated(cgroup: Path) -> bool:
+    """Whether a process is in the cgroup or below it: crun may put a container's into a cgroup of its own there."""
+    try:
+        return "populated 1" in (cgroup / "cgroup.events").read_text()
+    except OSError as error:  # ENODEV: removed while it was open
+        if error.errno not in (errno.ENOENT, errno.ENODEV):
+            raise
+        return False
 
 
 def is_container(cgroup: str) -> bool:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from recorder import events
-from recorder.cgroups import Cgroups, Target, container_id, is_container
+from recorder.cgroups import Cgroups, Target, container_id, is_container, populated
 from recorder.events import Event
 from recorder.log.errors import NoSuchTarget
 from recorder.scope import Full, Scope
@@ -192,7 +192,7 @@ class _Pod:
         except FileNotFoundError:
             self.gone = True
             return []
-        new = [name for name in names if name not in self.known and _has_process(path / name)]
+        new = [name for name in names if name not in self.known and populated(path / name)]
         self.known.update(new)
         return new
 
@@ -200,13 +200,6 @@ class _Pod:
 def _containers(pod: Path) -> list[str]:
     with os.scandir(pod) as entries:
         return [entry.name for entry in entries if is_container(entry.name) and entry.is_dir(follow_symlinks=False)]
-
-
-def _has_process(cgroup: Path) -> bool:
-    try:
-        return bool((cgroup / "cgroup.procs").read_text())
-    except OSError:  # gone again
-        return False
 
 
 def _container(about: dict[str, Any]) -> str:

@@ -180,6 +180,14 @@ def test_a_container_that_is_named_before_anybody_runs_in_it_is_followed_once_so
     assert node.look() == [(3, B, "web", None)]
 
 
+def test_a_container_whose_processes_are_in_a_cgroup_below_its_own_is_followed(node: Node) -> None:
+    node.make(A)
+    node.first({"container_id": A, **POD})
+    # crun and systemd: the processes are in crio-ID.scope/container.
+    (node.make(f"crio-{B}.scope") / "cgroup.procs").write_text("")
+    assert node.look() == [(2, B, "web", None)]
+
+
 def test_a_container_that_restarts_is_a_target_of_its_own(node: Node) -> None:
     node.make(A)
     node.first({"cgroup": f"/kubepods/podu1/{A}"})
