@@ -72,7 +72,8 @@ def run_name(recording: str) -> str:
 
 
 def new_name(recording: str) -> str:
-    return f"{run_name(recording)}-{secrets.token_hex(2)}"
+    # As many digits as it takes that the recorders of a thousand nodes have names of their own.
+    return f"{run_name(recording)}-{secrets.token_hex(4)}"
 
 
 def namespace(name: str) -> Object:

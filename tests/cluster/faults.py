@@ -77,7 +77,7 @@ def last_words(run: Run) -> str:
     line = run.said.splitlines()[-1] if run.said else ""
     for pattern, name in (
         (r"\S*/log\.ebpfaudit", "FILE"),
-        (r"ebpfaudit-[0-9a-f]{8}(-[0-9a-f]{4})?", "NAME"),
+        (r"ebpfaudit-[0-9a-f]{8}(-[0-9a-f]{8})?", "NAME"),
         (_COUNTS, "N"),
     ):
         line = re.sub(pattern, name, line)

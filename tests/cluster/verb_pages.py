@@ -24,7 +24,7 @@ ORDER = ("doctor", "record", "status", "attach", "stop", "cleanup")
 
 _ENTERED = ("sh", "-c", "id -u; ls /nosuch; cat /etc/hostname")
 _SECONDS = 60.0
-_NAME = re.compile(r"(?:ebpfaudit|attached)-[0-9a-f]{8}(?:-[0-9a-f]{4})?")
+_NAME = re.compile(r"(?:ebpfaudit|attached)-[0-9a-f]{8}(?:-[0-9a-f]{8})?")
 _AMOUNT = re.compile(r"(?:\d[\d.,:TZ-]*(?: ?(?:ms|s|m|h|[kM]?B|bytes))?)+\b")
 
 

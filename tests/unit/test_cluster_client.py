@@ -374,7 +374,14 @@ def test_more_containers_than_a_pod_can_be_told_of_are_told_in_a_line() -> None:
 def test_pod_ends_by_itself_some_time_after_the_recording() -> None:
     spec = pods.manifest("p", pods.Place("n1"), ORDER)["spec"]
     assert 60 < spec["activeDeadlineSeconds"] < 1000
-    assert re.fullmatch(r"ebpfaudit-12345678-[0-9a-f]{4}", pods.new_name("12345678-9abc"))
+
+
+def test_recorders_of_a_big_run_have_names_of_their_own_that_a_pod_may_have() -> None:
+    names = {pods.new_name("12345678-9abc") for _ in range(100)}
+    assert len(names) == 100
+    for name in names:
+        assert re.fullmatch(r"ebpfaudit-12345678-[0-9a-f]{8}", name)
+        assert name.rpartition("-")[0] == pods.run_name("12345678-9abc")
 
 
 def _recorder(state: Object, **status: Any) -> Object:
