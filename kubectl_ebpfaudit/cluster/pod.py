@@ -77,9 +77,13 @@ def new_name(recording: str) -> str:
 
 
 def namespace(name: str) -> Object:
-    """A namespace that admits privileged pods (Pod Security Admission)."""
+    """A namespace that admits privileged pods (Pod Security Admission), on any node.
+
+    OpenShift would give its pods the cluster's defaultNodeSelector, by which nodes of other roles refuse them.
+    """
     labels = {**LABELS, "pod-security.kubernetes.io/enforce": "privileged"}
-    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}
+    metadata = {"name": name, "labels": labels, "annotations": {"openshift.io/node-selector": ""}}
+    return {"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}
 
 
 def deadline_seconds(order: Order) -> float:

@@ -35,6 +35,11 @@ _NO_START = frozenset(
         "CrashLoopBackOff",
     ]
 )
+_REMEDIES = {
+    # The pod names its node and nothing else: a selector is what the cluster has added, as OpenShift does.
+    "NodeAffinity": "; the cluster gives the namespace's pods a node selector: "
+    "on OpenShift, annotate the namespace with openshift.io/node-selector=",
+}
 _SLOW_SECONDS = 3.0
 _GONE_SECONDS = 30.0
 _LOOK_SECONDS = 1.0  # for a look at what has become of a pod whose deletion took all the time
@@ -230,7 +235,8 @@ class PodWatch:
         status = pod.get("status") or {}
         if status.get("phase") == "Failed":
             reason = printable(f"{status.get('reason', 'Failed')}: {status.get('message', 'no reason given')}")
-            return PodDidNotStart(f"node {self._node()} refused the recorder's pod: {reason}")
+            remedy = _REMEDIES.get(str(status.get("reason")), "")
+            return PodDidNotStart(f"node {self._node()} refused the recorder's pod: {reason}{remedy}")
         waiting = state.get("waiting") or {}
         reason, message = str(waiting.get("reason", "")), printable(str(waiting.get("message", "")))
         if reason in _NO_IMAGE:
