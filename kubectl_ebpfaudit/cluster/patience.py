@@ -53,9 +53,13 @@ class Patience:
         self._retry.works()
 
     def wait(self, error: AuditError) -> bool:
-        """Pauses before another attempt; False if there is no time for one. Raises an `error` that does not pass."""
+        """Pauses as `pause` does. Raises an `error` that does not pass."""
         if not passes(error):
             raise error
+        return self.pause()
+
+    def pause(self) -> bool:
+        """Pauses before another attempt; False if there is no time for one."""
         left = self.left
         if left <= 0:
             return False

@@ -12,6 +12,7 @@ from kubectl_ebpfaudit.cluster.api import Api
 from kubectl_ebpfaudit.cluster.errors import ApiError, Forbidden, NotFound, Unreachable
 from kubectl_ebpfaudit.cluster.exec import STDOUT, Dropped, ExecStream
 from kubectl_ebpfaudit.cluster.objects import Object
+from kubectl_ebpfaudit.cluster.patience import Patience
 from kubectl_ebpfaudit.cluster.state import PodWatch, container_state, ended
 from recorder.log.errors import AuditError
 from replay.errors import WrongUsage
@@ -95,35 +96,31 @@ def _recording(pod: Object) -> str:
 
 
 def create(api: Api, manifest: Object) -> Object:
-    """Makes the pod, and its namespace if that is missing. Raises what Api.create does."""
+    """Makes the pod, and its namespace if that is missing. Raises what Api.create does.
+
+    A namespace that is being removed is waited for, at most START_SECONDS: until the pod is refused for another reason.
+    """
     name = manifest["metadata"]["namespace"]
-    path = f"/api/v1/namespaces/{name}/pods"
-    try:
-        return api.create(path, manifest)
-    except NotFound as error:
-        if error.kind != "namespaces":
-            raise
-    except Forbidden as error:
-        if BEING_TERMINATED not in str(error):
-            raise
-        _await_gone(api, name)
+    patience, made = Patience(pods.START_SECONDS), False
+    while True:
+        try:
+            return api.create(f"/api/v1/namespaces/{name}/pods", manifest)
+        except NotFound as error:
+            if error.kind != "namespaces" or made:
+                raise
+            _create_namespace(api, name)
+            made = True
+        except Forbidden as error:  # to watch namespaces takes a permission that nothing else here needs
+            if BEING_TERMINATED not in str(error) or not patience.pause():
+                raise
+
+
+def _create_namespace(api: Api, name: str) -> None:
     try:
         api.create("/api/v1/namespaces", pods.namespace(name))
     except ApiError as error:
         if error.status != 409:  # somebody else has just made it
             raise
-    return api.create(path, manifest)
-
-
-def _await_gone(api: Api, name: str) -> None:
-    """Returns when a namespace that is being removed is gone, or after START_SECONDS."""
-    query = {"fieldSelector": f"metadata.name={name}"}
-    listed = api.get("/api/v1/namespaces", **query)
-    if listed.get("items"):
-        version = str((listed.get("metadata") or {}).get("resourceVersion", ""))
-        for event in api.watch("/api/v1/namespaces", pods.START_SECONDS, resourceVersion=version, **query):
-            if event.get("type") == "DELETED":
-                return
 
 
 def watch(api: Api, pod: Object) -> PodWatch:
@@ -134,7 +131,8 @@ def watch(api: Api, pod: Object) -> PodWatch:
 def remove_namespace(api: Api, name: str, pretended: Container[str] = (), dry_run: bool = False) -> bool:
     """Removes the recorders' namespace if `record` made it and no pod is in it; whether it did, or would.
 
-    In a dry run pods that were only `pretended` to be removed are still there, and do not count.
+    In a dry run pods that were only `pretended` to be removed are still there, and do not count. Raises what Api.get
+    does: Forbidden for who has the least roles, which have nothing of namespaces.
     """
     try:
         namespace = api.get(f"/api/v1/namespaces/{name}")

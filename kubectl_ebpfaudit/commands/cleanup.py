@@ -45,6 +45,7 @@ def cleanup(
     api = connection.api()
 
     from kubectl_ebpfaudit.cluster import recorders
+    from kubectl_ebpfaudit.cluster.errors import Forbidden
 
     namespace = connection.namespace_of_recorders
     left, removed, kept = [], [], 0
@@ -67,9 +68,12 @@ def cleanup(
             removed.append(recorder.name)
             emit(f"{name} {'would be removed' if dry_run else 'removed'} ({recorder.state})\n")
     may_go = everything and not kept and not left
-    if may_go and recorders.remove_namespace(api, namespace, removed if dry_run else (), dry_run):
-        removed.append(namespace)
-        emit(f"namespace {printable(namespace)} {'would be removed' if dry_run else 'removed'}\n")
+    try:
+        if may_go and recorders.remove_namespace(api, namespace, removed if dry_run else (), dry_run):
+            removed.append(namespace)
+            emit(f"namespace {printable(namespace)} {'would be removed' if dry_run else 'removed'}\n")
+    except Forbidden as error:
+        note(f"namespace {printable(namespace)} is left alone: {error}")
     if not removed and not kept and not left:
         note(f"Nothing found to remove in namespace {printable(namespace)}.")
     if left:

@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from kubectl_ebpfaudit.carrier import Order, config_of
 from kubectl_ebpfaudit.cluster import pod as pods
-from kubectl_ebpfaudit.cluster import retry
+from kubectl_ebpfaudit.cluster import recorders, retry
 from kubectl_ebpfaudit.cluster.access import Access
 from kubectl_ebpfaudit.cluster.api import Api, connect
 from kubectl_ebpfaudit.cluster.carrier import PodCarrier
@@ -35,6 +36,7 @@ from kubectl_ebpfaudit.cluster.state import PodWatch
 from kubectl_ebpfaudit.interrupt import Signals
 from recorder.log.errors import AuditError, NoBtf
 from replay.errors import WrongUsage
+from tests.support.cli import ROOT, Cli
 
 Object = dict[str, Any]
 PODS = "/api/v1/namespaces/ebpfaudit/pods"
@@ -420,6 +422,11 @@ WAITING = _recorder({"waiting": {"reason": "ContainerCreating"}})
             "OutOfmemory: no",
         ),
         (
+            _recorder({}, phase="Failed", reason="NodeAffinity", message="no"),
+            PodDidNotStart,
+            "NodeAffinity: no; .* annotate the namespace with openshift.io/node-selector=",
+        ),
+        (
             _recorder({"terminated": {"reason": "StartError", "exitCode": 128, "message": "no such file"}}),
             PodDidNotStart,
             "the image rec:1 is no recorder: no such file",
@@ -557,6 +564,37 @@ def test_missing_namespace_is_made_and_admits_privileged_pods(api: Api, server: 
     assert made[0]["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] == "privileged"
     assert carrier.close(whole=False) == ""
     assert len(_deletions(server)) == 1
+
+
+@pytest.mark.usefixtures("impatient")
+def test_namespace_that_is_being_removed_is_waited_for_and_made_anew_by_who_may_only_make_it(
+    api: Api, server: Server
+) -> None:
+    terminating = _status(403, 'pods "p" is forbidden: ... because namespace ebpfaudit is being terminated')
+    missing = _status(404, 'namespaces "ebpfaudit" not found', kind="namespaces")
+    said = [(403, terminating), (403, terminating), (404, missing)]
+    server.answers[f"POST {PODS}"] = lambda body: said.pop(0) if said else (201, body)
+    server.answers["POST /api/v1/namespaces"] = lambda body: (201, body)
+    manifest = pods.manifest("p", pods.Place("n1"), ORDER)
+    assert recorders.create(api, manifest)["metadata"]["name"] == "p"
+    asked = [key for key, _, _ in server.requests]
+    assert asked == [*[f"POST {PODS}"] * 3, "POST /api/v1/namespaces", f"POST {PODS}"]
+
+
+def test_namespace_admits_privileged_pods_on_any_node() -> None:
+    made = pods.namespace("audit")["metadata"]
+    written = next(yaml.safe_load_all((ROOT / "docs/rbac.yaml").read_text()))["metadata"]
+    assert made["annotations"] == written["annotations"] == {"openshift.io/node-selector": ""}
+
+
+def test_cleanup_by_who_may_see_no_namespaces_has_removed_all_it_may(server: Server, tmp_path: Path, cli: Cli) -> None:
+    ended = {**_recorder({}, phase="Failed"), "metadata": {"namespace": "ebpfaudit", "name": "p"}}
+    server.answers[f"GET {PODS}"], server.answers[f"DELETE {PODS}/p"] = (200, {"items": [ended]}), (200, {})
+    what = 'User "ann" cannot get resource "namespaces" in API group "" in the namespace "ebpfaudit"'
+    server.answers["GET /api/v1/namespaces/ebpfaudit"] = (403, _status(403, f"forbidden: {what}"))
+    ran = cli("cleanup", "--all", "--kubeconfig", _kubeconfig(tmp_path, f"http://127.0.0.1:{server.server_port}"))
+    assert (ran.code, ran.text) == (0, "pod ebpfaudit/p removed (finished)\n")
+    assert 'namespace ebpfaudit is left alone: forbidden: user "ann" may not get namespaces' in ran.err
 
 
 def test_pod_that_was_refused_is_not_deleted(api: Api, server: Server) -> None:
