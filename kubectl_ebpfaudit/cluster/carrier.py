@@ -8,7 +8,7 @@ from kubectl_ebpfaudit.carrier import Interruptible, Slow, serve_arguments
 from kubectl_ebpfaudit.cluster import pod as pods
 from kubectl_ebpfaudit.cluster import recorders
 from kubectl_ebpfaudit.cluster.api import Api
-from kubectl_ebpfaudit.cluster.errors import ApiError, Forbidden, Unreachable
+from kubectl_ebpfaudit.cluster.errors import ApiError, Forbidden, NoRoom, Unreachable
 from kubectl_ebpfaudit.cluster.exec import STDERR, STDOUT, Dropped, ExecStream
 from kubectl_ebpfaudit.cluster.objects import Object
 from kubectl_ebpfaudit.cluster.retry import Retry
@@ -67,10 +67,26 @@ class PodCarrier:
 
     def start(self, interruptible: Interruptible, slow: Slow | None = None) -> None:
         self.create(interruptible)
+        try:
+            self._wait_running(interruptible, slow)
+        except NoRoom:
+            if self._found or self._pod.remove(_GONE_SECONDS):
+                raise
+            self._create_unreserved(slow)
+            self._wait_running(interruptible, slow)
+        with interruptible():
+            self._connect_first()
+
+    def _wait_running(self, interruptible: Interruptible, slow: Slow | None) -> None:
         with interruptible():
             if not (self._found and ended(self._pod.last)):
                 self._pod.wait_running(pods.START_SECONDS, slow)
-            self._connect_first()
+
+    def _create_unreserved(self, slow: Slow | None) -> None:
+        """A pod in the place of one for which the node has no room, which is gone."""
+        if slow:
+            slow(f"Node {printable(self.node)} has no CPU or memory left to reserve: the recorder starts without …")
+        self._pod.last = recorders.create(self._api, pods.unreserved(self._manifest))
 
     def _connect_first(self) -> None:
         """As any other attempt, but that what is forbidden will stay so. Raises Forbidden."""

@@ -83,7 +83,7 @@ def _ask(api: Api, place: pods.Place, watch: PodWatch, *flags: str) -> tuple[Obj
 
 def _create(api: Api, place: pods.Place, name: str, flags: Sequence[str]) -> Object:
     """The pod, in its namespace, which is made if it is missing."""
-    manifest = pods.manifest(name, place, Order([{}], duration=_SECONDS))
+    manifest = pods.unreserved(pods.manifest(name, place, Order([{}], duration=_SECONDS)))
     del manifest["metadata"]["annotations"]
     manifest["metadata"]["labels"] = {**pods.LABELS, "ebpfaudit/doctor": "deep"}
     [container] = manifest["spec"]["containers"]

@@ -51,6 +51,10 @@ class PodDidNotStart(AuditError):
     meaning = "the recorder's pod did not start, or went away"
 
 
+class NoRoom(PodDidNotStart):
+    """The node has promised all its CPU or memory to others, and refuses a pod that asks for some."""
+
+
 class NoImage(AuditError):
     exit_code = 14
     meaning = "the recorder's image cannot be pulled"

@@ -1,5 +1,6 @@
 """The recorder's pod, and the namespace it lives in. docs/security.md explains each privilege."""
 
+import copy
 import math
 import secrets
 import time
@@ -127,6 +128,14 @@ def manifest(name: str, place: Place, order: Order, notes: Notes = NO_NOTES) -> 
             ],
         },
     }
+
+
+def unreserved(pod: Object) -> Object:
+    """The same pod, for a node that has promised all it has to others: it asks for nothing, and gets what is idle."""
+    changed = copy.deepcopy(pod)
+    for container in changed["spec"]["containers"]:
+        container["resources"]["requests"] = {"cpu": "0", "memory": "0"}
+    return changed
 
 
 def _rfc3339(seconds: float) -> str:

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Iterator
 
 from kubectl_ebpfaudit.cluster.api import Api
-from kubectl_ebpfaudit.cluster.errors import ApiError, NoImage, NotFound, PodDidNotStart, Unreachable
+from kubectl_ebpfaudit.cluster.errors import ApiError, NoImage, NoRoom, NotFound, PodDidNotStart, Unreachable
 from kubectl_ebpfaudit.cluster.objects import Object
 from kubectl_ebpfaudit.cluster.patience import Patience
 from kubectl_ebpfaudit.cluster.pod import CONTAINER
@@ -35,6 +35,7 @@ _NO_START = frozenset(
         "CrashLoopBackOff",
     ]
 )
+_NO_ROOM = ("OutOfcpu", "OutOfmemory")  # pkg/kubelet/lifecycle/predicate.go
 _REMEDIES = {
     # The pod names its node and nothing else: a selector is what the cluster has added, as OpenShift does.
     "NodeAffinity": "; the cluster gives the namespace's pods a node selector: "
@@ -102,7 +103,7 @@ class PodWatch:
     def wait_running(self, seconds: float, slow: Callable[[str], None] | None = None) -> None:
         """Returns when the container runs; tells `slow` what is going on if that takes its time.
 
-        Raises NoImage, PodDidNotStart, the error that the recorder ended with, or `trouble`.
+        Raises NoImage, NoRoom, PodDidNotStart, the error that the recorder ended with, or `trouble`.
         """
         deadline = time.monotonic() + seconds
         while (left := deadline - time.monotonic()) > 0:
@@ -235,8 +236,9 @@ class PodWatch:
         status = pod.get("status") or {}
         if status.get("phase") == "Failed":
             reason = printable(f"{status.get('reason', 'Failed')}: {status.get('message', 'no reason given')}")
+            kind = NoRoom if status.get("reason") in _NO_ROOM else PodDidNotStart
             remedy = _REMEDIES.get(str(status.get("reason")), "")
-            return PodDidNotStart(f"node {self._node()} refused the recorder's pod: {reason}{remedy}")
+            return kind(f"node {self._node()} refused the recorder's pod: {reason}{remedy}")
         waiting = state.get("waiting") or {}
         reason, message = str(waiting.get("reason", "")), printable(str(waiting.get("message", "")))
         if reason in _NO_IMAGE:

@@ -597,6 +597,42 @@ def test_cleanup_by_who_may_see_no_namespaces_has_removed_all_it_may(server: Ser
     assert 'namespace ebpfaudit is left alone: forbidden: user "ann" may not get namespaces' in ran.err
 
 
+def _full_node(server: Server, refuses: Callable[[Object], bool]) -> list[Object]:
+    """What is asked for of a node that `refuses` some of it, as it comes."""
+    asked: list[Object] = []
+
+    def create_pod(body: Object) -> tuple[int, Any]:
+        asked.append(body["spec"]["containers"][0]["resources"]["requests"])
+        refused = _recorder({}, phase="Failed", reason="OutOfcpu", message="no cpu")
+        state = refused if refuses(asked[-1]) else _recorder({"running": {}})
+        return 201, {**body, "status": state["status"]}
+
+    server.answers[f"POST {PODS}"] = create_pod
+    return asked
+
+
+def test_node_that_has_promised_all_its_cpu_gets_a_recorder_that_reserves_nothing(api: Api, server: Server) -> None:
+    asked = _full_node(server, lambda requests: requests["cpu"] != "0")
+    told: list[str] = []
+    carrier = PodCarrier(api, pods.manifest(pods.new_name(ORDER.recording), pods.Place("n1"), ORDER))
+    with Signals() as signals:
+        carrier.start(signals.interruptible, told.append)
+    assert [requests["cpu"] for requests in asked] == ["100m", "0"]
+    assert asked[1]["memory"] == "0"  # what is not said would be the limit
+    assert [key.partition(" ")[0] for key, _, _ in server.requests[:4]] == ["POST", "DELETE", "GET", "POST"]
+    assert told == ["Node n1 has no CPU or memory left to reserve: the recorder starts without …"]
+    assert carrier.close(whole=False) == ""
+    assert len(_deletions(server)) == 2
+
+
+def test_node_that_refuses_what_reserves_nothing_as_well_is_told(api: Api, server: Server) -> None:
+    asked = _full_node(server, lambda requests: True)
+    carrier, error = _start(api)
+    assert "node n1 refused the recorder's pod: OutOfcpu: no cpu" in str(error)
+    assert len(asked) == 2
+    assert carrier.close(whole=False) == ""
+
+
 def test_pod_that_was_refused_is_not_deleted(api: Api, server: Server) -> None:
     server.answers[f"POST {PODS}"] = (403, {"message": "no"})
     carrier, error = _start(api)
