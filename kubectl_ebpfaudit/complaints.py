@@ -1,8 +1,8 @@
 """Says what is wrong with a recording of which all that can be read was used."""
 
 from kubectl_ebpfaudit.printing import note
-from recorder.log.errors import AuditError, BadLog
-from replay.errors import Incomplete
+from recorder.log.errors import AuditError
+from replay.errors import Incomplete, fault_of
 from replay.escape import printable
 from replay.recording import Part, Recording
 
@@ -16,7 +16,7 @@ def warn_of_strangers(recording: Recording) -> None:
 
 
 def complain(recording: Recording, done: str, missing: str = "", only: Part | None = None) -> None:
-    """Raises what is wrong with the logs, or with `only` one of them: BadLog, Incomplete or what kept it closed.
+    """Raises what is wrong with the logs, or with `only` one of them: what its damage is, or what kept it closed.
 
     `done` says what became of what could be read, such as "is shown"; `missing` what of that was not there. Of
     several faults the worst is raised, and the others are said before.
@@ -24,7 +24,7 @@ def complain(recording: Recording, done: str, missing: str = "", only: Part | No
     faults: list[AuditError] = []
     for part in [only] if only else recording.parts:
         if part.damage:
-            kind = Incomplete if part.damage.cut else BadLog
+            kind = fault_of(part.damage)
             faults.append(kind(f"{_name(recording, part)}: {part.damage.reason}; what comes before {done}"))
     for log in [] if only else recording.broken:
         name = printable(f"{recording.name}/{log.path.name}")

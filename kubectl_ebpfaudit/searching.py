@@ -10,8 +10,8 @@ from typing import NamedTuple
 from kubectl_ebpfaudit import store
 from kubectl_ebpfaudit.printing import note
 from kubectl_ebpfaudit.status_line import StatusLine
-from recorder.log.errors import AuditError, BadLog
-from replay.errors import Incomplete, NoSuchRecording
+from recorder.log.errors import AuditError
+from replay.errors import Incomplete, NoSuchRecording, fault_of
 from replay.escape import printable
 from replay.listing.entry import Entry
 from replay.recording import Recording, opened
@@ -85,7 +85,7 @@ class Searcher:
     def _complain(self, place: Place, found: Recording) -> None:
         for part in found.parts:
             if part.damage:
-                kind = Incomplete if part.damage.cut else BadLog
+                kind = fault_of(part.damage)
                 where = printable(f"{place.name}/{part.name}" if found.is_folder else place.name)
                 self._fault(kind(f"{where}: {part.damage.reason}; what comes before was searched"))
         for log in found.broken:

@@ -235,7 +235,7 @@ class Timeline:
 
     @property
     def state(self) -> str:
-        """complete | unfinished (cut off, or being written) | damaged"""
+        """complete | unfinished (cut off, or being written) | unread (its end, since there is too much) | damaged"""
         return state_of(self.end, self.damage)
 
     @property
@@ -253,7 +253,7 @@ class Timeline:
 
 
 def state_of(end: End | None, damage: Damage | None) -> str:
-    """complete | unfinished | damaged"""
+    """complete | unfinished | unread | damaged"""
     if damage and not damage.cut:
-        return "damaged"
+        return "unread" if damage.too_much else "damaged"
     return "complete" if end and not damage else "unfinished"

@@ -18,6 +18,7 @@ _MAX_ARGV = 8 << 20
 class _Process:
     """A process that lives; `inherited` is the program that its parent ran when it started this one."""
 
+    session: int
     start_time: int
     inherited: Exec | None
     exec: Exec | None = None
@@ -33,14 +34,15 @@ class _Process:
 class Processes:
     """Those of a recording's sessions; methods take the events of their names.
 
-    `keep` takes the memory for one more thing, and so many bytes besides, or raises BadLog.
+    `keep` takes the memory for one more thing, and so many bytes besides, or raises TooMuch; `free` gives that for
+    one thing back.
     """
 
-    def __init__(self, clock: Clock, enums: Enums, keep: Callable[[int], None]) -> None:
-        self._clock, self._keep = clock, keep
+    def __init__(self, clock: Clock, enums: Enums, keep: Callable[[int], None], free: Callable[[], None]) -> None:
+        self._clock, self._keep, self._free = clock, keep, free
         self._processes: dict[int, _Process] = {}
         self._members: dict[int, dict[int, _Process]] = {}
-        """Those that live, by session, until that ends, and process ID."""
+        """Those of `_processes` by session, until that ends, and process ID."""
         self._last_exec: dict[tuple[int, int], Exec] = {}
         self._files = exec_file.Files(enums)
         self.exec_hash = self._files.hash
@@ -57,13 +59,25 @@ class Processes:
         return process.survivor
 
     def fork(self, event: Event) -> None:
-        self._keep(0)
-        child = _Process(number(event, "child_start_time"), self._program(event.pid))
+        child = _Process(event.session, number(event, "child_start_time"), self._program(event.pid))
         child.ns_pid = number(event, "child_ns_pid")
-        self._begin(event.session, number(event, "child"), child)
+        self._begin(number(event, "child"), child)
 
-    def _begin(self, session: int, pid: int, process: _Process) -> None:
-        self._processes[pid] = self._members.setdefault(session, {})[pid] = process
+    def _begin(self, pid: int, process: _Process) -> None:
+        self._forget(pid)  # its end was not seen
+        self._keep(0)
+        self._processes[pid] = self._members.setdefault(process.session, {})[pid] = process
+
+    def _forget(self, pid: int) -> _Process | None:
+        """Gives back what is kept of a process that lives no longer."""
+        process = self._processes.pop(pid, None)
+        if not process:
+            return None
+        members = self._members.get(process.session, {})
+        if members.pop(pid, None) and not members:
+            del self._members[process.session]
+        self._free()
+        return process
 
     def exec(self, event: Event) -> Exec:
         """The program that runs from here on."""
@@ -103,8 +117,8 @@ class Processes:
     def _process(self, event: Event, ppid: int) -> _Process:
         process, start_time = self._processes.get(event.pid), number(event, "start_time")
         if not process or (process.start_time and start_time and process.start_time != start_time):
-            process = _Process(start_time, self._program(ppid))
-            self._begin(event.session, event.pid, process)
+            process = _Process(event.session, start_time, self._program(ppid))
+            self._begin(event.pid, process)
         return process
 
     def _program(self, pid: int) -> Exec | None:
@@ -129,8 +143,7 @@ class Processes:
         return process.ns_pid if process else 0
 
     def exit(self, event: Event) -> None:
-        process = self._processes.pop(event.pid, None)
-        self._members.get(event.session, {}).pop(event.pid, None)
+        process = self._forget(event.pid)
         started = number(event, "start_time")
         same = process and not (process.start_time and started and process.start_time != started)
         if process and same and process.exec:

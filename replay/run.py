@@ -9,7 +9,7 @@ from replay.recording import Part, Recording
 from replay.timeline import Memory, build
 
 BROKEN = "broken"
-_WORST_FIRST = (BROKEN, "damaged", "unfinished", "lossy", "complete")
+_WORST_FIRST = (BROKEN, "damaged", "unread", "unfinished", "lossy", "complete")
 
 
 def worst(states: list[str]) -> str:
@@ -32,7 +32,7 @@ class Member(NamedTuple):
 
 
 class Run:
-    """All logs of a recording, read. Raises BadLog if they hold more than memory should."""
+    """All logs of a recording, read."""
 
     def __init__(self, recording: Recording) -> None:
         self.recording = recording
@@ -49,7 +49,7 @@ class Run:
 
     @property
     def state(self) -> str:
-        """broken | damaged | unfinished | complete: the worst of its logs."""
+        """broken | damaged | unread | unfinished | complete: the worst of its logs."""
         states = [timeline.state for _, timeline in self.logs]
         return worst([*states, *[BROKEN] * bool(self.recording.broken)])
 

@@ -13,7 +13,7 @@ _MAX_TERMINALS = 100_000
 def with_terminals(log: Log) -> Timeline:
     """The timeline of what ran, its sessions with their terminals and pipes; of bytes and loss it tells nothing.
 
-    It is the whole timeline if what says that a session began is lost. Raises BadLog as `build` does.
+    It is the whole timeline if what says that a session began is lost.
     """
     timeline = build(log, PROCESS_LANE)
     sessions = {session.number: session for session in timeline.sessions}

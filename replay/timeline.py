@@ -1,6 +1,5 @@
 """Builds the timeline of a recording from the events of its log."""
 
-from pathlib import Path
 from typing import Any
 
 from recorder.log.errors import BadLog
@@ -9,6 +8,7 @@ from recorder.log.reader import Damage, Log
 from replay import stream
 from replay.channels import Channels
 from replay.clock import Clock
+from replay.errors import TooMuch
 from replay.fields import Enums, data, number
 from replay.kinds import name_all
 from replay.loss import DIRECTIONS, Ledger
@@ -45,28 +45,27 @@ class Memory:
     def __init__(self) -> None:
         self._left = _MAX_WEIGHT
 
-    def take(self, size: int, path: Path) -> None:
-        """Takes `size` bytes. Raises BadLog if there are none left."""
+    def take(self, size: int) -> None:
+        """Takes `size` bytes, or gives back -`size`. Raises TooMuch if there are none left."""
         self._left -= size
         if self._left < 0:
-            raise BadLog(f"{path}: holds more than fits into memory: read it with `export --format jsonl` instead")
+            raise TooMuch("it holds more than fits into memory: read it with `export --format jsonl` instead")
 
 
 class _Builder:
     def __init__(self, log: Log, memory: Memory, lane: str | None = None) -> None:
         self.is_whole = lane is None
-        self.path = log.path
         self.clock = Clock(log.header)
         self.targets = Targets(log.header, self.clock.wall(log.header.monotonic))
         self.enums = Enums(log.header)
         self.sessions: dict[int, Session] = {}
         self.gaps: list[Gap] = []
         self.last = self.events = 0
-        self._processes = Processes(self.clock, self.enums, self._keep)
+        self._memory = memory
+        self._processes = Processes(self.clock, self.enums, self._keep, self._free)
         self._warnings = Warnings(self.enums)
         self._channels = Channels(self.clock, self._session, self._warnings, self._keep)
         self._ledger = Ledger()
-        self._memory = memory
         self._handlers = {
             "session_start": self._session_start,
             "session_end": self._session_end,
@@ -101,7 +100,10 @@ class _Builder:
             handler(event)
 
     def _keep(self, more: int = 0) -> None:
-        self._memory.take(_WEIGHT + more, self.path)
+        self._memory.take(_WEIGHT + more)
+
+    def _free(self) -> None:
+        self._memory.take(-_WEIGHT)
 
     def _target(self, event: Event) -> None:
         self._keep(_WEIGHT_OF_JSON * len(data(event, "about")))
@@ -172,14 +174,17 @@ class _Builder:
         known = self.sessions.get(session)
         (known.gaps if known else self.gaps).append(Gap(self.clock.wall(time), **fields))
 
-    def close(self) -> None:
-        """Adds the gaps that no event speaks of, and sorts what is in order of time."""
-        self._warnings.close(self.sessions, self.clock.wall(self.last))
+    def add_missing(self) -> None:
+        """Adds the gaps that no event speaks of."""
         for session, tty, direction, (start, end, time) in self._ledger.missing_bytes():
             where = {"offset": start, "tty": tty, "direction": direction}
             self._add_gap(session, time, reason=stream.UNEXPLAINED, bytes=end - start, **where)
         for start, end, time in self._ledger.missing_events():
             self._add_gap(0, time, reason=stream.UNEXPLAINED, events=end - start)
+
+    def close(self) -> None:
+        """Sorts what is in order of time."""
+        self._warnings.close(self.sessions, self.clock.wall(self.last))
         for gaps in (self.gaps, *(s.gaps for s in self.sessions.values())):
             gaps.sort(key=lambda gap: gap.time)
         for known in self.sessions.values():
@@ -189,26 +194,15 @@ class _Builder:
 
 
 def build(log: Log, lane: str | None = None, memory: Memory | None = None) -> Timeline:
-    """The timeline of `log`, as far as it can be read: a block that cannot be decoded ends it with a Damage.
+    """The timeline of `log`, as far as it can be read.
 
+    A block that cannot be decoded ends it with a Damage, and so does more than memory should hold.
     With a lane, only of the events in that one: quicker, but nothing then can be said of what is missing.
     `memory` is given where several timelines are kept.
-
-    Raises BadLog if it holds more than memory should.
     """
     builder = _Builder(log, memory or Memory(), lane)
     started = builder.clock.wall(log.header.monotonic)
-    damage = log.damage
-    events = log.events(lane)
-    while True:
-        try:
-            event = next(events, None)
-        except BadLog as error:
-            damage = Damage(log.size, str(error), cut=False)
-            break
-        if event is None:
-            break
-        builder.take(event)
+    damage = _read(builder, log, lane)
     if builder.is_whole:
         builder.close()
     name_all(builder.sessions.values(), builder.targets.known, log.header.version)
@@ -229,3 +223,19 @@ def build(log: Log, lane: str | None = None, memory: Memory | None = None) -> Ti
         ended=builder.clock.wall(log.end.time) if log.end else None,
         events=builder.events,
     )
+
+
+def _read(builder: _Builder, log: Log, lane: str | None) -> Damage | None:
+    """Gives the events to `builder`; what kept it from the last one."""
+    damage = log.damage
+    try:
+        try:
+            for event in log.events(lane):
+                builder.take(event)
+        except BadLog as error:
+            damage = Damage(log.size, str(error), cut=False)
+        if builder.is_whole:
+            builder.add_missing()
+    except TooMuch as error:
+        return Damage(log.size, str(error), cut=False, too_much=True)
+    return damage

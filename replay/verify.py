@@ -9,7 +9,7 @@ from replay.stream import UNEXPLAINED
 from replay.timeline import build
 from replay.words import RECORDER_DIED, count, gap_note
 
-DAMAGED, UNFINISHED, LOSSY, COMPLETE = "damaged", "unfinished", "lossy", "complete"
+DAMAGED, UNREAD, UNFINISHED, LOSSY, COMPLETE = "damaged", "unread", "unfinished", "lossy", "complete"
 
 
 @dataclass
@@ -22,16 +22,16 @@ class Verdict:
     @property
     def state(self) -> str:
         found = {kind for kind, _ in self.findings}
-        return next((state for state in (DAMAGED, UNFINISHED, LOSSY) if state in found), COMPLETE)
+        return next((state for state in (DAMAGED, UNREAD, UNFINISHED, LOSSY) if state in found), COMPLETE)
 
 
 def verify(log: Log) -> Verdict:
-    """Reads all of `log`. Raises BadLog only if it holds more than memory should."""
+    """Reads all of `log`, as far as memory should hold it."""
     timeline = build(log)
     verdict = Verdict(timeline)
     damage, end = timeline.damage, timeline.end
     if damage:
-        kind = UNFINISHED if damage.cut else DAMAGED
+        kind = UNREAD if damage.too_much else UNFINISHED if damage.cut else DAMAGED
         lost = log.size - damage.offset
         rest = f"; {count(lost, 'byte')} from byte {damage.offset} on cannot be relied on" if lost else ""
         verdict.findings.append((kind, damage.reason + rest))

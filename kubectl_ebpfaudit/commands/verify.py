@@ -11,20 +11,24 @@ from kubectl_ebpfaudit.printing import as_data, emit
 from recorder.log.errors import BadLog
 from replay import recording as recordings
 from replay.clock import to_second
+from replay.errors import Incomplete, TooMuch
 from replay.escape import printable, text
 from replay.recording import Broken
 from replay.recording import Recording as Found
 from replay.run import BROKEN, worst
-from replay.verify import COMPLETE, DAMAGED, Verdict
+from replay.verify import COMPLETE, DAMAGED, UNREAD, Verdict
 from replay.verify import verify as check
 from replay.words import count
+
+_EXIT_CODES = {BROKEN: BadLog.exit_code, DAMAGED: BadLog.exit_code, UNREAD: TooMuch.exit_code}
 
 
 def verify(recording: Recording, output: Output = None, verbose: Verbose = False) -> None:
     """Check that a recording was not changed, is whole, and holds everything that happened.
 
-    Says `complete`, `lossy` (something is missing), `unfinished` (it has no end) or `damaged`, where and
-    why. Exit code 0 if it is complete, 3 if it is lossy or unfinished, 8 if it is damaged or no recording.
+    Says `complete`, `lossy` (something is missing), `unfinished` (it has no end), `unread` (it holds
+    more than fits into memory) or `damaged`, where and why. Exit code 0 if it is complete, 3 if it is lossy or
+    unfinished, 28 if it is unread, 8 if it is damaged or no recording.
     Of a folder of logs each is checked, and the worst decides.
 
     \b
@@ -42,23 +46,18 @@ def verify(recording: Recording, output: Output = None, verbose: Verbose = False
             emit(as_data(_document(verdict), output.value) if output else _text(verdict))
             state = verdict.state
     if state != COMPLETE:
-        raise typer.Exit(BadLog.exit_code if state in (BROKEN, DAMAGED) else 3)
+        raise typer.Exit(_EXIT_CODES.get(state, Incomplete.exit_code))
 
 
 def _verify_folder(found: Found, output: Data | None) -> str:
     """Prints a verdict on each log and on all; gives the worst state."""
     documents, texts = [], []
-    broken = list(found.broken)
     for part in found.parts:
-        try:
-            verdict = check(part.log)
-        except BadLog as error:  # it holds more than memory should
-            broken.append(Broken(part.log.path, error))
-            continue
+        verdict = check(part.log)
         documents.append({"log": text(part.name), **_document(verdict)})
         texts.append(_text(verdict))
-    documents += map(_broken, broken)
-    texts += (f"{printable(str(log.path))}: {BROKEN}\n  {printable(log.reason)}\n" for log in broken)
+    documents += map(_broken, found.broken)
+    texts += (f"{printable(str(log.path))}: {BROKEN}\n  {printable(log.reason)}\n" for log in found.broken)
     state = worst([document["state"] for document in documents])
     if output:
         emit(as_data(_documents(found, state, documents), output.value))

@@ -30,6 +30,8 @@ class Damage:
     reason: str
     cut: bool
     """Whether the file only ends too early: what is there is intact."""
+    too_much: bool = False
+    """Whether nothing is wrong with the file, but the reader has no room for more of it."""
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,7 @@ class Visit(Entry):
 
 
 def visits(job: Job) -> Iterator[Visit]:
-    """The sessions that are wanted, log by log, in order of their numbers. Raises BadLog."""
+    """The sessions that are wanted, log by log, in order of their numbers."""
     memory = Memory()
     for part in job.recording.parts if job.session is None else [job.session[0]]:
         timeline = build(part.log, memory=memory)

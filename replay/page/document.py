@@ -3,7 +3,6 @@
 from string import Template
 
 from recorder.log import __version__
-from recorder.log.errors import BadLog
 from replay.clock import to_second
 from replay.escape import printable
 from replay.exports.job import Entry
@@ -24,7 +23,7 @@ _MAX_ROWS = 100_000
 
 
 def document(recording: Recording, only: tuple[Part, int] | None = None) -> str:
-    """The page of a recording, or of one session of it. Raises BadLog if none of its logs fits into memory."""
+    """The page of a recording, or of one session of it."""
     verdicts, broken = _verdicts(recording, only)
     entries = [
         Entry(recording.number(part, of.number), part, of)
@@ -59,18 +58,11 @@ def document(recording: Recording, only: tuple[Part, int] | None = None) -> str:
 def _verdicts(recording: Recording, only: tuple[Part, int] | None) -> tuple[list[tuple[Part, Verdict]], list[Broken]]:
     """(the logs that are shown, verified; those that are not)."""
     found: list[tuple[Part, Verdict]] = []
-    broken = list(recording.broken) if only is None else []
     for part in recording.parts if only is None else [only[0]]:
-        try:
-            verdict = verify(part.log)
-        except BadLog as error:
-            if not recording.is_folder:
-                raise
-            broken.append(Broken(part.log.path, error))
-        else:
-            part.damage = verdict.timeline.damage or part.damage
-            found.append((part, verdict))
-    return found, broken
+        verdict = verify(part.log)
+        part.damage = verdict.timeline.damage or part.damage
+        found.append((part, verdict))
+    return found, list(recording.broken) if only is None else []
 
 
 def _script() -> str:

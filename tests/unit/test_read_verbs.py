@@ -17,6 +17,7 @@ import yaml
 from kubectl_ebpfaudit import app
 from recorder.log.errors import BadLog
 from recorder.log.reader import open_log
+from replay import timeline
 from replay.timeline import build
 from tests.support.cli import Cli, start
 from tests.support.logs import MS, SECOND, LogBuilder, argv, run, shell_session, start_shell
@@ -147,6 +148,18 @@ def test_verify_says_complete_lossy_unfinished_or_damaged(cli: Cli, log: Path, l
         ran = cli("verify", path)
         assert (ran.code, ran.text.split("\n")[0]) == (code, f"{path}: {state}")
         assert json.loads(cli("verify", path, "-o", "json").out)["state"] == state
+
+
+def test_a_log_that_holds_more_than_memory_should_is_no_damaged_one(
+    cli: Cli, log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(timeline, "_MAX_WEIGHT", 8000)
+    verified, shown, found = cli("verify", log), cli("show", log), cli("search", "bash", log)
+    assert (verified.code, shown.code, found.code) == (28, 28, 28)
+    assert f"{log}: unread\n  unread: it holds more than fits into memory" in verified.text
+    assert " bash\n" in shown.text
+    assert "what comes before is shown" in shown.err
+    assert "bash" in found.text
 
 
 def test_verify_notices_an_end_record_that_counts_otherwise(cli: Cli, tmp_path: Path) -> None:

@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 
-from recorder.log.errors import BadLog
 from recorder.log.reader import open_log
 from replay import timeline as building
 from replay.document import document
@@ -172,10 +171,41 @@ def test_unknown_events_pass_by(tmp_path: Path) -> None:
     assert len(timeline_of(log, tmp_path).sessions[0].execs) == 4
 
 
-def test_a_log_that_holds_more_than_memory_should_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(building, "_MAX_WEIGHT", 4000)
-    with pytest.raises(BadLog, match="more than fits into memory"):
-        timeline_of(shell_session(), tmp_path)
+def test_a_log_that_holds_more_than_memory_should_is_told_up_to_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(building, "_MAX_WEIGHT", 8000)
+    timeline = timeline_of(shell_session(), tmp_path)
+    assert timeline.state == "unread"
+    assert timeline.damage
+    assert "more than fits into memory" in timeline.damage.reason
+    assert [ran.argv[0] for ran in timeline.sessions[0].execs] == [b"bash"]
+
+
+def test_what_was_forked_and_has_ended_takes_no_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    log = start_shell(LogBuilder())
+    for n in range(1, 101):
+        log.add("fork", n * SECOND, pid=100, child=100 + n, child_ns_pid=n, child_start_time=n)
+        log.add("exit", n * SECOND + MS, pid=100 + n, start_time=n)
+    monkeypatch.setattr(building, "_MAX_WEIGHT", 10 << 10)
+    assert timeline_of(log, tmp_path).state == "complete"
+
+
+def test_what_was_forked_and_lives_takes_memory_each(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    log = start_shell(LogBuilder())
+    for n in range(1, 101):
+        log.add("fork", n * SECOND, pid=100, child=100 + n, child_ns_pid=n, child_start_time=n)
+    monkeypatch.setattr(building, "_MAX_WEIGHT", 50 << 10)
+    assert timeline_of(log, tmp_path).state == "unread"
+
+
+def test_a_program_takes_memory_also_after_its_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    log = start_shell(LogBuilder())
+    for n in range(1, 101):
+        run(log, n * SECOND, 100 + n, "ls")
+        log.add("exit", n * SECOND + 2 * MS, pid=100 + n, start_time=MONOTONIC + n * SECOND)
+    monkeypatch.setattr(building, "_MAX_WEIGHT", 50 << 10)
+    assert timeline_of(log, tmp_path).state == "unread"
 
 
 HOSTILE = b"\x1b]0;pwned\x07\x1b[2J\x9b\xe2\x80\xae\n\r"
