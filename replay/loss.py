@@ -1,6 +1,6 @@
 """What is missing in a recording: what its gap events say, and the holes that none of them speaks of."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from recorder.log.events import Event
 from replay import stream
@@ -10,11 +10,18 @@ from replay.fields import number
 DIRECTIONS = {1: stream.OUT, 2: stream.IN}
 """By the numbers of enum tty_direction."""
 
+_COVERAGE_BYTES = 1 << 10
+"""Bytes of memory that one takes without its spans, roughly."""
+
 
 class Ledger:
-    """Takes every event, and then tells the holes in sequence numbers and streams."""
+    """Takes every event, and then tells the holes in sequence numbers and streams.
 
-    def __init__(self) -> None:
+    `keep` takes so many bytes of memory, or gives them back if it is a negative number.
+    """
+
+    def __init__(self, keep: Callable[[int], None]) -> None:
+        self._keep = keep
         self._sequences: dict[tuple[int, str], Coverage] = {}
         self._streams: dict[tuple[int, str], tuple[Coverage, int]] = {}
 
@@ -39,11 +46,17 @@ class Ledger:
                 self._stream(event, direction).close(number(event, f"{direction}_bytes"), event.time)
 
     def _sequence(self, event: Event) -> Coverage:
-        return self._sequences.setdefault((event.target, event.lane), Coverage())
+        key = (event.target, event.lane)
+        return self._sequences.get(key) or self._sequences.setdefault(key, self._coverage())
 
     def _stream(self, event: Event, direction: str) -> Coverage:
         key = (stream.stream_of(event), direction)
-        return self._streams.setdefault(key, (Coverage(), event.session))[0]
+        known = self._streams.get(key) or self._streams.setdefault(key, (self._coverage(), event.session))
+        return known[0]
+
+    def _coverage(self) -> Coverage:
+        self._keep(_COVERAGE_BYTES)
+        return Coverage(self._keep)
 
     def _gap(self, event: Event) -> None:
         first = event.fields.get("first_seq")

@@ -65,7 +65,7 @@ class _Builder:
         self._processes = Processes(self.clock, self.enums, self._keep, self._free)
         self._warnings = Warnings(self.enums)
         self._channels = Channels(self.clock, self._session, self._warnings, self._keep)
-        self._ledger = Ledger()
+        self._ledger = Ledger(memory.take)
         self._handlers = {
             "session_start": self._session_start,
             "session_end": self._session_end,

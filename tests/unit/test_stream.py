@@ -65,7 +65,7 @@ def test_any_order_within_reach_gives_the_same_bytes(order: list[int]) -> None:
 
 @given(st.lists(st.tuples(st.integers(0, 40), st.integers(0, 6))))
 def test_coverage_finds_the_holes_that_a_set_finds(spans: list[tuple[int, int]]) -> None:
-    covered = Coverage()
+    covered = Coverage(lambda size: None)
     seen: set[int] = set()
     for start, count in spans:
         covered.add(start, count, 0)
@@ -73,3 +73,27 @@ def test_coverage_finds_the_holes_that_a_set_finds(spans: list[tuple[int, int]])
     missing = {n for hole in covered.holes() for n in range(hole.start, hole.end)}
     assert missing == set(range(max(seen, default=-1) + 1)) - seen
     assert covered.end == max(seen, default=-1) + 1
+
+
+@given(st.lists(st.tuples(st.integers(0, 40), st.integers(0, 6), st.integers(0, 9))))
+def test_a_hole_ends_when_the_first_of_what_follows_it_came(spans: list[tuple[int, int, int]]) -> None:
+    at_once, step_by_step = Coverage(lambda size: None), Coverage(lambda size: None)
+    for start, count, time in spans:
+        at_once.add(start, count, time)
+        step_by_step.add(start, count, time)
+        step_by_step.holes()
+    assert at_once.holes() == step_by_step.holes()
+
+
+def test_spans_that_come_backwards_are_put_together_many_at_once() -> None:
+    taken = [0]
+    covered = Coverage(lambda size: taken.append(taken[-1] + size))
+    spans = 20_000
+    for number in reversed(range(spans)):
+        covered.add(2 * number, 1, 7)
+    assert len(covered.holes()) == spans - 1
+    assert len(taken) < 10
+    before = taken[-1]
+    covered.add(0, 2 * spans, 8)
+    assert covered.holes() == []
+    assert 0 < taken[-1] < before / 1000
