@@ -53,7 +53,11 @@ def direction_of(event: Event) -> str:
 
 def stream_of(event: Event) -> int:
     """The number of the terminal or pipe that an event of bytes, or a gap in them, is about."""
-    return number(event, "stream" if event.type in ("stream_data", "stream_close") else "tty")
+    return number(event, "stream" if _is_of_pipe(event) else "tty")
+
+
+def _is_of_pipe(event: Event) -> bool:
+    return event.type.startswith("stream_")
 
 
 def piece_of(event: Event, direction: str) -> Piece | None:
@@ -81,16 +85,16 @@ def piece_of(event: Event, direction: str) -> Piece | None:
 def ordered(events: Iterable[Event], tty: int, direction: str, at: int = 0) -> Iterator[Piece]:
     """The pieces of terminal or pipe `tty` in that direction, from byte `at` on, each beginning where one ended.
 
-    `tty` 0: of all pipes, as they came; `at` is 0 then.
+    `tty` 0: of all pipes, as they came, not of terminals that the session opened itself; `at` is 0 then.
     """
     known: dict[int, _Order] = {}
     for event in events:
-        piece = piece_of(event, direction)
-        if not piece:
-            continue
         which = stream_of(event)
-        if tty in (which, 0):
-            yield from known.setdefault(which, _Order(at)).take(piece)
+        if which == tty if tty else _is_of_pipe(event):
+            known.setdefault(which, _Order(at))
+        piece = piece_of(event, direction)
+        if piece and which in known:
+            yield from known[which].take(piece)
     for order in known.values():
         yield from order.rest()
 

@@ -69,6 +69,25 @@ def test_what_was_printed_without_a_terminal_is_replayed(cli: Cli, log: Path) ->
     assert cli("replay", str(log)).text == "one\noh\ntwo\n"
 
 
+@pytest.mark.parametrize(("direction", "expected"), [("out", b"$ id\n"), ("in", b"id\n")])
+def test_a_terminal_that_a_program_opened_is_not_told_twice(
+    cli: Cli, tmp_path: Path, direction: str, expected: bytes
+) -> None:
+    log = start_shell(LogBuilder(), tty=0)
+    log.add("tty_open", 2 * MS, tty=3, rows=24, cols=80)
+    for fd in (STDIN, STDOUT):
+        log.add("stream_open", 3 * MS, stream=1 + fd, fd=fd)
+    log.add("stream_data", 4 * MS, stream=1, fd=STDIN, data=b"id\n")
+    log.add("tty_in", 5 * MS, tty=3, data=b"id\n")
+    log.add("tty_out", 6 * MS, tty=3, data=b"$ id\r\n")
+    log.add("gap", 7 * MS, tty=3, direction=1, offset=6, bytes=100, reason=1, seq=None)
+    log.add("stream_data", 8 * MS, stream=2, fd=STDOUT, data=b"$ id\n")
+    log.add("tty_close", 9 * MS, tty=3, out_bytes=106, in_bytes=3)
+    path = log.save(tmp_path / "s.ebpfaudit")
+    ran = cli("export", path, "--format", "raw", "--direction", direction)
+    assert (ran.code, ran.out) == (0, expected)
+
+
 def test_bytes_beyond_the_limit_are_named_and_are_no_loss(cli: Cli, tmp_path: Path) -> None:
     log = start_shell(LogBuilder(), tty=0)
     log.add("stream_open", 2 * MS, stream=1, fd=STDOUT).add("stream_data", 3 * MS, stream=1, fd=STDOUT, data=b"abc")
