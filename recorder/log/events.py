@@ -30,7 +30,11 @@ class Event(NamedTuple):
 
 
 def decode_block(header: Header, block: Block, kinds: Collection[str] = ()) -> Iterator[Event]:
-    """The events of a block, as they were written, or only those `kinds`. Raises BadLog if its bytes are no events."""
+    """The events of a block, as they were written, or only those `kinds`.
+
+    Raises BadLog if its bytes are no events, or, after the last, if they are others than its envelope tells of: by
+    that readers choose what they read.
+    """
     try:
         if block.codec == format.CODEC_ZSTD:
             # A frame that names its size is given a buffer of that size, whatever max_output_size says.
@@ -46,6 +50,8 @@ def decode_block(header: Header, block: Block, kinds: Collection[str] = ()) -> I
         if len(data) != block.size:
             raise BadLog(f"block {block.number} holds {len(data)} bytes, not the {block.size} it says")
         fields, lane = header.fields, block.lane
+        events, first, sessions = 0, block.first, set()
+        time = block.last
         for event in codec.unpack_all(data):
             kind, time, seq, target, session, pid, *own = event
             name, names = fields.get(kind) or (f"type {kind}", ())
@@ -53,8 +59,14 @@ def decode_block(header: Header, block: Block, kinds: Collection[str] = ()) -> I
                 raise ValueError("an event without a time")
             if target.__class__ is not int or pid.__class__ is not int or seq.__class__ not in _INT_OR_NIL:
                 raise ValueError("an event's target, process or sequence number is no number")
+            if not events:
+                first = time
+            events += 1
+            sessions.add(session)
             if kinds and name not in kinds:
                 continue
             yield Event(time, name, seq, target, session, pid, dict(zip(names[5:], own, strict=False)), lane)
+        if (events, sessions, first, time) != (block.events, set(block.sessions), block.first, block.last):
+            raise BadLog(f"block {block.number} holds other events than it says (their number, sessions, times)")
     except (zstandard.ZstdError, *codec.FormatError, TypeError) as error:
         raise BadLog(f"block {block.number} cannot be read: {error}") from error

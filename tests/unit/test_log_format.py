@@ -248,7 +248,7 @@ def test_a_newer_minor_version_is_read_with_its_unknown_parts_passed_through(tmp
     )  # fmt: skip
     ended = {"end": "new reason", "time": 9, "later": 3}
     unknown = {"signature": b"s"}
-    log = chained(block(data, later="x"), ended, unknown, version=[1, 9], events=named, more=[1])
+    log = chained(block(data, events=3, last=3, later="x"), ended, unknown, version=[1, 9], events=named, more=[1])
     with opened(tmp_path, log) as reading:
         assert reading.damage is None
         found = list(reading.events())
@@ -270,8 +270,20 @@ def test_an_unknown_object_that_is_not_in_the_chain_is_damage(tmp_path: Path) ->
 
 def test_fields_that_an_older_version_did_not_write_are_missing(tmp_path: Path) -> None:
     data = codec.pack([TYPES["exit"], 3, 2, 1, 1, 7, 0])
-    (found,) = read(opened(tmp_path, chained(block(data))))
+    (found,) = read(opened(tmp_path, chained(block(data, first=3, last=3))))
     assert found.fields == {"start_time": 0}
+
+
+@pytest.mark.parametrize(
+    "lie",
+    [{"sessions": []}, {"sessions": [1, 2]}, {"events": 2}, {"first": 2}, {"last": 4}],
+    ids=lambda lie: f"{next(iter(lie))}={next(iter(lie.values()))}",
+)
+def test_a_block_that_holds_others_than_it_says_cannot_be_read_on(tmp_path: Path, lie: dict[str, Any]) -> None:
+    data = codec.pack([TYPES["exit"], 3, 2, 1, 1, 7, 0])
+    log = opened(tmp_path, chained(block(data, **{"first": 3, "last": 3, **lie})))
+    with log, pytest.raises(BadLog, match="block 0 holds other events than it says"):
+        list(log.events())
 
 
 # What is hostile.

@@ -15,6 +15,7 @@ import pytest
 import yaml
 
 from kubectl_ebpfaudit import app
+from recorder.log import format
 from recorder.log.errors import BadLog
 from recorder.log.reader import open_log
 from replay import timeline
@@ -160,6 +161,20 @@ def test_a_log_that_holds_more_than_memory_should_is_no_damaged_one(
     assert " bash\n" in shown.text
     assert "what comes before is shown" in shown.err
     assert "bash" in found.text
+
+
+def test_verify_notices_sessions_that_no_block_speaks_of(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seal = format.seal
+    with monkeypatch.context() as lying:
+        lying.setattr(format, "seal", lambda of: seal({**of, "sessions": []} if "block" in of else of))
+        path = shell_session().save(tmp_path / "s.ebpfaudit")
+    ran = cli("verify", path)
+    assert ran.code == 8
+    assert "damaged: " in ran.text
+    assert "block 1 holds other events than it says" in ran.text
+    assert cli("show", path).code == 8
 
 
 def test_verify_notices_an_end_record_that_counts_otherwise(cli: Cli, tmp_path: Path) -> None:
