@@ -15,9 +15,14 @@ from replay.targets import Targets
 MAX_BYTES = 64 << 20
 """Bytes of a log that are looked through. Of a larger one, what comes after them is not known."""
 
+_MAX_EVENTS = 250_000
+_MAX_EVENT_BYTES = 64 << 20
+"""Events, and bytes that these take when decompressed, that are looked at: a hostile log packs much into little."""
+
 _LATER_TARGETS = (1, 1)
 """The version of the format since which targets may come after the header."""
 _MAX_TARGETS = 10_000
+_KINDS = ("session_start", "session_end", "exec", "target_start", "target_end", "clock")
 
 
 @dataclass
@@ -25,23 +30,31 @@ class Glimpse:
     """The targets, and counts like those of an end record where there is none."""
 
     targets: list[Target]
+    clock: Clock
+    """The last that is known of it."""
     totals: dict[str, int] = field(default_factory=dict)
 
 
 def glimpse(path: Path, size: int, header: Header, end: End | None) -> Glimpse:
-    """Looks through the log at `path`, of `size` bytes, as far as is needed. Raises OSError."""
+    """Looks through the log at `path`, of `size` bytes, as far as is needed and costs little. Raises OSError."""
     counted = end is None and size <= MAX_BYTES
-    if not counted and header.version < _LATER_TARGETS:
-        return Glimpse(list(header.targets))
     clock = Clock(header)
+    if not counted and header.version < _LATER_TARGETS:
+        return Glimpse(list(header.targets), clock)
     targets = Targets(header, clock.wall(header.monotonic))
     totals = dict.fromkeys(("sessions", "execs", "probe_runs"), 0)
     runs = ProbeRuns()
+    events = decompressed = 0
     try:
         for block in read_process_blocks(path, MAX_BYTES):
             if not counted and 0 not in block.sessions:  # of session 0 are the events about targets
                 continue
-            for event in decode_block(header, block):
+            events, decompressed = events + block.events, decompressed + block.size
+            if events > _MAX_EVENTS or decompressed > _MAX_EVENT_BYTES:
+                counted = False
+                break
+            for event in decode_block(header, block, _KINDS):
+                clock.feed(event)
                 totals["sessions"] += event.type == "session_start"
                 totals["execs"] += event.type == "exec"
                 totals["probe_runs"] += bool(runs.begins(event, targets.known))
@@ -51,4 +64,4 @@ def glimpse(path: Path, size: int, header: Header, end: End | None) -> Glimpse:
         pass
     if not any(probes(of.target) for of in targets.known.values()):
         del totals["probe_runs"]
-    return Glimpse([of.target for of in targets.known.values()], totals if counted else {})
+    return Glimpse([of.target for of in targets.known.values()], clock, totals if counted else {})

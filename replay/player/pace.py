@@ -67,7 +67,8 @@ def joined(dues: Iterable[Due]) -> Iterator[Due]:
         if batch and (size >= _JOINED or due.at != batch[0].at or due.piece.missing or batch[0].piece.missing):
             yield _one(batch)
             batch, size = [], 0
-        batch.append(due)
+        if due.piece.data or not batch:
+            batch.append(due)
         size += len(due.piece.data)
     if batch:
         yield _one(batch)

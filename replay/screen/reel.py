@@ -12,6 +12,9 @@ from replay.fields import number
 from replay.model import Session
 from replay.stream import OUT, ordered
 
+_MAX_SIZES = 256
+"""Sizes one after the other with no output between them of which each is given: of more, the last ones."""
+
 
 class Place(NamedTuple):
     """Where reading may go on: after `skip` events of `block`, the stream being at byte `offset`, at `time`."""
@@ -46,7 +49,7 @@ class Reel:
         self._block, self._read = self._start.block, self._start.skip
         self._seen_to = self._given_to = self._start.offset
         self._time = self._start.time
-        self._sizes: deque[Item] = deque()
+        self._sizes: deque[Item] = deque(maxlen=_MAX_SIZES)
         self.problem: BadLog | None = None
 
     def __iter__(self) -> Iterator[Item]:

@@ -1,6 +1,9 @@
 """When pieces are due, and what plays them."""
 
+import pytest
+
 from replay.clock import SECOND
+from replay.player import pace
 from replay.player.pace import MAX, Due, accelerate, between, joined, limit_idle, play, since_start
 from replay.stream import Piece
 from replay.terminal import Restorer
@@ -49,6 +52,19 @@ def test_what_is_due_at_once_comes_in_one_piece_but_for_holes() -> None:
     at_once = accelerate(since_start([*PIECES, hole, last], 0), MAX)
     assert [due.piece for due in joined(at_once)] == [PIECES[0]._replace(data=b"abc"), hole, last]
     assert list(joined(dues())) == dues()
+
+
+def test_pieces_without_data_are_not_collected(monkeypatch: pytest.MonkeyPatch) -> None:
+    batches: list[list[bytes]] = []
+
+    def one(batch: list[Due]) -> Due:
+        batches.append([due.piece.data for due in batch])
+        return batch[0]
+
+    monkeypatch.setattr(pace, "_one", one)
+    empty = Due(0, Piece(0, 0, b""))
+    list(joined([empty, empty, Due(0, PIECES[0]), empty, Due(1, PIECES[1])]))
+    assert batches == [[b"", b"a"], [b"b"]]
 
 
 def test_playing_sleeps_until_each_piece_is_due() -> None:

@@ -314,6 +314,17 @@ def test_list_counts_no_log_that_is_large(cli: Cli, tmp_path: Path, monkeypatch:
     assert json.loads(cli("list", "-o", "json").out)[0]["execs"] is None
 
 
+@pytest.mark.parametrize("limit", ["_MAX_EVENTS", "_MAX_EVENT_BYTES"])
+def test_list_counts_no_log_that_is_large_when_decompressed(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: str
+) -> None:
+    path = tmp_path / "home" / "recordings" / "cut.ebpfaudit"
+    path.parent.mkdir(parents=True)
+    shell_session().save(path, end=None)
+    monkeypatch.setattr(f"replay.glimpse.{limit}", 5)
+    assert json.loads(cli("list", "-o", "json").out)[0]["execs"] is None
+
+
 def test_hostile_names_are_escaped_in_every_output(cli: Cli, tmp_path: Path) -> None:
     attack = "\x1b]0;x\x07\u202e"
     path = tmp_path / "home" / "recordings" / f"run{attack}"

@@ -14,6 +14,7 @@ from replay.screen import protocol
 from replay.screen.changes import changes
 from replay.screen.display import Display
 from replay.screen.emulator import Emulator
+from replay.screen.reel import Reel
 from replay.screen.screen import Span
 from replay.screen.screens import Screens
 from replay.timeline import build
@@ -35,6 +36,19 @@ def test_a_screen_has_text_styles_and_a_cursor() -> None:
     assert screen.lines == ["a red", "bé"]
     assert screen.rows[0] == (Span("", "a "), Span("1;38;5;1", "red"))
     assert (screen.cursor, screen.size, screen.alternate, screen.note) == ((2, 1), (3, 20), False, "")
+
+
+def test_of_sizes_without_end_the_last_ones_are_kept(tmp_path: Path) -> None:
+    log = start_shell(LogBuilder())
+    for number in range(1000):
+        log.add("tty_resize", 3 * MS, tty=1, rows=24, cols=80 + number)
+    log.add("tty_out", 4 * MS, data=b"x")
+    opened, session, tty = saved(tmp_path, log)
+    with opened:
+        items = list(Reel(opened, session, tty.number))
+    assert [item.data for item in items[-1:]] == [b"x"]
+    assert [item.size for item in items[-3:-1]] == [(24, 1078), (24, 1079)]
+    assert len(items) < 500
 
 
 def test_text_of_a_screen_holds_nothing_that_does_not_draw() -> None:
