@@ -32,7 +32,8 @@ def prune(
 ) -> None:
     """Delete the recordings of the store that ended longer ago than AGE. There is no way back.
 
-    Of one without an end, or that cannot be read, the time of its last change counts. What is being recorded stays.
+    Of one whose file was changed later, or that has no end or cannot be read, the time of its last change counts: a
+    node's clock may have been wrong. So what was imported stays for AGE. What is being recorded stays.
 
     \b
     Examples:
@@ -54,10 +55,8 @@ def _is_of(of: Entry, namespace: str | None) -> bool:
 
 
 def _ended(of: Entry) -> int:
-    """ns since 1970-01-01 UTC; what cannot be told is as of now."""
-    if of.ended is not None:
-        return of.ended
+    """ns since 1970-01-01 UTC, not before the last change; what cannot be told is as of now."""
     with contextlib.suppress(OSError, ValueError):
         logs = [of.path / log.file for log in of.logs] if of.is_folder else [of.path]
-        return max(log.stat().st_mtime_ns for log in logs)
+        return max(of.ended or 0, *(log.stat().st_mtime_ns for log in logs))
     return time.time_ns()

@@ -20,7 +20,7 @@ from replay.listing.summary import Summary, from_values, summarise
 from replay.run import BROKEN
 
 NAME = ".index.json"
-_VERSION = 2
+_VERSION = 3
 _MAX_BYTES = 256 << 20
 
 

@@ -98,7 +98,7 @@ def _summary(path: Path, size: int) -> Summary:
         recording=text(header.recording),
         node=node_name(header),
         started=header.realtime,
-        ended=max(header.realtime + end.time - header.monotonic, 0) if end else _UNKNOWN,
+        ended=max(seen.clock.wall(end.time), 0) if end else _UNKNOWN,
         reason=text(end.reason) if end else "",
         totals=[int(counts.get(name, _UNKNOWN)) for name in TOTALS],  # not True
         names=[text(of.name) or f"target {of.number}" for of in seen.targets],

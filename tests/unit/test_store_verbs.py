@@ -19,17 +19,24 @@ def store(cli: Cli, tmp_path: Path) -> Path:
     folder = tmp_path / "home" / "recordings"
     folder.mkdir(parents=True)
 
-    def days_ago(days: int, **changes: str) -> LogBuilder:
+    def days_ago(days: int, name: str, **changes: str) -> None:
         clock = {"monotonic": MONOTONIC, "realtime": time.time_ns() - days * DAY - 100 * SECOND}
-        return start_shell(LogBuilder(clock=clock, targets=[{**TARGET, **changes}]))
+        log = start_shell(LogBuilder(clock=clock, targets=[{**TARGET, **changes}]))
+        changed(log.save(folder / name), days)
 
-    days_ago(0).save(folder / "new.ebpfaudit")
-    days_ago(40, namespace="prod").save(folder / "old.ebpfaudit")
+    days_ago(0, "new.ebpfaudit")
+    days_ago(40, "old.ebpfaudit", namespace="prod")
     (folder / "old.ebpfaudit.who.json").write_text("{}")
     (folder / "run").mkdir()
-    days_ago(40).save(folder / "run" / "a.ebpfaudit")
-    days_ago(29).save(folder / "run" / "b.ebpfaudit")
+    days_ago(40, "run/a.ebpfaudit")
+    days_ago(29, "run/b.ebpfaudit")
     return folder
+
+
+def changed(path: Path, days: int) -> None:
+    """Makes it look as if the file was last written so many days ago."""
+    ago = time.time() - days * 86400
+    os.utime(path, (ago, ago))
 
 
 def left(store: Path) -> list[str]:
@@ -81,7 +88,7 @@ def test_screens_that_a_replay_has_kept_go_with_their_recording(
     for name, realtime in (("new", time.time_ns()), ("run/a", REALTIME), ("run/b", REALTIME), ("old", REALTIME)):
         log = start_shell(LogBuilder(recording=name, clock={"monotonic": MONOTONIC, "realtime": realtime}))
         log.add("tty_out", SECOND, data=name.encode()).add("tty_out", 2 * SECOND, data=b"more")
-        log.save(store / f"{name}.ebpfaudit", split=1)
+        changed(log.save(store / f"{name}.ebpfaudit", split=1), 0 if name == "new" else 40)
         assert cli("replay", f"{name}/1", "--at", "2").text == f"{name}more\n"
     cache = store.parent / "cache" / "screens"
     assert cli(*verb, "--dry-run").code == 0
@@ -126,6 +133,23 @@ def test_prune_goes_by_the_last_change_where_there_is_no_end(cli: Cli, store: Pa
     ago = time.time() - 3 * 86400
     os.utime(store / "broken.ebpfaudit", (ago, ago))
     assert "broken" in cli("prune", "--older-than", "1d", "--dry-run").text
+
+
+def test_prune_keeps_what_was_written_lately_whatever_its_clock_said(cli: Cli, store: Path) -> None:
+    clock = {"monotonic": MONOTONIC, "realtime": 100 * SECOND}
+    path = start_shell(LogBuilder(clock=clock)).save(store / "boot.ebpfaudit")
+    assert "boot" not in cli("prune", "--older-than", "30d", "--dry-run").text
+    changed(path, 31)
+    assert "boot" in cli("prune", "--older-than", "30d", "--dry-run").text
+
+
+def test_a_clock_that_was_set_meanwhile_tells_when_a_recording_ended(cli: Cli, store: Path) -> None:
+    log = LogBuilder(clock={"monotonic": MONOTONIC, "realtime": 100 * SECOND})
+    log.add("clock", SECOND, 0, 0, seq=None, realtime=REALTIME)
+    path = start_shell(log, at=2 * SECOND).save(store / "boot.ebpfaudit")
+    assert cli("list", "--since", "2026-01-02", "-o", "name").text.split()[0] == "boot"
+    changed(path, 4000)
+    assert "boot" not in cli("prune", "--older-than", "3000d", "--dry-run").text
 
 
 @pytest.mark.parametrize("age", ["", "30", "soon", "-1d", "2026-01-02"])
