@@ -125,6 +125,11 @@ class LogFile:
             raise CannotWrite(f"{printable(str(self.path))} cannot be written: {error.strerror}; {kept}") from error
         self.size += len(data)
 
+    def put_in_place(self) -> None:
+        """Puts the file where it belongs, to stay there also if it is empty. Raises as `append` does."""
+        self.append(b"")
+        self._made = None
+
     def sync(self) -> None:
         """Returns when all that was written is on the disk. Raises CannotWrite if it cannot get there."""
         try:

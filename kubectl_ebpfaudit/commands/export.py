@@ -128,6 +128,7 @@ def _sink(write: Path | None, force: bool) -> Iterator[Write]:
         return
     with closing(LogFile(write, force)) as file:
         yield file.append
+        file.put_in_place()  # what was there before would pass for the export
 
 
 def _export_terminal(

@@ -549,3 +549,27 @@ def test_a_disk_that_fails_while_a_log_is_read_is_one_error(
     ran = cli("show", log)
     assert (ran.code, ran.err.count("\n")) == (1, 1)
     assert "Input/output error" in ran.err
+
+
+@pytest.mark.parametrize("before", [b"OLD", None])
+def test_an_export_of_nothing_is_an_empty_file(cli: Cli, tmp_path: Path, before: bytes | None) -> None:
+    log = start_shell(LogBuilder()).save(tmp_path / "s.ebpfaudit")
+    path = tmp_path / "out.raw"
+    if before is not None:
+        path.write_bytes(before)
+    ran = cli("export", log, "--format", "raw", "-w", path, "--force")
+    assert (ran.code, path.read_bytes()) == (0, b"")
+    assert sorted(of.name for of in tmp_path.iterdir()) == ["out.raw", "s.ebpfaudit"]
+
+
+def test_an_export_that_fails_leaves_what_was_there(
+    cli: Cli, log: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def nothing(*arguments: object) -> None:
+        raise BadLog("no")
+
+    path = tmp_path / "out.raw"
+    path.write_bytes(b"OLD")
+    monkeypatch.setattr("replay.export.ordered", nothing)
+    assert cli("export", log, "--format", "raw", "-w", path, "--force").code == 8
+    assert path.read_bytes() == b"OLD"
