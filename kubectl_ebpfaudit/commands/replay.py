@@ -2,6 +2,8 @@
 
 import contextlib
 import sys
+import time
+from collections.abc import Iterator
 from typing import Annotated
 
 import typer
@@ -14,15 +16,18 @@ from recorder.log.reader import Log
 from replay.clock import SECOND, Clock, parse_at
 from replay.errors import WrongUsage
 from replay.escape import printable
+from replay.following import Following
 from replay.model import Session
 from replay.player import pace
 from replay.player.state import DEFAULT_IDLE, Player
 from replay.player.story import Story
 from replay.recording import opened
-from replay.stream import OUT, ordered
+from replay.stream import OUT, Piece, ordered
 
 _MAX_SPEED = 1e6
 _MAX_IDLE_SECONDS = 1e9
+_LOOK_SECONDS = 0.3
+"""Between two looks at a recording that is being made."""
 
 
 def replay(
@@ -65,7 +70,7 @@ def replay(
         typer.Option("--to", metavar="TIME", help="End at TIME.", show_default=False),
     ] = None,
     follow: Annotated[
-        bool, typer.Option("--follow", "-f", help="Begin at the end, and go on while the recording is being made.")
+        bool, typer.Option("--follow", "-f", help="Begin at the end, or at --from, and go on while it is being made.")
     ] = False,
     tty: Tty = None,
     raw: Annotated[bool, typer.Option("--raw", help="Pass everything, also what could harm your terminal.")] = False,
@@ -74,8 +79,8 @@ def replay(
     """Play what a session showed on its terminal, or printed without one, with keys: h shows them, q quits.
 
     Only what draws reaches your terminal: titles, clipboard, links and queries that a program in the
-    container sent are dropped. If stdout is no terminal, plain text comes out. Bytes that the recording lacks
-    are named where they are missing, and the exit code is then 3.
+    container sent are dropped. If stdout is no terminal, plain text comes out, with --follow as it is recorded.
+    Bytes that the recording lacks are named where they are missing, and the exit code is then 3.
 
     \b
     Examples:
@@ -105,8 +110,18 @@ def replay(
         elif not raw and console.is_usable() and on_screen:
             story = Story(log, session, chosen.tty, chosen.number, printable(session.user))
             limit = DEFAULT_IDLE if idle is None else idle
-            player = Player(story, factor, limit, follow, end, start if not follow else story.length)
+            is_made = log.end is None
+            player = Player(story, factor, limit, follow and is_made, end, start if not follow else story.length)
             missing = playing.watch(chosen, player)
+        elif follow:
+            # What comes is shown at once: it is as late as it should be.
+            dues = pace.since_start(_to_come(log, session, chosen.tty.number, from_ is not None), session.began)
+            dues = pace.accelerate(pace.between(pace.since(dues, start), 0, end), pace.MAX)
+            with playing.stage(log, raw, on_terminal) as stage:
+                stage.returns = on_terminal and not on_screen
+                pace.play(dues, stage.show)
+            missing = stage.missing
+            chosen.part.damage = log.damage
         else:
             dues = pace.since_start(ordered(log.events(session=session.number), chosen.tty.number, OUT), session.began)
             end = _offset("--at", at, log, session) if at else end
@@ -121,6 +136,12 @@ def replay(
             missing = stage.missing
         lacking = f"{missing:,} bytes of the output are missing" if missing else ""
         complain(found, "was played", lacking, only=chosen.part)
+
+
+def _to_come(log: Log, session: Session, tty: int, with_past: bool) -> Iterator[Piece]:
+    """The output of a session that is recorded from now on, and before that all there was if it is wanted."""
+    events = Following(log, session.number, lambda: time.sleep(_LOOK_SECONDS))
+    return (piece for piece in ordered(events, tty, OUT) if with_past or events.live)
 
 
 def _speed(value: str | None, on_terminal: bool) -> float:

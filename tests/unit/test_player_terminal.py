@@ -174,6 +174,11 @@ def test_a_recording_that_is_being_made_is_followed(tmp_path: Path) -> None:
         tmux.wait("code=0")
 
 
+def test_a_recording_that_has_ended_is_shown_at_its_end_by_follow(tmp_path: Path) -> None:
+    with player(tmp_path, shell_session(), "--follow") as tmux:
+        tmux.wait("bin  café", "■ end 00:07")
+
+
 def test_when_the_emulator_is_killed_the_player_says_so_and_goes_on(tmp_path: Path) -> None:
     log = start_shell(LogBuilder())
     log.add("tty_out", SECOND // 10, data=b"before\r\n")

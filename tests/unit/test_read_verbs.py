@@ -573,3 +573,37 @@ def test_an_export_that_fails_leaves_what_was_there(
     monkeypatch.setattr("replay.export.ordered", nothing)
     assert cli("export", log, "--format", "raw", "-w", path, "--force").code == 8
     assert path.read_bytes() == b"OLD"
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [((), "second\nthird\n"), (("--raw",), "second\r\nthird\r\n"), (("--from", "0"), "first\nsecond\nthird\n")],
+)
+@pytest.mark.parametrize("pipes", [False, True])
+def test_what_is_being_recorded_is_followed_into_a_pipe(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...], expected: str, pipes: bool
+) -> None:
+    log = start_shell(LogBuilder(), tty=0 if pipes else 1)
+    for second, word in enumerate((b"first", b"second", b"third"), 1):
+        if pipes:
+            log.add("stream_data", second * SECOND, stream=1, fd=1, data=word + b"\r\n")
+        else:
+            log.add("tty_out", second * SECOND, data=word + b"\r\n")
+    objects = log.objects(split=1)
+    at = next(n for n, data in enumerate(objects) if b"second" in data)
+    path = tmp_path / "s.ebpfaudit"
+    path.write_bytes(b"".join(objects[:at]) + objects[at][:10])
+    rest = [objects[at][10:], *objects[at + 1 :]]
+
+    def more(seconds: float) -> None:
+        with path.open("ab") as file:
+            file.write(rest.pop(0))
+
+    monkeypatch.setattr("time.sleep", more)
+    ran = cli("replay", path, "--follow", *options)
+    assert (ran.code, ran.text, ran.err, rest) == (0, expected, "", [])
+
+
+def test_of_a_recording_that_has_ended_nothing_is_to_follow(cli: Cli, log: Path) -> None:
+    ran = cli("replay", log, "--follow")
+    assert (ran.code, ran.text) == (0, "")
