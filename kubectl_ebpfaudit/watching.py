@@ -12,16 +12,20 @@ from kubectl_ebpfaudit.terminals import Found
 from recorder.log.errors import BadLog
 from replay.clock import SECOND
 from replay.escape import printable
+from replay.player.expression import Expression
 from replay.player.find import Finder
-from replay.player.keys import decode
+from replay.player.keys import decode, is_unfinished
 from replay.player.paint import Painter
 from replay.player.state import Player, Request
-from replay.player.view import frame
+from replay.player.view import Frame, frame
 from replay.screen.screens import Screens
+from replay.search.watch import TooSlow, watched
 
 _FRAME_SECONDS = 0.03
 _LOOK_SECONDS = 0.3
 """Between two looks at a recording that is being made."""
+_REST_SECONDS = 0.05
+"""In which the rest of a key's sequence comes, also over a slow connection; else it was the escape key."""
 _BURST = 1 << 20
 """Bytes of output between two looks at the keys."""
 _PATIENT_SECONDS = 0.15
@@ -62,6 +66,8 @@ class Watching:
             self._draw()
             try:
                 data = self._console.read(0 if behind else self._wait())
+                while is_unfinished(data) and (more := self._console.read(_REST_SECONDS)):
+                    data += more
             except EOFError:
                 return
             for key in decode(data):
@@ -111,7 +117,20 @@ class Watching:
         if self._changed:
             self._screen = self._screens.display.screen()
         self._changed, self._drawn = False, now
-        emit(self._painter.paint(frame(self.player, self._screen, *self._console.size())))
+        emit(self._painter.paint(self._frame()))
+
+    def _frame(self) -> Frame:
+        if self.player.pattern:
+            try:
+                with watched(self.player.pattern):
+                    return frame(self.player, self._screen, *self._console.size())
+            except TooSlow:
+                self._give_up()
+        return frame(self.player, self._screen, *self._console.size())
+
+    def _give_up(self) -> None:
+        self._close_finder()
+        self.player.give_up("the expression takes too long: make it simpler")
 
     def _do(self, request: Request) -> bool:
         """Does what a key asks for; gives whether to go on."""
@@ -146,24 +165,35 @@ class Watching:
         self._changed = True
 
     def _find(self, request: Request) -> None:
-        player, found = self.player, self._found
+        player, length = self.player, max(self.player.story.length, 1)
         if not player.pattern:
             return
-        if not self._finder or self._finder.pattern != player.pattern:
-            self._close_finder()
-            tty = found.session.terminals[self._terminal]
-            self._finder = Finder(found.part.log, found.session, tty, player.story, player.pattern)
-        length = max(player.story.length, 1)
-        stopped = self._patiently(
-            self._finder.look(request.at, request.forward),
-            lambda way: f"searching: {way * 100 // length} % (any key stops)",
-        )
-        at = (self._finder.after if request.forward else self._finder.before)(request.at)
+        try:
+            finder = self._finder_of(player.pattern)
+            stopped = self._patiently(
+                _each_watched(finder.look(request.at, request.forward), player.pattern),
+                lambda way: f"searching: {way * 100 // length} % (any key stops)",
+            )
+        except TooSlow:
+            self._give_up()
+            return
+        if finder is not self._finder:  # it was given up when a picture was drawn
+            return
+        at = (finder.after if request.forward else finder.before)(request.at)
         if at is not None:
             self._seek(at)
         elif not stopped:
             where = "after" if request.forward else "before"
             player.message = f"not found {where} here: {printable(player.pattern.pattern)}"
+
+    def _finder_of(self, pattern: Expression) -> Finder:
+        if not self._finder or self._finder.pattern != pattern:
+            self._close_finder()
+            found = self._found
+            tty = found.session.terminals[self._terminal]
+            with watched(pattern):
+                self._finder = Finder(found.part.log, found.session, tty, self.player.story, pattern)
+        return self._finder
 
     def _switch(self) -> None:
         count = len(self._found.session.terminals)
@@ -205,6 +235,16 @@ class Watching:
         self._found.part.damage = self._found.part.log.damage  # another one after --follow
         self._screens.close()
         self._close_finder()
+
+
+def _each_watched(ways: Iterator[int], pattern: Expression) -> Iterator[int]:
+    """The same, where each raises TooSlow if the expression has run away."""
+    while True:
+        with watched(pattern):
+            way = next(ways, None)
+        if way is None:
+            return
+        yield way
 
 
 def watch(found: Found, player: Player, terminal: int = 0) -> Watching:

@@ -1,9 +1,9 @@
 """Text in cells: how wide it is, cutting it to a width, and marking what a search found."""
 
 import itertools
-import re
 import unicodedata
 
+from replay.player.expression import Expression
 from replay.screen.screen import Row, Span
 
 
@@ -42,10 +42,10 @@ def cropped(row: Row, columns: int) -> Row:
     return tuple(found)
 
 
-def marked(row: Row, pattern: re.Pattern[str]) -> Row:
+def marked(row: Row, pattern: Expression) -> Row:
     """`row` with what `pattern` matches in reverse video."""
     text = "".join(span.text for span in row)
-    hits = [found.span() for found in pattern.finditer(text) if found[0]]
+    hits = pattern.spans(text)
     if not hits:
         return row
     edges = sorted({edge for hit in hits for edge in hit})

@@ -1,11 +1,11 @@
 """Where a pattern stands in a session: in its commands and on its screens."""
 
 import itertools
-import re
 from collections.abc import Generator, Iterator
 
 from recorder.log.reader import Log
 from replay.model import Session, Terminal
+from replay.player.expression import Expression
 from replay.player.story import Story
 from replay.screen.changes import changes
 
@@ -13,7 +13,7 @@ from replay.screen.changes import changes
 class Finder:
     """Finds the times at which a pattern comes up, each once; looks through the screens only as far as it must."""
 
-    def __init__(self, log: Log, session: Session, tty: Terminal, story: Story, pattern: re.Pattern[str]) -> None:
+    def __init__(self, log: Log, session: Session, tty: Terminal, story: Story, pattern: Expression) -> None:
         self.pattern = pattern
         self._commands = sorted(m.at for m in story.commands if pattern.search(m.text))
         self._hits: list[int] = []

@@ -3,6 +3,7 @@
 import re
 
 _SEQUENCE = re.compile(rb"\x1b(?:\[[0-9;?]*[@-~]|O.)|\x1b\[?[0-9;]*\Z|\x1b")
+_UNFINISHED = re.compile(rb"\x1b(?:O|\[[0-9;?]*)?\Z")
 _NAMES = {
     b"\x1b[A": "up", b"\x1b[B": "down", b"\x1b[C": "right", b"\x1b[D": "left", b"\x1b[H": "home", b"\x1b[F": "end",
     b"\x1bOA": "up", b"\x1bOB": "down", b"\x1bOC": "right", b"\x1bOD": "left", b"\x1bOH": "home", b"\x1bOF": "end",
@@ -31,6 +32,11 @@ HELP = (
     ("q", "quit"),
 )
 """Each key and what it does: the help, and the table in docs/replay.md."""
+
+
+def is_unfinished(data: bytes) -> bool:
+    """Whether `data` ends with what may be the beginning of a key's sequence."""
+    return _UNFINISHED.search(data) is not None
 
 
 def decode(data: bytes) -> list[str]:

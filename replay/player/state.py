@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from replay.clock import SECOND, duration, parse_at, rfc3339
 from replay.errors import WrongUsage
+from replay.player.expression import Expression
 from replay.player.pace import MAX
 from replay.player.story import Story, around
 from replay.screen.reel import Item
@@ -48,7 +49,7 @@ class Player:
     prompt: str = ""
     """What is being asked for on the last line: "/", "?", ":", "m" or "'"; with what was typed so far in `line`."""
     line: str = ""
-    pattern: re.Pattern[str] | None = None
+    pattern: Expression | None = None
     forward: bool = True
     marks: dict[str, int] = field(default_factory=dict)
     _size: tuple[int, int] = (0, 0)
@@ -141,6 +142,10 @@ class Player:
         self.time = self._shown = time
         self.at_end = False
 
+    def give_up(self, why: str) -> None:
+        """Searches no longer."""
+        self.pattern, self.message = None, why
+
     def grew(self) -> None:
         """The recording goes on."""
         if self.at_end:
@@ -185,7 +190,9 @@ class Player:
             if not self.pattern:
                 self.message = "nothing to search for: / asks for it"
                 return None
-            return Request("find", self.time, self.pattern.pattern, self.forward == (key == "n"))
+            forward = self.forward == (key == "n")
+            back = _BACK_GRACE if self.playing and not forward else 0
+            return Request("find", max(self.time - back, 0), self.pattern.pattern, forward)
         elif key == "T":
             return Request("switch")
         elif key == "h":
@@ -261,9 +268,9 @@ class Player:
             return None
         if line:
             try:
-                self.pattern = re.compile(line, 0 if line != line.lower() else re.IGNORECASE)
-            except re.error as error:
-                self.message = f"not a regular expression: {error}"
+                self.pattern = Expression(line)
+            except WrongUsage as error:
+                self.message = f"not a regular expression: {error.__cause__}"
                 return None
         self.forward = kind == "/"
         return Request("find", self.time, line, self.forward)

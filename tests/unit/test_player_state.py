@@ -8,7 +8,8 @@ import pytest
 
 from recorder.log.reader import open_log
 from replay.clock import SECOND
-from replay.player.keys import HELP, decode
+from replay.player.expression import Expression
+from replay.player.keys import HELP, decode, is_unfinished
 from replay.player.pace import MAX
 from replay.player.paint import Painter
 from replay.player.state import Player, Request
@@ -16,6 +17,7 @@ from replay.player.story import Story
 from replay.player.view import frame
 from replay.screen.reel import Item
 from replay.screen.screen import Screen, Span
+from replay.search import watch
 from replay.terminals import with_terminals
 from tests.support.logs import MS, shell_session
 from tests.support.player_picture import picture
@@ -193,3 +195,41 @@ def test_the_picture_of_the_player_shows_the_screen_and_the_commands(tmp_path: P
     texts = ["".join(text.itertext()) for text in ElementTree.parse(path).iter("{http://www.w3.org/2000/svg}text")]
     assert "root@victim:~# ls -la" in texts
     assert any(text.startswith("│ 00:01 ls -la") for text in texts)
+
+
+def test_while_it_plays_back_to_a_match_goes_before_the_one_it_has_just_passed(player: Player) -> None:
+    for key in ("/", "a", "enter"):
+        player.key(key)
+    player.time = 5 * SECOND
+    assert player.key("N") == Request("find", 4 * SECOND, "a", False)
+    assert player.key("n") == Request("find", 5 * SECOND, "a", True)
+    player.key("space")
+    assert player.key("N") == Request("find", 5 * SECOND, "a", False)
+
+
+@pytest.mark.parametrize("data", [b"\x1b", b"q\x1b[", b"\x1bO", b"\x1b[1;5"])
+def test_the_rest_of_a_keys_sequence_is_waited_for(data: bytes) -> None:
+    assert is_unfinished(data)
+
+
+@pytest.mark.parametrize("data", [b"", b"q", b"\x1b[D", b"\x1bOD", b"\x1b[D["])
+def test_a_whole_key_is_not_waited_for(data: bytes) -> None:
+    assert not is_unfinished(data)
+
+
+def test_a_picture_in_which_an_expression_runs_away_is_given_up(
+    player: Player, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watch, "_TICK_SECONDS", 0.01)
+    player.pattern = Expression("(a+)+$")
+    rows = ((Span("", "a" * 40 + "!"),),)
+    with watch.watched(player.pattern), pytest.raises(watch.TooSlow):
+        frame(player, Screen((24, 80), rows, (3, 1)), 10, 80)
+
+
+@pytest.mark.parametrize("line", ["(", "a{99999999999}"])
+def test_what_is_no_expression_is_told(player: Player, line: str) -> None:
+    for key in ("/", *line, "enter"):
+        player.key(key)
+    assert player.pattern is None
+    assert player.message.startswith("not a regular expression: ")

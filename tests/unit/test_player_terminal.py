@@ -8,6 +8,8 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+import pytest
+
 from tests.support.cli import ROOT
 from tests.support.logs import MS, SECOND, LogBuilder, argv, run, shell_session, start_shell
 from tests.support.tmux import Tmux
@@ -177,6 +179,21 @@ def test_a_recording_that_is_being_made_is_followed(tmp_path: Path) -> None:
 def test_a_recording_that_has_ended_is_shown_at_its_end_by_follow(tmp_path: Path) -> None:
     with player(tmp_path, shell_session(), "--follow") as tmux:
         tmux.wait("bin  café", "■ end 00:07")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("at_once", [True, False], ids=["on the screen", "later"])
+def test_an_expression_that_runs_away_is_given_up_and_keys_go_on(tmp_path: Path, at_once: bool) -> None:
+    log = start_shell(LogBuilder())
+    log.add("tty_out", (0 if at_once else 90) * SECOND, data=b"a" * 40 + b"!\r\n")
+    log.add("session_end", 100 * SECOND)
+    with player(tmp_path, log, "--idle-limit", "9999") as tmux:
+        tmux.wait("▶")
+        tmux.keys("Space")
+        tmux.keys("/", "(a+)+$", "Enter")
+        tmux.wait("the expression takes too long", seconds=120)
+        tmux.keys("q")
+        tmux.wait("code=0")
 
 
 def test_when_the_emulator_is_killed_the_player_says_so_and_goes_on(tmp_path: Path) -> None:
