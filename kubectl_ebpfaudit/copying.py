@@ -13,6 +13,7 @@ from kubectl_ebpfaudit.removal import companions
 from recorder.log.errors import AuditError, CannotWrite
 from recorder.log.format import SUFFIX
 from replay.escape import printable
+from replay.who.kept import SUFFIX as WHO
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 _MAX_NAME = 200
@@ -42,11 +43,11 @@ def scratch(folder: Path) -> Iterator[Path]:
 
 
 def copy_log(log: Path, to: Path) -> None:
-    """Copies a log, for its owner alone, with what is kept beside it. Raises CannotWrite or AuditError."""
+    """Copies a log, for its owner alone, with who its sessions were. Raises CannotWrite or AuditError."""
     try:
         _copy(log, to)
-        for companion in companions(log):
-            _copy(companion, to.with_name(to.name + companion.name.removeprefix(log.name)))
+        if (who := log.with_name(log.name + WHO)).is_file():
+            _copy(who, to.with_name(to.name + WHO))
     except FileNotFoundError as error:
         raise AuditError(f"cannot read {printable(str(log))}: {error.strerror}") from error
     except OSError as error:
@@ -54,10 +55,13 @@ def copy_log(log: Path, to: Path) -> None:
 
 
 def _copy(source: Path, to: Path) -> None:
+    """With the time of its last change: a recording from elsewhere is not the latest."""
     fd = os.open(to, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     with os.fdopen(fd, "wb") as target, source.open("rb") as file:
         shutil.copyfileobj(file, target, 1 << 20)
         target.flush()
+        status = os.fstat(file.fileno())
+        os.utime(fd, ns=(status.st_atime_ns, status.st_mtime_ns))
         os.fsync(target.fileno())
 
 

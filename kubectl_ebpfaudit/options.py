@@ -51,7 +51,7 @@ Recording = Annotated[
     typer.Argument(
         metavar="RECORDING",
         help="A path, of a log or of a folder of logs, the name or the beginning of the name of a recording in the "
-        "store, or `latest`.",
+        "store, or `latest`, the one that was written to last.",
         show_default=False,
     ),
 ]
@@ -60,7 +60,7 @@ RecordingOrSession = Annotated[
     typer.Argument(
         metavar="RECORDING[/SESSION]",
         help="A path, of a log or of a folder of logs, the name or the beginning of the name of a recording in the "
-        "store, or `latest`; then the number of a session, if only one is meant.",
+        "store, or `latest`, the one that was written to last; then the number of a session, if only one is meant.",
         show_default=False,
     ),
 ]

@@ -67,9 +67,13 @@ def new_path(name: str, started: float | None = None, folder_of_logs: bool = Fal
 
 
 def files() -> list[Path]:
-    """All recordings of the store, by name: files that are named so, and folders that hold one. Raises AuditError."""
+    """All recordings of the store, by name: files that are named so, and folders that hold one. Raises AuditError.
+
+    What begins with a dot is none: a copy that is being made, or was interrupted.
+    """
     try:
-        return sorted(path for path in directory().iterdir() if path.suffix == SUFFIX or _is_run(path))
+        known = [path for path in directory().iterdir() if not path.name.startswith(".")]
+        return sorted(path for path in known if path.suffix == SUFFIX or _is_run(path))
     except FileNotFoundError:
         return []
     except OSError as error:

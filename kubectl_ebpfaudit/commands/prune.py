@@ -33,7 +33,7 @@ def prune(
     """Delete the recordings of the store that ended longer ago than AGE. There is no way back.
 
     Of one whose file was changed later, or that has no end or cannot be read, the time of its last change counts: a
-    node's clock may have been wrong. So what was imported stays for AGE. What is being recorded stays.
+    node's clock may have been wrong. What is being recorded stays.
 
     \b
     Examples:

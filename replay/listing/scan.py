@@ -32,7 +32,7 @@ class Found(NamedTuple):
 def scan(folder: Path) -> Iterator[Found]:
     """The recordings in `folder`: files that are named so, and folders that hold one. Raises OSError."""
     with os.scandir(folder) as found:
-        places = list(found)
+        places = [p for p in found if not p.name.startswith(".")]  # the index, a copy that was not finished
         beside = {p.name: _stamp(p) for p in places if p.name.endswith(_BESIDE)}
         for place in places:
             is_folder = place.is_dir()

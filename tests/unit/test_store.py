@@ -124,6 +124,18 @@ def test_latest_is_a_recording_and_nothing_else(recordings: Path) -> None:
     assert store.resolve("latest").path == newest
 
 
+def test_a_copy_that_was_interrupted_is_no_recording(recordings: Path) -> None:
+    (recordings / ".copy-abc12").mkdir()
+    (recordings / ".copy-abc12" / "x.ebpfaudit").touch()
+    (recordings / ".x.ebpfaudit.1234").touch()
+    (recordings / ".y.ebpfaudit").touch()
+    assert store.resolve("latest").path.name == "web_a.ebpfaudit"
+    assert [entry.name for entry in store.overview()] == [path.name for path in store.files()]
+    assert [path.name for path in store.files()] == ["db.ebpfaudit", "web_a.ebpfaudit", "web_b.ebpfaudit"]
+    with pytest.raises(NoSuchRecording):
+        store.resolve(".copy")
+
+
 def test_a_new_recording_is_named_by_target_and_time(recordings: Path) -> None:
     path = store.new_path("default/web-0", 1_767_323_045)
     assert path == recordings / "default_web-0_20260102T030405Z.ebpfaudit"

@@ -170,6 +170,20 @@ def test_import_brings_a_log_and_what_is_beside_it(cli: Cli, tmp_path: Path) -> 
     assert cli("verify", "s").code == 0
 
 
+def test_import_brings_nothing_else_that_has_a_name_like_it(cli: Cli, tmp_path: Path) -> None:
+    log = shell_session().save(tmp_path / "s.ebpfaudit")
+    (tmp_path / "s.ebpfaudit.bak").write_bytes(b"private")
+    assert cli("import", log).code == 0
+    assert left(tmp_path / "home" / "recordings") == ["s.ebpfaudit"]
+
+
+def test_what_was_imported_is_not_the_latest(cli: Cli, store: Path, tmp_path: Path) -> None:
+    log = shell_session(recording="older").save(tmp_path / "older.ebpfaudit")
+    changed(log, 3)
+    assert cli("import", log).code == 0
+    assert "new.ebpfaudit" in cli("show", "latest").text
+
+
 def test_import_never_overwrites(cli: Cli, store: Path, tmp_path: Path) -> None:
     before = (store / "new.ebpfaudit").read_bytes()
     log = shell_session().save(tmp_path / "new.ebpfaudit")
