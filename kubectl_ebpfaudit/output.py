@@ -35,8 +35,12 @@ class NoFile:
         pass
 
 
+class Exists(CannotWrite):
+    """There is a file of that name already."""
+
+
 class LogFile:
-    """A new file, mode 0600. Raises CannotWrite if it exists already, or cannot be made.
+    """A new file, mode 0600. Raises Exists, or CannotWrite if it cannot be made.
 
     With `force` an existing file is replaced, but only when the recording has begun: `append` was called.
     What is no regular file (/dev/full, a FIFO) is then written to instead.
@@ -63,7 +67,7 @@ class LogFile:
         try:
             self._fd = os.open(path, flags | os.O_CLOEXEC, 0o600)
         except FileExistsError as error:
-            raise CannotWrite(
+            raise Exists(
                 f"{printable(str(path))} exists already: name another with -w, or replace it with --force"
             ) from error
         except OSError as error:

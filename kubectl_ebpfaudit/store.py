@@ -1,9 +1,11 @@
 """Where recordings are kept, and how the command line names them."""
 
 import contextlib
+import itertools
 import os
 import re
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -42,10 +44,16 @@ def directory() -> Path:
 
 
 def new_path(name: str, started: float | None = None, folder_of_logs: bool = False) -> Path:
-    """A path in the store, made if need be, for a recording of `name` begun at `started` (s since 1970).
+    """The first of `new_paths`."""
+    return next(new_paths(name, started, folder_of_logs))
 
-    It is that of a file, or of a folder for the logs of several nodes; neither is made. `name` may hold anything,
-    such as "namespace/pod". Raises CannotWrite if the store cannot be made.
+
+def new_paths(name: str, started: float | None = None, folder_of_logs: bool = False) -> Iterator[Path]:
+    """Paths in the store, made if need be, for a recording of `name` begun at `started` (s since 1970).
+
+    They are those of a file, or of a folder for the logs of several nodes; neither is made. The next is for who finds
+    that somebody else has just taken the one before. `name` may hold anything, such as "namespace/pod". Raises
+    CannotWrite if the store cannot be made.
     """
     folder = directory()
     try:
@@ -58,12 +66,11 @@ def new_path(name: str, started: float | None = None, folder_of_logs: bool = Fal
     stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(started))
     safe = "_".join(_UNSAFE.sub("-", part) for part in name.split("/") if part).lstrip("._-")
     stem = f"{safe[:_MAX_NAME] or 'recording'}_{stamp}"
-    suffix, count = "" if folder_of_logs else SUFFIX, 1
-    path = folder / f"{stem}{suffix}"
-    while path.exists():
-        count += 1
-        path = folder / f"{stem}-{count}{suffix}"
-    return path
+    suffix = "" if folder_of_logs else SUFFIX
+    for count in itertools.count(1):
+        path = folder / (f"{stem}-{count}{suffix}" if count > 1 else f"{stem}{suffix}")
+        if not path.exists():
+            yield path
 
 
 def files() -> list[Path]:

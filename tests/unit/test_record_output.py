@@ -1,10 +1,12 @@
 """The file of a recording: never an accident to an existing one."""
 
 import os
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from kubectl_ebpfaudit.files import Files
 from kubectl_ebpfaudit.output import LogFile
 from recorder.log.errors import CannotWrite
 
@@ -74,3 +76,33 @@ def test_folder_is_no_file_and_force_does_not_help(tmp_path: Path) -> None:
 def test_hostile_name_is_escaped_in_the_message(tmp_path: Path) -> None:
     with pytest.raises(CannotWrite, match=r"\\x1b\[31m"):
         LogFile(tmp_path / "\x1b[31m" / "x")
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("EBPFAUDIT_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr("time.strftime", lambda *_: "20260102T030405Z")
+    return tmp_path / "home" / "recordings"
+
+
+def test_two_recordings_that_begin_in_the_same_second_have_a_file_each(home: Path) -> None:
+    first, second = (Files("web", None, force, may_span=False) for force in (False, True))
+    for files, data in ((first, b"first"), (second, b"second")):
+        with closing(files.open("node-1")) as file:
+            file.append(data)
+    assert [files.path.name for files in (first, second)] == [
+        "web_20260102T030405Z.ebpfaudit", "web_20260102T030405Z-2.ebpfaudit"
+    ]  # fmt: skip
+    assert (first.path.read_bytes(), second.path.read_bytes()) == (b"first", b"second")
+
+
+def test_two_recordings_of_several_nodes_that_begin_in_the_same_second_have_a_folder_each(home: Path) -> None:
+    first, second, third = (Files("web", None, False, may_span=True) for _ in range(3))
+    opened = [files.open(node) for files in (first, second) for node in ("node-1", "node-2")]
+    third.tidy()  # it did not come to anything, and its name is that of another
+    assert sorted(path.name for path in home.iterdir()) == ["web_20260102T030405Z", "web_20260102T030405Z-2"]
+    for file in opened:
+        file.close()
+    first.tidy()
+    second.tidy()
+    assert list(home.iterdir()) == []
