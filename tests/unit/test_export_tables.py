@@ -155,3 +155,13 @@ def test_the_file_that_ran_is_told_with_its_hash(cli: Cli, tmp_path: Path) -> No
     assert ocsf["process"]["file"]["hashes"] == [{"algorithm": "SHA-256", "algorithm_id": 3, "value": "ab" * 32}]
     row = table(cli, tmp_path / "s.ebpfaudit", "commands")[-1]
     assert (row["sha256"], row["file_flags"]) == ("ab" * 32, ["upper"])
+
+
+def test_bytes_of_pipes_that_no_column_can_hold_are_null(cli: Cli, tmp_path: Path) -> None:
+    log = start_shell(LogBuilder(), tty=0)
+    for fd in (0, 1):
+        log.add("stream_open", 2 * MS, stream=1 + fd, fd=fd)
+        log.add("stream_data", 3 * MS, stream=1 + fd, fd=fd, left_out=(1 << 63) + 5, seq=None)
+    log.totals.update(output_bytes=0, input_bytes=0)
+    (row,) = table(cli, log.save(tmp_path / "s.ebpfaudit"), "sessions")
+    assert (row["output_bytes"], row["input_bytes"]) == (None, None)
