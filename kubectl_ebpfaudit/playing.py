@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from types import FrameType, TracebackType
 
 from kubectl_ebpfaudit import console
+from kubectl_ebpfaudit.colours import wanted
 from kubectl_ebpfaudit.printing import emit, note
 from kubectl_ebpfaudit.status_line import StatusLine
 from kubectl_ebpfaudit.terminals import Found
@@ -75,7 +76,7 @@ def watch(chosen: Found, player: Player) -> int:
     return sum(done.missing.values())
 
 
-def show_screen(chosen: Found, at: int, styled: bool) -> int:
+def show_screen(chosen: Found, at: int) -> int:
     """Prints the screen at a time, ns since the session began; gives how many bytes are missing up to there."""
     from kubectl_ebpfaudit import caches
     from replay.player import paint
@@ -89,7 +90,7 @@ def show_screen(chosen: Found, at: int, styled: bool) -> int:
         if screens.reel.problem:
             raise screens.reel.problem
         missing = sum(screens.holes.values())
-    emit(paint.lines(screen) if styled else f"{screen.text}\n" if screen.text else "")
+    emit(paint.lines(screen) if wanted(sys.stdout) else f"{screen.text}\n" if screen.text else "")
     if screen.note:
         note(f"warning: {screen.note}")
     return missing

@@ -106,7 +106,7 @@ def replay(
         # What no terminal has gone through has no screen.
         on_screen = chosen.tty.number > 0
         if at is not None and not raw and on_screen:
-            missing = playing.show_screen(chosen, _offset("--at", at, log, session) or 0, on_terminal)
+            missing = playing.show_screen(chosen, _offset("--at", at, log, session) or 0)
         elif not raw and console.is_usable() and on_screen:
             story = Story(log, session, chosen.tty, chosen.number, printable(session.user))
             limit = DEFAULT_IDLE if idle is None else idle

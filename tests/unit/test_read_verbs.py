@@ -488,9 +488,9 @@ def read_all(master: int, until: bytes = b"") -> bytes:
     return data
 
 
-def on_terminal(*arguments: str | Path) -> "tuple[subprocess.Popen[bytes], int, int]":
+def on_terminal(*arguments: str | Path, **more: str) -> "tuple[subprocess.Popen[bytes], int, int]":
     master, slave = pty.openpty()
-    env = {"TERM": "xterm-256color", "EBPFAUDIT_HOME": "/nonexistent"}
+    env = {"TERM": "xterm-256color", "EBPFAUDIT_HOME": "/nonexistent", **more}
     process = start(*arguments, stdin=subprocess.DEVNULL, stdout=slave, stderr=slave, start_new_session=True, env=env)
     return process, master, slave
 
@@ -535,6 +535,15 @@ def test_the_screen_at_a_time_is_printed_with_its_colours_and_nothing_else(tmp_p
     process, master, slave = on_terminal("replay", log.save(tmp_path / "s.ebpfaudit"), "--at", "1.5")
     os.close(slave)
     assert read_all(master) == b"\r\n  \x1b[38;5;1mscreen\x1b[0m\r\n"
+    assert process.wait(60) == 0
+    os.close(master)
+
+
+def test_the_screen_at_a_time_has_no_colours_if_none_are_wanted(tmp_path: Path) -> None:
+    log = start_shell(LogBuilder()).add("tty_out", SECOND, data=b"\x1b[31mred").save(tmp_path / "s.ebpfaudit")
+    process, master, slave = on_terminal("replay", log, "--at", "1.5", NO_COLOR="1")
+    os.close(slave)
+    assert read_all(master) == b"red\r\n"
     assert process.wait(60) == 0
     os.close(master)
 
