@@ -15,7 +15,8 @@ from replay.stream import IN, OUT, ordered
 _BLOCK = 512
 _MAX_FILES = 1000
 _MAX_NAME = 4096
-_LONG_NAME, _PAX = b"L", b"x"
+_LONG_NAME, _LONG_LINK, _PAX = b"L", b"K", b"x"
+"""What is no file, but tells of the one that follows."""
 
 
 def fill(run: Run) -> None:
@@ -43,10 +44,11 @@ def files(log: Log, session: Session) -> tuple[list[Copied], bool]:
         except (tarfile.HeaderError, ValueError, OverflowError):
             return found, True
         size = max(header.size, 0)
-        if header.type in (_LONG_NAME, _PAX):
+        if header.type in (_LONG_NAME, _LONG_LINK, _PAX):
             more = reader.take(min(size, 2 * _MAX_NAME))
             reader.skip(-(-size // _BLOCK) * _BLOCK - len(more))
-            name = more.rstrip(b"\0") if header.type == _LONG_NAME else _pax_path(more) or name
+            if header.type != _LONG_LINK:
+                name = more.rstrip(b"\0") if header.type == _LONG_NAME else _pax_path(more) or name
             continue
         own = header.name.encode("utf-8", "surrogateescape")
         found.append(Copied((name or own)[:_MAX_NAME], size, header.mode & 0o7777, header.type))

@@ -70,3 +70,15 @@ def test_show_lists_the_files(cli: Cli, tmp_path: Path) -> None:
     assert "0640   1,000   d/a\n" in cli("show", path).text
     (session,) = json.loads(cli("show", path, "-o", "json").text)["sessions"]
     assert session["files"][1] == {"name": "d/a", "size": 1000, "mode": "0640", "type": "0"}
+
+
+def test_a_link_with_a_long_goal_is_one_entry(tmp_path: Path) -> None:
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w", format=tarfile.GNU_FORMAT) as tar:
+        for name in ("link", LONG):
+            info = tarfile.TarInfo(name)
+            info.type, info.linkname = tarfile.SYMTYPE, "x/" * 80
+            tar.addfile(info)
+        tar.addfile(tarfile.TarInfo("z"))
+    found, more = told(copy(out.getvalue(), tmp_path))
+    assert ([name for name, _, _ in found], more) == (["link", LONG, "z"], False)
