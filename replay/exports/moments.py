@@ -4,6 +4,7 @@ Output has been through the safe filter, since a cast is made to be played on so
 as they were there is `raw`.
 """
 
+import codecs
 import heapq
 from collections.abc import Callable, Iterable, Iterator
 from operator import itemgetter
@@ -85,11 +86,15 @@ def _safe_output(screen: Screen, missing: Callable[[Piece], None]) -> Iterator[M
 
 def _input(screen: Screen, missing: Callable[[Piece], None]) -> Iterator[Moment]:
     def typed() -> Iterator[Moment]:
+        decoder, latest = codecs.getincrementaldecoder("utf-8")("replace"), 0  # a character may come in two pieces
         for piece in ordered(_events(screen), screen.tty.number, IN):
             if piece.missing and piece.reason not in ON_PURPOSE:
                 missing(piece)
-            elif piece.data:
-                yield Moment(piece.time, INPUT, piece.data.decode("utf-8", "replace"))
+            latest = piece.time
+            if shown := decoder.decode(piece.data, final=bool(piece.missing)):
+                yield Moment(latest, INPUT, shown)
+        if shown := decoder.decode(b"", final=True):
+            yield Moment(latest, INPUT, shown)
 
     return _steady(typed())
 

@@ -147,3 +147,14 @@ def test_a_large_export_says_on_a_terminal_how_far_it_is_and_leaves_no_trace(tmp
         assert terminal.output.startswith("\r\x1b[2Kexporting …\r\x1b[2K".encode())
         assert terminal.output.endswith(b"\r\x1b[2K")
     assert len(out.read_bytes().splitlines()) == 1103
+
+
+def test_a_typed_character_that_came_in_two_pieces_is_one(cli: Cli, tmp_path: Path) -> None:
+    log = start_shell(LogBuilder())
+    log.add("tty_in", SECOND, data=b"a\xc3").add("tty_in", 2 * SECOND, data=b"\xa9x")
+    log.add("tty_in", 3 * SECOND, data=b"\xc3").add("tty_in", 4 * SECOND, hidden=8)
+    log.add("tty_in", 5 * SECOND, data=b"\xa9\xc3")
+    _, events = cast(cli, log.save(tmp_path / "s.ebpfaudit"))
+    assert [e for e in events if e[1] == "i"] == [
+        [1, "i", "a"], [2, "i", "éx"], [4, "i", "\ufffd"], [5, "i", "\ufffd"], [5, "i", "\ufffd"]
+    ]  # fmt: skip
