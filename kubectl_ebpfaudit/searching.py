@@ -11,7 +11,7 @@ from kubectl_ebpfaudit import store
 from kubectl_ebpfaudit.printing import note
 from kubectl_ebpfaudit.status_line import StatusLine
 from recorder.log.errors import AuditError
-from replay.errors import Incomplete, NoSuchRecording, fault_of
+from replay.errors import Incomplete, NoSuchRecording, WrongUsage, fault_of
 from replay.escape import printable
 from replay.listing.entry import Entry
 from replay.recording import Recording, opened
@@ -77,8 +77,8 @@ class Searcher:
                         self._line.clear()
                     yield hit
                 self._complain(place, found)
-        except TooSlow:
-            raise
+        except TooSlow as error:
+            raise WrongUsage(str(error)) from error  # 1 would mean that nothing was found
         except AuditError as error:
             self._fault(error)
 

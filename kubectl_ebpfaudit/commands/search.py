@@ -118,9 +118,11 @@ def search(
     searcher = Searcher(query)
     show = AsNames() if names_only else AsCounts() if count else AsData() if output else AsText()
     found = False
-    for place, hits in searcher.run(places(recordings or [], query)):
-        found = show.recording(place, islice(hits, 1 if names_only else most)) or found
-    show.end()
+    try:
+        for place, hits in searcher.run(places(recordings or [], query)):
+            found = show.recording(place, islice(hits, 1 if names_only else most)) or found
+    finally:
+        show.end()
     searcher.complain()
     if not found:
         raise typer.Exit(1)

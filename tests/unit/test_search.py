@@ -231,7 +231,7 @@ def test_an_expression_without_end_is_ended(tmp_path: Path) -> None:
     log = start_shell(LogBuilder()).add("tty_out", SECOND, data=b"x" * 100 + b"\r\n").save(tmp_path / "s.ebpfaudit")
     process = start("search", CATASTROPHE, log, "--in", "output", stderr=subprocess.PIPE)
     assert b"error: the pattern takes too long" in process.communicate(timeout=120)[1]
-    assert process.returncode == 1
+    assert process.returncode == 2
 
 
 def test_ctrl_c_ends_an_expression_without_end(tmp_path: Path) -> None:
@@ -295,3 +295,16 @@ def test_a_line_without_end_is_searched_in_bounded_memory() -> None:
 )
 def test_keys_that_edit_are_taken_as_editing(typed: str, line: str) -> None:
     assert as_line(typed) == line
+
+
+def test_what_was_found_before_an_expression_ran_away_is_whole_json(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("replay.search.watch._TICK_SECONDS", 0.01)
+    logs = [
+        start_shell(LogBuilder()).add("tty_out", SECOND, data=data).save(tmp_path / f"{number}.ebpfaudit")
+        for number, data in enumerate((b"xxy\r\n", b"x" * 100 + b"\r\n"))
+    ]
+    ran = cli("search", CATASTROPHE, *logs, "--in", "output", "-o", "json")
+    assert (ran.code, len(json.loads(ran.out))) == (2, 1)
+    assert json.loads(cli("search", CATASTROPHE, logs[1], "--in", "output", "-o", "json").out) == []
