@@ -275,6 +275,12 @@ class Player:
         self.forward = kind == "/"
         return Request("find", self.time, line, self.forward)
 
+    def _day_of(self, time: str) -> str:
+        """The day on which HH:MM:SS comes first since the session began, at the earliest."""
+        start = self.story.start
+        is_next = time[:8] < rfc3339(start)[11:19]
+        return rfc3339(start + is_next * 86400 * SECOND)[:10]
+
     def _go(self, line: str) -> Request | None:
         try:
             if line.endswith("%"):
@@ -283,7 +289,7 @@ class Player:
                 offset = parse_at(line[1:], 0)
                 return self._to(self.time + (offset if line[0] == "+" else -offset))
             if re.fullmatch(r"\d\d:\d\d:\d\d(\.\d+)?[Zz]", line):
-                line = f"{rfc3339(self.story.start)[:10]}T{line}"
+                line = f"{self._day_of(line)}T{line}"
             return self._to(parse_at(line, self.story.start) - self.story.start) if line else None
         except (WrongUsage, ValueError, OverflowError):
             self.message = "no time: give 90, 1m30s, 12:34:56Z, +10, -10 or 50%"

@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 import pytest
 
 from recorder.log.reader import open_log
-from replay.clock import SECOND
+from replay.clock import SECOND, parse_at
 from replay.player.expression import Expression
 from replay.player.keys import HELP, decode, is_unfinished
 from replay.player.pace import MAX
@@ -19,7 +19,7 @@ from replay.screen.reel import Item
 from replay.screen.screen import Screen, Span
 from replay.search import watch
 from replay.terminals import with_terminals
-from tests.support.logs import MS, shell_session
+from tests.support.logs import MONOTONIC, MS, LogBuilder, shell_session, start_shell
 from tests.support.player_picture import picture
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -233,3 +233,17 @@ def test_what_is_no_expression_is_told(player: Player, line: str) -> None:
         player.key(key)
     assert player.pattern is None
     assert player.message.startswith("not a regular expression: ")
+
+
+@pytest.mark.parametrize(("time", "day"), [("23:50:00Z", "2026-01-01"), ("00:10:00.5Z", "2026-01-02")])
+def test_a_time_of_day_before_the_start_is_one_of_the_next_day(tmp_path: Path, time: str, day: str) -> None:
+    clock = {"monotonic": MONOTONIC, "realtime": parse_at("2026-01-01T23:45:00Z", 0)}
+    log = start_shell(LogBuilder(clock=clock)).add("tty_out", 3600 * SECOND, data=b"x")
+    with open_log(log.save(tmp_path / "s.ebpfaudit")) as opened:
+        session = with_terminals(opened).sessions[0]
+        player = Player(Story(opened, session, session.terminals[0], 1))
+        for key in (":", *time):
+            player.key(key)
+        request = player.key("enter")
+        assert request
+        assert player.story.wall(request.at) == parse_at(f"{day}T{time}", 0)
