@@ -17,12 +17,16 @@ from recorder.log.reader import Log
 from replay.escape import lines, printable
 from replay.export import hole_note
 from replay.fields import Enums
+from replay.following import Following
 from replay.plain import PlainText
+from replay.player import pace
 from replay.player.state import Player
 from replay.safe import SafeFilter
-from replay.stream import ON_PURPOSE, Piece
+from replay.stream import ON_PURPOSE, OUT, Piece, ordered
 from replay.terminal import Restorer, untouched_output
 
+_LOOK_SECONDS = 0.3
+"""Between two looks at a recording that is being made."""
 _SIGNALS = (signal.SIGTERM, signal.SIGHUP)
 
 
@@ -74,6 +78,20 @@ def watch(chosen: Found, player: Player) -> int:
     if done.problem:
         raise done.problem
     return sum(done.missing.values())
+
+
+def follow(chosen: Found, stage: Stage, start: int | None, end: int | None) -> None:
+    """Shows what a session prints as it is recorded, until the recording or, in ns since the session began, `end`.
+
+    From `start` on; None: from now on.
+    """
+    log, session = chosen.part.log, chosen.session
+    events = Following(log, session.number, lambda: time.sleep(_LOOK_SECONDS))
+    pieces = (piece for piece in ordered(events, chosen.tty.number, OUT) if start is not None or events.live)
+    dues = pace.since(pace.since_start(pieces, session.began), start or 0)
+    # All is due at once: it is as late as it should be.
+    pace.play(pace.accelerate(pace.between(dues, 0, end), pace.MAX), stage.show)
+    chosen.part.damage = log.damage
 
 
 def show_screen(chosen: Found, at: int) -> int:

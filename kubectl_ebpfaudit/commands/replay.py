@@ -2,8 +2,6 @@
 
 import contextlib
 import sys
-import time
-from collections.abc import Iterator
 from typing import Annotated
 
 import typer
@@ -16,18 +14,15 @@ from recorder.log.reader import Log
 from replay.clock import SECOND, Clock, parse_at
 from replay.errors import WrongUsage
 from replay.escape import printable
-from replay.following import Following
 from replay.model import Session
 from replay.player import pace
 from replay.player.state import DEFAULT_IDLE, Player
 from replay.player.story import Story
 from replay.recording import opened
-from replay.stream import OUT, Piece, ordered
+from replay.stream import OUT, ordered
 
 _MAX_SPEED = 1e6
 _MAX_IDLE_SECONDS = 1e9
-_LOOK_SECONDS = 0.3
-"""Between two looks at a recording that is being made."""
 
 
 def replay(
@@ -114,14 +109,10 @@ def replay(
             player = Player(story, factor, limit, follow and is_made, end, start if not follow else story.length)
             missing = playing.watch(chosen, player)
         elif follow:
-            # What comes is shown at once: it is as late as it should be.
-            dues = pace.since_start(_to_come(log, session, chosen.tty.number, from_ is not None), session.began)
-            dues = pace.accelerate(pace.between(pace.since(dues, start), 0, end), pace.MAX)
             with playing.stage(log, raw, on_terminal) as stage:
                 stage.returns = on_terminal and not on_screen
-                pace.play(dues, stage.show)
+                playing.follow(chosen, stage, None if from_ is None else start, end)
             missing = stage.missing
-            chosen.part.damage = log.damage
         else:
             dues = pace.since_start(ordered(log.events(session=session.number), chosen.tty.number, OUT), session.began)
             end = _offset("--at", at, log, session) if at else end
@@ -136,12 +127,6 @@ def replay(
             missing = stage.missing
         lacking = f"{missing:,} bytes of the output are missing" if missing else ""
         complain(found, "was played", lacking, only=chosen.part)
-
-
-def _to_come(log: Log, session: Session, tty: int, with_past: bool) -> Iterator[Piece]:
-    """The output of a session that is recorded from now on, and before that all there was if it is wanted."""
-    events = Following(log, session.number, lambda: time.sleep(_LOOK_SECONDS))
-    return (piece for piece in ordered(events, tty, OUT) if with_past or events.live)
 
 
 def _speed(value: str | None, on_terminal: bool) -> float:
