@@ -50,9 +50,8 @@ class Channels:
         if not piece:
             return
         if direction == stream.OUT:
-            self._warnings.output(
-                self._session_of(event), number(event, "tty"), piece.data, self._clock.wall(event.time)
-            )
+            session, time = self._session_of(event), self._clock.wall(event.time)
+            self._warnings.output(session, number(event, "tty"), piece.data, time, event.time)
         for counted in (self._session_of(event), self._terminal(event)):
             if direction == stream.OUT:
                 counted.output_bytes += len(piece.data)

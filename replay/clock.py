@@ -79,6 +79,11 @@ def _absolute(found: re.Match[str]) -> int:
     return int((moment - _EPOCH.replace(tzinfo=timezone.utc)).total_seconds()) * SECOND + _fraction(found[3])
 
 
+def is_moment(value: str) -> bool:
+    """Whether `value` means a time of the wall clock, whatever it is counted from."""
+    return bool(_RFC3339.fullmatch(value))
+
+
 def parse_at(value: str, start: int) -> int:
     """The time that `value` means, in the clock of `start` (ns since 1970-01-01 UTC).
 

@@ -33,6 +33,8 @@ class Warned:
     other_session: int = 0
     tty: int = 0
     name: bytes = b""
+    monotonic: int = 0
+    """`time` in ns of CLOCK_MONOTONIC."""
 
 
 @dataclass(slots=True)
@@ -46,6 +48,8 @@ class Gap:
     offset: int = 0
     tty: int = 0
     direction: str = ""
+    monotonic: int = 0
+    """`time` in ns of CLOCK_MONOTONIC."""
 
 
 @dataclass(slots=True)
@@ -143,6 +147,8 @@ class Session:
     part_of: "Session | None" = field(default=None, repr=False)
     """The kubectl cp that it was run for: its look at where it copies to."""
     ended: int | None = None
+    over: int = 0
+    """Time of its end, ns of CLOCK_MONOTONIC; 0 if none is known."""
     exit_code: int | None = None
     signal: int = 0
     terminals: list[Terminal] = field(default_factory=list)

@@ -99,6 +99,7 @@ class Processes:
             gid=number(event, "gid"),
             tty=number(event, "tty"),
             flags=number(event, "flags"),
+            monotonic=event.time,
             rights=exec_file.rights(event),
         )
         process = self._process(event, ran.host_ppid)

@@ -27,6 +27,8 @@ class Exec:
     gid: int
     tty: int
     flags: int
+    monotonic: int = 0
+    """`time` in ns of CLOCK_MONOTONIC, which nobody sets."""
     parent: "Exec | None" = None
     ended: int | None = None
     exit_code: int | None = None
@@ -81,3 +83,5 @@ class FailedExec:
     pid: int
     filename: bytes
     error: int
+    monotonic: int = 0
+    """`time` in ns of CLOCK_MONOTONIC."""

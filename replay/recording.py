@@ -14,6 +14,7 @@ from recorder.log.events import Event
 from recorder.log.format import PROCESS_LANE, SUFFIX
 from recorder.log.reader import Damage, Log, open_log
 from replay.clock import Clock
+from replay.clocks import Clocks
 from replay.errors import NoSuchRecording
 from replay.escape import printable, text
 from replay.fields import node_name, number
@@ -40,6 +41,11 @@ class Part:
     def node(self) -> str:
         """The node that it was written on."""
         return node_name(self.log.header) or text(self.name)
+
+    @cached_property
+    def clocks(self) -> Clocks:
+        """Its times on the wall clock."""
+        return Clocks(self.log)
 
     def events(self, session: int | None = None) -> Iterator[tuple[int, Event]]:
         """The events in order of time, each with its time in ns since 1970-01-01 UTC.

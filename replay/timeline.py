@@ -130,7 +130,7 @@ class _Builder:
 
     def _session_end(self, event: Event) -> None:
         session = self._session(event)
-        session.ended = self.clock.wall(event.time)
+        session.ended, session.over = self.clock.wall(event.time), event.time
         session.exit_code, session.signal = status(event)
         if number(event, "flags") & SESSION_END_UNSEEN:
             session.exit_code = None
@@ -142,8 +142,9 @@ class _Builder:
     def _exec_failed(self, event: Event) -> None:
         self._keep(len(data(event, "filename")))
         pid = self._processes.inner_pid(event.pid)
+        time, filename = self.clock.wall(event.time), data(event, "filename")
         self._session(event).failed.append(
-            FailedExec(self.clock.wall(event.time), event.pid, pid, data(event, "filename"), number(event, "error"))
+            FailedExec(time, event.pid, pid, filename, number(event, "error"), event.time)
         )
 
     def _warning(self, event: Event) -> None:
@@ -172,7 +173,7 @@ class _Builder:
     def _add_gap(self, session: int, time: int, **fields: Any) -> None:
         self._keep()
         known = self.sessions.get(session)
-        (known.gaps if known else self.gaps).append(Gap(self.clock.wall(time), **fields))
+        (known.gaps if known else self.gaps).append(Gap(self.clock.wall(time), **fields, monotonic=time))
 
     def add_missing(self) -> None:
         """Adds the gaps that no event speaks of."""
@@ -184,7 +185,7 @@ class _Builder:
 
     def close(self) -> None:
         """Sorts what is in order of time."""
-        self._warnings.close(self.sessions, self.clock.wall(self.last))
+        self._warnings.close(self.sessions, self.clock.wall(self.last), self.last)
         for gaps in (self.gaps, *(s.gaps for s in self.sessions.values())):
             gaps.sort(key=lambda gap: gap.time)
         for known in self.sessions.values():

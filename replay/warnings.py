@@ -20,6 +20,7 @@ def told_by(event: Event, enums: Enums, time: int = 0, pid: int = 0) -> Warned:
         other_session=number(event, "other_session"),
         tty=number(event, "tty"),
         name=data(event, "comm")[:_MAX_NAME],
+        monotonic=event.time,
     )
 
 
@@ -37,19 +38,20 @@ class Warnings:
         key = (session.number, event.pid, number(event, "start_time"), number(event, "kind"), told.other, told.value)
         self._add(session, key, told)
 
-    def output(self, session: Session, tty: int, printed: bytes, time: int) -> None:
-        """Takes output of a terminal of a session, in order."""
+    def output(self, session: Session, tty: int, printed: bytes, time: int, monotonic: int) -> None:
+        """Takes output of a terminal of a session, in order; `time` on both clocks."""
         key = (session.number, tty)
         if key not in self._terminals:
             self._terminals[key] = Answers()
         for kind in self._terminals[key].feed(printed):
-            self._add(session, (*key, kind), Warned(time, kind, tty=tty))
+            self._add(session, (*key, kind), Warned(time, kind, tty=tty, monotonic=monotonic))
 
-    def close(self, sessions: dict[int, Session], time: int) -> None:
-        """Looks at what the outputs ended with."""
+    def close(self, sessions: dict[int, Session], time: int, monotonic: int) -> None:
+        """Looks at what the outputs ended with, at `time` on both clocks."""
         for (session, tty), answers in self._terminals.items():
             for kind in answers.close():
-                self._add(sessions[session], (session, tty, kind), Warned(time, kind, tty=tty))
+                told = Warned(time, kind, tty=tty, monotonic=monotonic)
+                self._add(sessions[session], (session, tty, kind), told)
 
     def _add(self, session: Session, key: tuple[int, ...] | tuple[int, int, str], told: Warned) -> None:
         if known := self._known.get(key):

@@ -9,12 +9,10 @@ import typer
 from kubectl_ebpfaudit import console, playing, store
 from kubectl_ebpfaudit.complaints import complain, warn_of_strangers
 from kubectl_ebpfaudit.options import RecordingOrSession, Tty, Verbose
-from kubectl_ebpfaudit.terminals import find_terminal
-from recorder.log.reader import Log
-from replay.clock import SECOND, Clock, parse_at
+from kubectl_ebpfaudit.terminals import Found, find_terminal
+from replay.clock import SECOND
 from replay.errors import WrongUsage
 from replay.escape import printable
-from replay.model import Session
 from replay.player import pace
 from replay.player.state import DEFAULT_IDLE, Player
 from replay.player.story import Story
@@ -94,14 +92,14 @@ def replay(
         warn_of_strangers(found)
         chosen = find_terminal(found, wanted.session, tty)
         log, session = chosen.part.log, chosen.session
-        start = _offset("--from", from_, log, session) or 0
-        end = _offset("--to", to, log, session)
+        start = _offset("--from", from_, chosen) or 0
+        end = _offset("--to", to, chosen)
         if end is not None and end < start:
             raise WrongUsage("--to is before --from")
         # What no terminal has gone through has no screen.
         on_screen = chosen.tty.number > 0
         if at is not None and not raw and on_screen:
-            missing = playing.show_screen(chosen, _offset("--at", at, log, session) or 0)
+            missing = playing.show_screen(chosen, _offset("--at", at, chosen) or 0)
         elif not raw and console.is_usable() and on_screen:
             story = Story(log, session, chosen.tty, chosen.number, printable(session.user))
             limit = DEFAULT_IDLE if idle is None else idle
@@ -115,7 +113,7 @@ def replay(
             missing = stage.missing
         else:
             dues = pace.since_start(ordered(log.events(session=session.number), chosen.tty.number, OUT), session.began)
-            end = _offset("--at", at, log, session) if at else end
+            end = _offset("--at", at, chosen) if at else end
             if not on_terminal and not raw and not at:
                 dues = pace.since(dues, start)  # text needs nothing of what a screen has shown before
             dues = pace.between(dues, end or 0 if at else start, end)
@@ -141,12 +139,11 @@ def _speed(value: str | None, on_terminal: bool) -> float:
     raise WrongUsage(f"--speed {printable(value)}: give a number above 0, such as 2 or 0.5, or max")
 
 
-def _offset(option: str, time: str | None, log: Log, session: Session) -> int | None:
+def _offset(option: str, time: str | None, of: Found) -> int | None:
     """ns since the session began."""
     if time is None:
         return None
-    start = Clock(log.header).wall(session.began)
-    offset = parse_at(time, start) - start
+    offset = of.part.clocks.parse(time, of.session.began)
     if offset < 0:
         raise WrongUsage(f"{option} {printable(time)} is before the session's start")
     return offset

@@ -27,5 +27,5 @@ def _lines(job: Job) -> Iterator[str]:
         yield event(at - before, moment.kind, moment.text)
         before = at
     if session.exit_code is not None:
-        ended = (session.ended or screen.began) - screen.began
+        ended = (session.over or session.began) - session.began
         yield event(max(ended // MICROSECOND - before, 0), "x", str(session.exit_code))

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from recorder.log.reader import Log
-from replay.clock import Clock
 from replay.model import Session, Terminal
 from replay.recording import Part, Recording
 from replay.stream import OUT, Piece
@@ -26,7 +25,7 @@ class Entry:
     @property
     def began(self) -> int:
         """Time of the session's first event, ns since 1970-01-01 UTC."""
-        return Clock(self.log.header).wall(self.session.began)
+        return self.part.clocks.wall(self.session.began)
 
 
 @dataclass(frozen=True)

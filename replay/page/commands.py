@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from recorder.log.format import PROCESS_LANE
 from replay.clock import SECOND, duration, rfc3339, time_of_day
 from replay.escape import printable
 from replay.exports.job import Entry
+from replay.model import Gap, Warned
 from replay.page.markup import element, safe
-from replay.programs import Exec
+from replay.programs import Exec, FailedExec
 from replay.session_report import command, error_name, marks
 from replay.warning_report import words
 from replay.words import gap_note
@@ -33,51 +33,42 @@ def rows(entry: Entry) -> list[Row]:
     return found
 
 
-def _ms(entry: Entry, time: int) -> int:
-    return max(time - entry.began, 0) // _MS
+def _ms(entry: Entry, of: Exec | FailedExec | Gap | Warned) -> int:
+    """When it was, by the clock that nobody sets."""
+    return max(of.monotonic - entry.session.began, 0) // _MS
 
 
 def _execs(entry: Entry) -> Iterator[Row]:
     session, depths = entry.session, dict[Exec, int]()
-    times = (
-        _times(entry) if session.terminals or session.streams else []
-    )  # without a screen there is nowhere to jump to
     numbers = {ran: number for number, ran in enumerate(session.execs)}
     for place, ran in enumerate(session.execs):
         inside = ran.parent and ran.parent.session == ran.session
         depths[ran] = depth = depths.get(ran.parent, 0) + 1 if inside and ran.parent else 0
-        at = times[place] if len(times) == len(session.execs) else _ms(entry, ran.time)
         kind = "running" if ran.exit_code is None else "failed" if ran.exit_code else "ok"
         status = "no end" if ran.exit_code is None else f"exit {ran.exit_code}"
         took = "-" if ran.ended is None else duration(ran.ended - ran.time)
         details = (status, took, f"pid {ran.pid}", f"uid {ran.uid}")
         title = f"in {printable(ran.cwd)}, {printable(ran.filename)}"
         node = f' data-n="{place}"' + (f' data-in="{numbers[ran.parent]}"' if inside and ran.parent in numbers else "")
-        yield _row(at, ran.time, kind, command(ran) + marks(ran), details, min(depth, _MAX_DEPTH), title, node)
-
-
-def _times(entry: Entry) -> list[int]:
-    """When each exec was, by the clock that nobody sets."""
-    began = entry.session.began
-    events = entry.log.events(PROCESS_LANE, session=entry.session.number)
-    return [max(event.time - began, 0) // _MS for event in events if event.type == "exec"]
+        at, text = _ms(entry, ran), command(ran) + marks(ran)
+        yield _row(at, ran.time, kind, text, details, min(depth, _MAX_DEPTH), title, node)
 
 
 def _failed(entry: Entry) -> Iterator[Row]:
     for failed in entry.session.failed:
         text = f"{printable(failed.filename)} could not be run"
         details = (error_name(failed), "-", f"pid {failed.pid}")
-        yield _row(_ms(entry, failed.time), failed.time, "failed", text, details, 0)
+        yield _row(_ms(entry, failed), failed.time, "failed", text, details, 0)
 
 
 def _gaps(entry: Entry) -> Iterator[Row]:
     for gap in entry.session.gaps:
-        yield _row(_ms(entry, gap.time), gap.time, "gap", gap_note(gap), (), 0)
+        yield _row(_ms(entry, gap), gap.time, "gap", gap_note(gap), (), 0)
 
 
 def _warnings(entry: Entry) -> Iterator[Row]:
     for of in entry.session.warnings:
-        yield _row(_ms(entry, of.time), of.time, "warning", f"!! warning: {words(of)}", (), 0)
+        yield _row(_ms(entry, of), of.time, "warning", f"!! warning: {words(of)}", (), 0)
 
 
 def _row(

@@ -290,7 +290,7 @@ class Player:
                 return self._to(self.time + (offset if line[0] == "+" else -offset))
             if re.fullmatch(r"\d\d:\d\d:\d\d(\.\d+)?[Zz]", line):
                 line = f"{self._day_of(line)}T{line}"
-            return self._to(parse_at(line, self.story.start) - self.story.start) if line else None
+            return self._to(self.story.at(line)) if line else None
         except (WrongUsage, ValueError, OverflowError):
             self.message = "no time: give 90, 1m30s, 12:34:56Z, +10, -10 or 50%"
             return None

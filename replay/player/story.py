@@ -10,7 +10,7 @@ from recorder.log.errors import BadLog
 from recorder.log.events import Event
 from recorder.log.format import BYTE_LANE, PROCESS_LANE
 from recorder.log.reader import Log
-from replay.clock import Clock
+from replay.clocks import Clocks
 from replay.escape import shell_line
 from replay.fields import data
 from replay.model import Session, Terminal
@@ -44,8 +44,11 @@ class Story:
 
     def wall(self, at: int) -> int:
         """ns since 1970-01-01 UTC."""
-        known = bisect.bisect_right(self._clocks, (at, 1 << 63))
-        return self._clocks[known - 1][1] + at
+        return self._clocks.wall(self.session.began + at)
+
+    def at(self, value: str) -> int:
+        """The time that `value` means, as `Clocks.parse` takes it. Raises WrongUsage."""
+        return self._clocks.parse(value, self.session.began)
 
     @cached_property
     def start(self) -> int:
@@ -53,16 +56,8 @@ class Story:
         return self.wall(0)
 
     @cached_property
-    def _clocks(self) -> list[tuple[int, int]]:
-        clock, began = Clock(self.log.header), self.session.began
-        found = [(-(1 << 62), clock.wall(began))]
-        for event in self._of(PROCESS_LANE, 0):
-            clock.feed(event)
-            if event.type == "clock" and event.time >= began:
-                found.append((event.time - began, clock.wall(began)))
-            elif event.type == "clock":
-                found[0] = (found[0][0], clock.wall(began))
-        return sorted(found)
+    def _clocks(self) -> Clocks:
+        return Clocks(self.log)
 
     def _of(self, lane: str, session: int) -> Iterator[Event]:
         try:

@@ -19,7 +19,7 @@ _UNQUOTED = b" %+,-./0123456789:=@ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrs
 
 
 def in_commands(session: Session, pattern: Pattern, context: int) -> Iterator[Found]:
-    """The commands whose arguments or program match, in order; times are ns since 1970-01-01 UTC.
+    """The commands whose arguments or program match, in order; times are ns of CLOCK_MONOTONIC.
 
     The arguments are tried with spaces between, and as a shell would need them typed.
     """
@@ -29,11 +29,11 @@ def in_commands(session: Session, pattern: Pattern, context: int) -> Iterator[Fo
             if context:
                 line.before = [_shown(other) for other in execs[max(place - context, 0) : place]]
                 line.after = [_shown(other) for other in execs[place + 1 : place + 1 + context]]
-            yield Found(ran.time, line)
+            yield Found(ran.monotonic, line)
     for failed in session.failed:
         name = failed.filename.decode("utf-8", "surrogateescape")
         if place_in := pattern.find(name):
-            yield Found(failed.time, excerpt(name, *place_in))
+            yield Found(failed.monotonic, excerpt(name, *place_in))
 
 
 def may_be_in(log: Log, pattern: Pattern) -> bool:

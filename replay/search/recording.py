@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from recorder.log.errors import BadLog
 from recorder.log.format import PROCESS_LANE
 from recorder.log.reader import Damage, Log
-from replay.clock import SECOND, Clock
+from replay.clock import SECOND
 from replay.model import Session, Timeline
 from replay.recording import Part, Recording
 from replay.search.commands import in_commands, may_be_in
@@ -99,23 +99,19 @@ def _is_wanted(timeline: Timeline, session: Session, query: Query) -> bool:
 
 
 def _of_session(part: Part, timeline: Timeline, session: Session, number: int, query: Query) -> Iterator[Hit]:
-    clock = Clock(timeline.header)
-    began = clock.wall(session.began)
     target = timeline.target(session.target)
-    if ARGV in query.places:
-        for time, line in in_commands(session, query.pattern, query.context):
-            if query.takes(time):
-                yield Hit(number, session, target, time, max(time - began, 0), ARGV, line)
-    for place, tty, found in _streams(part.log, session, query):
+    for place, tty, found in _places(part.log, session, query):
         for moment, line in found:
-            time = clock.wall(moment)
+            time = part.clocks.wall(moment)
             if query.takes(time):
                 yield Hit(number, session, target, time, max(moment - session.began, 0), place, line, tty)
 
 
-def _streams(log: Log, session: Session, query: Query) -> Iterator[tuple[str, int, Iterator[Found]]]:
-    """Each place to search in the terminals and pipes of a session: which, of which terminal if any, the search."""
+def _places(log: Log, session: Session, query: Query) -> Iterator[tuple[str, int, Iterator[Found]]]:
+    """Each place to search in a session: which, of which terminal if any, the search."""
     pattern, context = query.pattern, query.context
+    if ARGV in query.places:
+        yield ARGV, 0, in_commands(session, pattern, context)
     for tty in session.terminals:
         if OUTPUT in query.places:
             yield OUTPUT, tty.number, in_output(log, session, tty.number, pattern, context)
