@@ -18,6 +18,7 @@ from replay.escape import lines, printable
 from replay.export import hole_note
 from replay.fields import Enums
 from replay.following import Following
+from replay.model import Terminal
 from replay.plain import PlainText
 from replay.player import pace
 from replay.player.state import Player
@@ -45,6 +46,8 @@ class Stage:
         self.missing = 0
         self.returns = False
         """Whether lines end with a newline alone, as what no terminal has gone through does."""
+        self.resize: Callable[[int], None] | None = None
+        """Takes the columns of the terminal, between the pieces, if what is written depends on them."""
 
     def show(self, piece: Piece) -> None:
         """Shows one piece, or says that it is missing."""
@@ -63,11 +66,11 @@ class Stage:
         self._finish()
 
 
-def stage(log: Log, raw: bool, on_terminal: bool) -> Stage:
-    """Where output goes that nobody steers with keys."""
+def stage(log: Log, tty: Terminal, raw: bool, on_terminal: bool) -> Stage:
+    """Where output of a terminal goes that nobody steers with keys."""
     if on_terminal and (raw or not sys.stdin.isatty()) and not console.is_dumb():
         return terminal_stage(log.header, raw)
-    return raw_stage(log.header) if raw else plain_stage(log.header)
+    return raw_stage(log.header) if raw else plain_stage(log.header, tty.cols)
 
 
 def watch(chosen: Found, player: Player) -> int:
@@ -137,10 +140,12 @@ def raw_stage(header: Header) -> Stage:
     return Stage(header, emit, _warn, lambda: None)
 
 
-def plain_stage(header: Header) -> Stage:
+def plain_stage(header: Header, cols: int) -> Stage:
     """Turns the bytes into plain text; what would move or hide other text is written as an escape."""
-    text = PlainText()
-    return Stage(header, lambda data: emit(lines(text.feed(data))), _warn, lambda: emit(lines(text.flush())))
+    text = PlainText(cols)
+    stage = Stage(header, lambda data: emit(lines(text.feed(data))), _warn, lambda: emit(lines(text.flush())))
+    stage.resize = text.resize
+    return stage
 
 
 def terminal_stage(header: Header, raw: bool) -> Stage:

@@ -13,6 +13,7 @@ from kubectl_ebpfaudit.terminals import Found, find_terminal
 from replay.clock import SECOND
 from replay.errors import WrongUsage
 from replay.escape import printable
+from replay.plain import sized
 from replay.player import pace
 from replay.player.state import DEFAULT_IDLE, Player
 from replay.player.story import Story
@@ -107,21 +108,26 @@ def replay(
             player = Player(story, factor, limit, follow and is_made, end, start if not follow else story.length)
             missing = playing.watch(chosen, player)
         elif follow:
-            with playing.stage(log, raw, on_terminal) as stage:
+            with playing.stage(log, chosen.tty, raw, on_terminal) as stage:
                 stage.returns = on_terminal and not on_screen
                 playing.follow(chosen, stage, None if from_ is None else start, end)
             missing = stage.missing
         else:
-            dues = pace.since_start(ordered(log.events(session=session.number), chosen.tty.number, OUT), session.began)
             end = _offset("--at", at, chosen) if at else end
-            if not on_terminal and not raw and not at:
-                dues = pace.since(dues, start)  # text needs nothing of what a screen has shown before
-            dues = pace.between(dues, end or 0 if at else start, end)
-            if idle is not None:
-                dues = pace.limit_idle(dues, idle)
-            with playing.stage(log, raw, on_terminal) as stage:
+            with playing.stage(log, chosen.tty, raw, on_terminal) as stage:
                 stage.returns = on_terminal and not on_screen
-                pace.play(pace.joined(pace.accelerate(dues, factor)), stage.show)
+                events = log.events(session=session.number)
+                if stage.resize:
+                    events = sized(events, chosen.tty.number, stage.resize)
+                dues = pace.since_start(ordered(events, chosen.tty.number, OUT), session.began)
+                if not on_terminal and not raw and not at:
+                    dues = pace.since(dues, start)  # text needs nothing of what a screen has shown before
+                dues = pace.between(dues, end or 0 if at else start, end)
+                if idle is not None:
+                    dues = pace.limit_idle(dues, idle)
+                dues = pace.accelerate(dues, factor)
+                # A size is told between two pieces: these must not be one then.
+                pace.play(dues if stage.resize else pace.joined(dues), stage.show)
             missing = stage.missing
         lacking = f"{missing:,} bytes of the output are missing" if missing else ""
         complain(found, "was played", lacking, only=chosen.part)

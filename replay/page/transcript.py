@@ -15,7 +15,7 @@ from replay.escape import printable
 from replay.exports.job import Screen
 from replay.exports.moments import ALL_PIPES, INPUT, OUTPUT
 from replay.page.markup import element
-from replay.plain import PlainText
+from replay.plain import PlainText, sized
 from replay.screen.changes import changes
 from replay.search.screens import MOVES
 from replay.search.typed import as_line
@@ -91,8 +91,8 @@ def _shown(screen: Screen, drawn: bool) -> Iterator[Line]:
             for text in change.lines:
                 yield Line(change.at, OUTPUT, text)
         return
-    plain, last = PlainText(), 0
-    events = screen.log.events(session=screen.session.number)
+    plain, last = PlainText(screen.tty.cols), 0
+    events = sized(screen.log.events(session=screen.session.number), screen.tty.number, plain.resize)
     for piece in ordered(events, screen.tty.number, OUT):
         last = piece.time - screen.session.began
         shown = plain.flush() if piece.missing else plain.feed(piece.data)

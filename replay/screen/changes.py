@@ -48,15 +48,14 @@ def changes(log: Log, session: Session, tty: Terminal, span: int = BATCH_TIME) -
                     display.feed(item.data)
             display.begin_text()
             following = next(batches, None)  # is read while the emulator works
-            scrolled, screen = display.text()
-            lines = [line.rstrip() for line in scrolled + screen]
+            lines, screen = display.text()
             new = [line for line, old in zip(lines, before, strict=False) if line != old and line]
             new += filter(None, lines[len(before) :])
             holes = tuple(item for item in batch if item.missing)
             if new or holes:
                 yield Change(batch[-1].time, new, holes)
             # What scrolls out from now on comes above what is on the screen now.
-            before = lines[len(scrolled) :]
+            before = screen
     finally:
         display.close()
 

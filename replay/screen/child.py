@@ -11,7 +11,6 @@ from replay.screen.protocol import (
     FEED,
     HEAD,
     KEYFRAME,
-    LINES,
     NEW,
     PAGE,
     RESIZE,
@@ -64,7 +63,7 @@ def _let_go(channel: int) -> None:
 
 
 def _serve(channel: socket.socket) -> None:
-    from replay.screen.engine import HTML, PLAIN, VT, Engine
+    from replay.screen.engine import HTML, VT, Engine
 
     engine = Engine(24, 80, False)
     source = channel.makefile("rb", buffering=1 << 18)
@@ -84,8 +83,7 @@ def _serve(channel: socket.socket) -> None:
         elif kind == SHOW:
             answer = CURSOR.pack(*engine.cursor(), engine.alternate) + engine.format(VT)
         elif kind == TEXT:
-            answer = LINES.pack(engine.scrolled) + engine.format(PLAIN)
-            engine.forget()
+            answer = engine.text()
         elif kind == PAGE:
             answer = engine.format(HTML)
         elif kind == KEYFRAME:

@@ -88,7 +88,7 @@ class Display:
         self._unsure = False
         self._lines = []
         if self._plain:
-            self._plain = PlainText()
+            self._plain = PlainText(self.size[1])
         else:
             try:
                 self._emulator.renew(*self.size, self._scrollback)
@@ -100,6 +100,8 @@ class Display:
         if self._plain:
             if isinstance(item, bytes):
                 self._lines = [*self._lines, *self._plain.feed(item).splitlines()][-MAX_ROWS:]
+            else:
+                self._plain.resize(item[1])
             return
         self._window.append(item)
         try:
@@ -130,7 +132,7 @@ class Display:
         self._emulator.close()
         self.deaths += 1
         if self.deaths > _MAX_DEATHS:
-            self._plain = PlainText()
+            self._plain = PlainText(self.size[1])
         else:
             self._emulator = Emulator(*self.size, self._scrollback)
 
@@ -179,15 +181,18 @@ class Display:
             self._recover()
 
     def text(self) -> tuple[list[str], list[str]]:
-        """(the lines that have scrolled out since this was last called, those of the screen)."""
+        """(the lines that have scrolled out since this was last called and those of the screen, the latter alone).
+
+        What the terminal has wrapped is one line.
+        """
         asked, self._asked = self._asked, False
         answer = self._ask(protocol.TEXT, asked)
         if answer is None:
             lines, self._lines = self._lines, []
-            return lines, []
-        (scrolled,) = protocol.LINES.unpack(answer[: protocol.LINES.size])
-        lines = answer[protocol.LINES.size :].decode("utf-8", "replace").split("\n")
-        return lines[:scrolled], lines[scrolled:]
+            return [line.rstrip() for line in lines], []
+        head = protocol.LENGTH.size
+        end = head + protocol.LENGTH.unpack(answer[:head])[0]
+        return _split(answer[head:end]), _split(answer[end:])
 
     def page(self) -> bytes:
         """The screen as HTML: one `div` with styles within, nothing else. Empty without an emulator."""
@@ -200,6 +205,10 @@ class Display:
     def close(self) -> None:
         """Ends the emulator."""
         self._emulator.close()
+
+
+def _split(text: bytes) -> list[str]:
+    return [line.rstrip() for line in text.decode("utf-8", "replace").split("\n")]
 
 
 def _small(window: list[bytes | tuple[int, int]]) -> list[bytes | tuple[int, int]]:

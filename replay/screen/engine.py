@@ -6,6 +6,7 @@ Its functions are those of include/ghostty/vt/ of Ghostty, https://github.com/gh
 from typing import Any
 
 from replay.screen.library import load
+from replay.screen.protocol import LENGTH
 
 ffi, lib = load()
 
@@ -116,6 +117,18 @@ class Engine:
             return bytes(ffi.buffer(self._buffer, size[0]))
         finally:
             lib.ghostty_formatter_free(formatter[0])
+
+    def text(self) -> bytes:
+        """The answer to TEXT.
+
+        Of a line that began in the scrollback, the screen alone has the rest: from now on no more is known of it.
+        """
+        scrolled = self.scrolled
+        screen = text = self.format(PLAIN, unwrap=True)
+        if scrolled:
+            self.forget()
+            screen = self.format(PLAIN, unwrap=True)
+        return LENGTH.pack(len(text)) + text + screen
 
     def forget(self) -> None:
         """Empties the scrollback."""

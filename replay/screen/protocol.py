@@ -8,8 +8,8 @@ SIZE = struct.Struct("!HHB")
 CURSOR = struct.Struct("!HHBB")
 """Before the answer to SHOW: column, row, whether it is shown, whether the screen is the alternate one."""
 
-LINES = struct.Struct("!I")
-"""Before the answer to TEXT: how many lines have scrolled out."""
+LENGTH = struct.Struct("!I")
+"""Before the answer to TEXT: bytes of all its text; the screen alone comes behind that."""
 
 NEW = b"N"
 FEED = b"F"
@@ -18,7 +18,7 @@ SYNC = b"S"
 """Answered when all before it is done."""
 SHOW = b"V"
 TEXT = b"T"
-"""The screen, and the scrollback, which is then forgotten."""
+"""The scrollback, which is then forgotten, with the screen: lines, however many rows they take."""
 PAGE = b"H"
 KEYFRAME = b"K"
 

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator
 from recorder.log.reader import Log
 from replay.model import Session, Terminal
 from replay.plain import PlainText
+from replay.screen.reel import Item, Reel
 from replay.search.hit import Line, excerpt, short
 from replay.search.lines import Found, LineSearch
 from replay.search.pattern import Pattern, Span
-from replay.stream import OUT, Piece, ordered
 
 _SMALL = 1 << 20
 """Bytes of output."""
@@ -23,9 +23,9 @@ def on_screen(log: Log, session: Session, tty: Terminal, pattern: Pattern, conte
 
     A line that only grows, as under the hands of somebody who types, is given once, as it was in the end.
     """
-    pieces = _all(ordered(log.events(session=session.number), tty.number, OUT))
-    if pieces is not None and not MOVES.search(b"".join(piece.data for piece in pieces)):
-        yield from _in_lines(pieces, pattern, context)
+    items = _all(Reel(log, session, tty.number))
+    if items is not None and not MOVES.search(b"".join(item.data for item in items)):
+        yield from _in_lines(items, session.began, tty.cols, pattern, context)
         return
     from replay.screen.changes import changes  # it starts a process, which few searches need
 
@@ -42,27 +42,30 @@ def on_screen(log: Log, session: Session, tty: Terminal, pattern: Pattern, conte
     yield from growing.values()
 
 
-def _all(pieces: Iterable[Piece]) -> list[Piece] | None:
+def _all(items: Iterable[Item]) -> list[Item] | None:
     """All of them, None if they are large."""
     found, size = [], 0
-    for piece in pieces:
-        size += len(piece.data)
+    for item in items:
+        size += len(item.data)
         if size > _SMALL:
             return None
-        found.append(piece)
+        found.append(item)
     return found
 
 
-def _in_lines(pieces: list[Piece], pattern: Pattern, context: int) -> Iterator[Found]:
+def _in_lines(items: list[Item], began: int, cols: int, pattern: Pattern, context: int) -> Iterator[Found]:
     """The same where lines were only written and edited in their places: a screen for each small session takes long."""
-    search, plain = LineSearch(pattern, context), PlainText()
-    for piece in pieces:
-        shown = plain.flush() + "\n" if piece.missing else plain.feed(piece.data)
-        yield from search.feed(shown.encode("utf-8", "surrogateescape"), piece.time)
-        if piece.missing:
+    search, plain = LineSearch(pattern, context), PlainText(cols)
+    for item in items:
+        if item.size:
+            plain.resize(item.size[1])
+            continue
+        shown = plain.flush() + "\n" if item.missing else plain.feed(item.data)
+        yield from search.feed(shown.encode("utf-8", "surrogateescape"), began + item.time)
+        if item.missing:
             yield from search.end()
-    if pieces:
-        yield from search.feed(plain.flush().encode("utf-8", "surrogateescape"), pieces[-1].time)
+    if items:
+        yield from search.feed(plain.flush().encode("utf-8", "surrogateescape"), began + items[-1].time)
     yield from search.end()
 
 

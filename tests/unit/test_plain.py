@@ -52,6 +52,44 @@ def test_whole_lines_read_as_they_do_byte_by_byte(pieces: list[bytes]) -> None:
     assert plain(whole) == plain(*(whole[at : at + 1] for at in range(len(whole))))
 
 
+WORD = b"payments-and-orders"
+AT_MARGIN = b"$ " + b"x" * (78 - len(b"payments-"))
+"""What of a line of 80 columns stands before a word of which the second part goes into the next row."""
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        AT_MARGIN + b"payments- \rand-orders\r\n",
+        AT_MARGIN + b"payments- \r\x1b[Ka\rand-orders\x1b[?2004l\r\r\n",
+        AT_MARGIN + b"payments-and-ordrs\r\x1b[7Cers\r\n",
+        AT_MARGIN + b"payments-and-ordrs\b\b\x1b[1@e\r\n",
+        AT_MARGIN + b"payments-and-oorders\b\b\b\b\b\b\x1b[P\r\n",
+        AT_MARGIN + b"payments-and-order \x1b[1K\r\x1b[@and-orders\x1b[K\r\n",
+    ],
+    ids=["bash", "zsh", "return", "insert", "delete", "erase"],
+)
+def test_a_line_that_its_editor_wrapped_is_one_line(typed: bytes) -> None:
+    text = PlainText(80)
+    assert text.feed(typed) == (AT_MARGIN + WORD).decode() + "\n"
+
+
+def test_a_line_is_wrapped_where_the_terminal_is_as_wide_then(cli: Cli, tmp_path: Path) -> None:
+    log = start_shell(LogBuilder())
+    log.add("tty_out", SECOND, data=AT_MARGIN + b"payments- \rand-orders\r\n")
+    log.add("tty_resize", 2 * SECOND, tty=1, rows=24, cols=40)
+    log.add("tty_out", 3 * SECOND, data=b"$ " + b"y" * 38 + b" \rz\r\n")
+    shown = f"{(AT_MARGIN + WORD).decode()}\n$ {'y' * 38}z\n"
+    assert cli("replay", log.save(tmp_path / "s.ebpfaudit")).text == shown
+
+
+def test_wide_characters_tabs_and_accents_take_their_columns() -> None:
+    text = PlainText(20)
+    assert text.feed("世界\te\x1b[1m\u0301\x1b[m\t1234 \r567\r\n".encode()) == "世界\te\u0301\t1234567\n"
+    assert text.feed(b"a\tb\rc\td\r\n") == "c\td\n"
+    assert text.feed(f"{'x' * 19}世 \b\b\by\r\n".encode()) == f"{'x' * 19}y\n"
+
+
 def test_what_would_move_or_hide_other_text_is_an_escape_in_a_pipe(cli: Cli, tmp_path: Path) -> None:
     data = "user\u202e // nimda\r\nro\u200bot\ta\u2028b caf\u00e9 \U0001f600\r\n".encode()
     log = start_shell(LogBuilder()).add("tty_out", SECOND, data=data).save(tmp_path / "s.ebpfaudit")

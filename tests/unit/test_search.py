@@ -112,6 +112,18 @@ def test_the_screen_is_searched_as_it_stood(cli: Cli, tmp_path: Path, full_scree
     assert [(hit["in"], str(hit["text"]).strip(), hit["seconds"]) for hit in found] == [("screen", "xycret", 2.0)]
 
 
+@pytest.mark.parametrize("before", [b"", b"\x1b[H\x1b[2J"], ids=["in lines", "full screen"])
+def test_a_line_that_the_terminal_wrapped_is_searched_as_one(cli: Cli, tmp_path: Path, before: bytes) -> None:
+    log = start_shell(LogBuilder())
+    log.add("tty_out", SECOND, data=before + b"$ export X=" + b"x" * 69 + b" \ry-and-z\r\n")
+    log.add("tty_out", 2 * SECOND, data=b"".join(b"%d\r\n" % n for n in range(100)))
+    log.add("tty_out", 3 * SECOND, data=b"o" * 79 + b"12345\r\n" + b"\r\n" * 22 + b"end\r\n")
+    path = log.save(tmp_path / "s.ebpfaudit")
+    found = hits(cli, "^.*x{69}y-and-z$", path, "--in", "screen")
+    assert [(hit["text"], hit["seconds"]) for hit in found] == [(f"$ export X={'x' * 69}y-and-z", 1.0)]
+    assert len(hits(cli, "^99$|^o{79}12345$", path, "--in", "screen")) == 2
+
+
 def test_what_was_typed_is_found_as_it_was_meant_and_key_by_key(cli: Cli, tmp_path: Path) -> None:
     log = start_shell(LogBuilder())
     for at, key in enumerate([b"r", b"n", b"\x7f", b"m", b" -rf", b"\r"], 1):
