@@ -194,6 +194,20 @@ class Session:
         return self.execs[0].argv if self.execs else ()
 
     @property
+    def all_over(self) -> int | None:
+        """When the last was over of what it ran and left behind, which may be long after it has ended.
+
+        None if something may still run.
+        """
+        left = [lived.ended for lived in self.outlived]
+        after = [ran.ended for ran in self.execs if ran.monotonic > self.over]
+        ends = [self.ended, *left, *after]
+        if None in ends:
+            return None
+        began = [*(ran.time for ran in self.execs), *(failed.time for failed in self.failed)]
+        return max(end for end in (*ends, *began) if end is not None)
+
+    @property
     def lost_events(self) -> int:
         return sum(gap.events for gap in self.gaps)
 

@@ -31,7 +31,7 @@ class View:
         return [session for session in of if self._overlaps(session) and (self.only is None or self.execs(session))]
 
     def _overlaps(self, of: Session) -> bool:
-        ended_before = self.since is not None and of.ended is not None and of.ended < self.since
+        ended_before = self.since is not None and (over := of.all_over) is not None and over < self.since
         return not ended_before and (self.until is None or of.started < self.until)
 
     def execs(self, of: Session) -> list[Exec]:

@@ -93,7 +93,7 @@ def _is_wanted(timeline: Timeline, session: Session, query: Query) -> bool:
     target = timeline.target(session.target)
     if query.namespace is not None and (not target or target.namespace != query.namespace):
         return False
-    if query.since is not None and session.ended is not None and session.ended < query.since:
+    if query.since is not None and (over := session.all_over) is not None and over < query.since:
         return False
     return query.until is None or session.started < query.until
 

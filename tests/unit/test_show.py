@@ -76,6 +76,38 @@ def test_a_span_of_time_is_shown_in_text_and_data(cli: Cli, log: Path, arguments
     assert session["argv"] == ["bash"]
 
 
+@pytest.fixture
+def left_behind() -> LogBuilder:
+    """A session of two seconds that leaves a script behind, which runs curl in the tenth minute."""
+    log = run(start_shell(LogBuilder()), SECOND, 101, "nohup", "sh", "x.sh", tty=1)
+    log.add("exit", 2 * SECOND, start_time=MONOTONIC - MS).add("session_end", 2 * SECOND)
+    run(log, 600 * SECOND, 102, "curl", "http://evil", ppid=101)
+    ended(log, 601 * SECOND, 102, 600 * SECOND)
+    return log
+
+
+@pytest.mark.parametrize(
+    ("script_ends", "since", "is_shown"),
+    [(None, "5m", True), (None, "20m", True), (620, "5m", True), (620, "10m10s", True), (620, "10m30s", False)],
+)
+def test_a_session_goes_on_for_since_while_anything_runs_that_it_left_behind(
+    cli: Cli, tmp_path: Path, left_behind: LogBuilder, script_ends: int | None, since: str, is_shown: bool
+) -> None:
+    if script_ends:
+        ended(left_behind, script_ends * SECOND, 101, SECOND)
+    path = left_behind.add("gap", 1800 * SECOND, 0, 0, seq=None, reason=1).save(tmp_path / "s.ebpfaudit")
+    shown = json.loads(cli("show", path, "-o", "json", "--since", since).out)["sessions"]
+    assert len(shown) == is_shown
+
+
+def test_a_search_since_a_time_finds_what_a_session_left_behind_ran_then(
+    cli: Cli, tmp_path: Path, left_behind: LogBuilder
+) -> None:
+    path = left_behind.save(tmp_path / "s.ebpfaudit")
+    (hit,) = json.loads(cli("search", "curl", path, "--since", "2026-01-02T03:10:00Z", "-o", "json").out)
+    assert hit["text"] == "curl http://evil"
+
+
 def test_hidden_commands_are_those_without_a_trace(cli: Cli, log: Path) -> None:
     ran = cli("show", log, "--hidden", "--flat")
     assert commands(ran.text) == ["wget -q evil"]
