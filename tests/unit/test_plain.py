@@ -111,6 +111,14 @@ def test_a_part_of_a_session_is_that_part_in_a_pipe(cli: Cli, tmp_path: Path, pa
     assert cli("replay", log.save(tmp_path / "s.ebpfaudit"), *part).text == shown
 
 
+@pytest.mark.parametrize("cols", [80, 60_000, 0])
+@pytest.mark.parametrize("sequence", ["9999@", "9999P", "9999X", "9999C", "9999G", "1K", "2K"])
+def test_no_sequence_makes_a_line_longer_than_the_row_that_it_is_in(sequence: str, cols: int) -> None:
+    text = PlainText(cols)
+    shown = text.feed(b"x\r" + f"\x1b[{sequence}".encode() * 50 + b"y\n")
+    assert len(shown) <= (cols if cols == 80 else 1000) + 1
+
+
 def test_a_line_without_end_comes_out_in_parts() -> None:
     text = PlainText()
     assert sum(len(text.feed(b"x" * 1000)) for _ in range(200)) > 100_000
