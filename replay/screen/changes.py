@@ -29,6 +29,12 @@ class Change(NamedTuple):
 
     at: int
     lines: list[str]
+    places: list[int]
+    """Where each of them stands, counted from the first line that was on the screen before."""
+    screen: list[str]
+    """All that is on the screen now."""
+    scrolled: int
+    """Lines that have scrolled out since: so many places higher stands now what was on the screen before."""
     holes: tuple[Item, ...] = ()
     """Output that is missing before these lines."""
 
@@ -49,11 +55,12 @@ def changes(log: Log, session: Session, tty: Terminal, span: int = BATCH_TIME) -
             display.begin_text()
             following = next(batches, None)  # is read while the emulator works
             lines, screen = display.text()
-            new = [line for line, old in zip(lines, before, strict=False) if line != old and line]
-            new += filter(None, lines[len(before) :])
+            old = [*before, *[""] * (len(lines) - len(before))]
+            places = [place for place, line in enumerate(lines) if line and line != old[place]]
             holes = tuple(item for item in batch if item.missing)
-            if new or holes:
-                yield Change(batch[-1].time, new, holes)
+            if places or holes:
+                new = [lines[place] for place in places]
+                yield Change(batch[-1].time, new, places, screen, len(lines) - len(screen), holes)
             # What scrolls out from now on comes above what is on the screen now.
             before = screen
     finally:

@@ -124,6 +124,26 @@ def test_a_line_that_the_terminal_wrapped_is_searched_as_one(cli: Cli, tmp_path:
     assert len(hits(cli, "^99$|^o{79}12345$", path, "--in", "screen")) == 2
 
 
+def test_a_line_grows_where_it_stands_and_not_out_of_one_that_has_scrolled_out(cli: Cli, tmp_path: Path) -> None:
+    log = start_shell(LogBuilder()).add("tty_out", SECOND, data=b"\x1b[H\x1b[2J")
+    for first in range(0, 1000, 100):
+        lines = b"".join(b"%d\r\n" % n for n in range(first, first + 100))
+        log.add("tty_out", (2 + first) * SECOND, data=lines)
+    found = hits(cli, "1", log.save(tmp_path / "s.ebpfaudit"), "--in", "screen")
+    assert {str(hit["text"]) for hit in found} == {str(n) for n in range(1000) if "1" in str(n)}
+    assert len(found) == 271
+
+
+def test_a_line_that_is_typed_while_another_changes_is_found_once(cli: Cli, tmp_path: Path) -> None:
+    log = start_shell(LogBuilder())
+    for at, typed in enumerate([b"$ needle", b" one", b" two"], 1):
+        log.add("tty_out", at * SECOND, data=b"\x1b[3;%dH" % (1, 9, 13)[at - 1] + typed)
+        log.add("tty_out", at * SECOND + 500 * MS, data=b"\x1b[24;70H12:00:0%d" % at)
+    log.add("tty_out", 5 * SECOND, data=b"\x1b[H\x1b[2J\x1b[2;1H$ needle one two and more")
+    found = hits(cli, "needle", log.save(tmp_path / "s.ebpfaudit"), "--in", "screen")
+    assert [(hit["text"], hit["seconds"]) for hit in found] == [("$ needle one two and more", 1.0)]
+
+
 def test_what_was_typed_is_found_as_it_was_meant_and_key_by_key(cli: Cli, tmp_path: Path) -> None:
     log = start_shell(LogBuilder())
     for at, key in enumerate([b"r", b"n", b"\x7f", b"m", b" -rf", b"\r"], 1):
