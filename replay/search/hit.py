@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from recorder.log.format import Target
 from replay.model import Session
+from replay.plain import PlainText
 
 ARGV, INPUT, OUTPUT, SCREEN = "argv", "input", "output", "screen"
 PLACES = (ARGV, INPUT, OUTPUT, SCREEN)
@@ -18,6 +19,8 @@ class Line:
 
     text: str
     match: tuple[int, int]
+    looks: int = 0
+    """The same for lines that look the same on a screen, as a whole."""
     before: list[str] = field(default_factory=list)
     """Lines before it, as many as were asked for, each cut to what can be shown."""
     after: list[str] = field(default_factory=list)
@@ -44,14 +47,21 @@ class Hit:
     tty: int = 0
 
 
-def excerpt(line: str, start: int, end: int) -> Line:
-    """The line around a match, with an ellipsis where it is cut."""
+def excerpt(line: str, start: int, end: int, cols: int = 0) -> Line:
+    """The line around a match, with an ellipsis where it is cut; `cols`: it came out on a terminal of such a width."""
     end = min(end, start + _MOST_MATCH)
     first = max(start - _BEFORE, 0) if len(line) > _MOST else 0
     last = min(first + _MOST, len(line))
     head, tail = "…" * (first > 0), "…" * (last < len(line))
     shift = len(head) - first
-    return Line(head + line[first:last] + tail, (start + shift, end + shift))
+    return Line(head + line[first:last] + tail, (start + shift, end + shift), _looks(line, cols))
+
+
+def _looks(line: str, cols: int) -> int:
+    if not (line.isascii() and line.isprintable()):
+        plain = PlainText(cols)
+        line = plain.feed(line.encode("utf-8", "surrogateescape")) + plain.flush()
+    return hash(" ".join(line.split()))
 
 
 def short(line: str) -> str:

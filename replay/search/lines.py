@@ -24,11 +24,13 @@ class LineSearch:
     """Takes pieces and gives the lines that match, once they are whole. Keeps less than 1 MiB.
 
     A line ends with LF or CR LF. `context` is the number of lines to give before and after. A line matches also if
-    its `variant` does, and is shown as that then.
+    its `variant` does, and is shown as that then. `cols` are the columns of the terminal, if it is one.
     """
 
-    def __init__(self, pattern: Pattern, context: int = 0, variant: Callable[[str], str] | None = None) -> None:
-        self._pattern, self._context, self._variant = pattern, context, variant
+    def __init__(
+        self, pattern: Pattern, context: int = 0, variant: Callable[[str], str] | None = None, cols: int = 0
+    ) -> None:
+        self._pattern, self._context, self._variant, self._cols = pattern, context, variant, cols
         self._held = bytearray()
         self._base = 0
         """Bytes of the stream before those held."""
@@ -97,7 +99,8 @@ class LineSearch:
             line = text[span.start : span.end]
             place = self._not_again(span, line)
             if place:
-                yield span.start, span.end, self._time(in_bytes.of(span.start + place[1])), excerpt(line, *place)
+                time = self._time(in_bytes.of(span.start + place[1]))
+                yield span.start, span.end, time, excerpt(line, *place, self._cols)
 
     def _not_again(self, span: Span, line: str) -> tuple[int, int] | None:
         """The first match in a line that does not lie within what was searched before."""

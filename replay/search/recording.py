@@ -53,9 +53,9 @@ def search(recording: Recording, query: Query, session: int | None = None) -> It
 
 def _in_order(hits: list[Hit]) -> Iterator[Hit]:
     hits.sort(key=lambda hit: (hit.time, PLACES.index(hit.place)))
-    raw: dict[tuple[int, int, str], int] = {}
+    raw: dict[tuple[int, int, int], int] = {}
     for hit in hits:
-        key = hit.number, hit.tty, hit.line.matched
+        key = hit.number, hit.tty, hit.line.looks
         if hit.place == OUTPUT:
             raw[key] = hit.time
         # What is on the screen as it was printed is told once.

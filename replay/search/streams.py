@@ -12,7 +12,8 @@ from replay.stream import HIDDEN, IN, OUT, ordered
 
 def in_output(log: Log, session: Session, number: int, pattern: Pattern, context: int) -> Iterator[Found]:
     """The lines of the raw output of a terminal or pipe that match. Times are ns of CLOCK_MONOTONIC."""
-    search = LineSearch(pattern, context)
+    cols = next((tty.cols for tty in session.terminals if tty.number == number), 0)
+    search = LineSearch(pattern, context, cols=cols)
     for piece in ordered(log.events(session=session.number), number, OUT):
         yield from search.end() if piece.missing else search.feed(piece.data, piece.time)
     yield from search.end()

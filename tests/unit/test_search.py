@@ -102,6 +102,18 @@ def test_what_colours_and_editing_tore_apart_is_found_on_the_screen(cli: Cli, tm
     assert [hit["text"] for hit in hits(cli, "curl", path)] == ["$ curl"]
 
 
+@pytest.mark.parametrize("before", [b"", b"\x1b[H\x1b[2J"], ids=["in lines", "full screen"])
+def test_a_line_is_told_once_and_another_beside_it_as_well(cli: Cli, tmp_path: Path, before: bytes) -> None:
+    log = start_shell(LogBuilder()).add("tty_out", SECOND, data=before + b"no secret here\r\n")
+    log.add("tty_out", SECOND + 100 * MS, data=b"PIN: sec\x1b[1mret\x1b[0m 4711\r\n")
+    log.add("tty_out", SECOND + 200 * MS, data=b"\x1b[31ma\tsecret\x1b[0m " + b"\x1b[32mok\x1b[0m " * 60 + b"\r\n")
+    log.add("tty_out", SECOND + 300 * MS, data=b"$ " + b"x" * 71 + b" secret \rs\r\n")
+    log.add("tty_out", SECOND + 400 * MS, data=b"caf\xe9 secret\r\n")
+    found = hits(cli, "secret", log.save(tmp_path / "s.ebpfaudit"))
+    assert [hit["in"] for hit in found] == ["output", "screen", "output", "output", "output"]
+    assert found[1]["text"] == "PIN: secret 4711"
+
+
 @pytest.mark.parametrize("full_screen", [False, True], ids=["in lines", "full screen"])
 def test_the_screen_is_searched_as_it_stood(cli: Cli, tmp_path: Path, full_screen: bool) -> None:
     log = start_shell(LogBuilder())
