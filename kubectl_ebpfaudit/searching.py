@@ -10,6 +10,7 @@ from typing import NamedTuple
 from kubectl_ebpfaudit import store
 from kubectl_ebpfaudit.printing import note
 from kubectl_ebpfaudit.status_line import StatusLine
+from kubectl_ebpfaudit.terminals import no_session
 from recorder.log.errors import AuditError
 from replay.errors import Incomplete, NoSuchRecording, WrongUsage, fault_of
 from replay.escape import printable
@@ -76,6 +77,8 @@ class Searcher:
                     if self._line:
                         self._line.clear()
                     yield hit
+                if place.session is not None and place.session not in (known := found.sessions()):
+                    self.faults.append(no_session(found, place.session, known))
                 self._complain(place, found)
         except TooSlow as error:
             raise WrongUsage(str(error)) from error  # 1 would mean that nothing was found

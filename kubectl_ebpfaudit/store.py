@@ -23,6 +23,8 @@ LATEST = "latest"
 _UNSAFE = re.compile(r"[^A-Za-z0-9.-]+")
 _MAX_NAME = 200
 _SHOWN = 5
+_MAX_DIGITS = 18
+"""Of the number of a session."""
 
 
 @dataclass(frozen=True)
@@ -152,7 +154,7 @@ def name_of(path: Path) -> str:
 
 def _session(word: str) -> int:
     """The number of a session, 0 if it is none."""
-    return int(word[:9]) if word.isascii() and word.isdigit() else 0
+    return int(word) if word.isascii() and word.isdigit() and len(word) <= _MAX_DIGITS else 0
 
 
 def _log_of(folder: Path, name: str) -> Path | None:

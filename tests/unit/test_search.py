@@ -245,6 +245,15 @@ def test_sessions_of_a_folder_have_their_numbers_in_the_run(cli: Cli, tmp_path: 
     assert [hit["session"] for hit in hits(cli, "bash", f"{folder}/2")] == [2]
 
 
+def test_a_session_that_there_is_not_is_not_one_without_a_hit(cli: Cli, log: Path, store: Path) -> None:
+    ran = cli("search", "total", f"{log}/9")
+    assert (ran.code, ran.out, ran.err) == (4, b"", "error: s.ebpfaudit has no session 9; it has: 1\n")
+    ran = cli("search", "total 0", "--count", f"{log}/10000000001", "two/1")
+    assert (ran.code, ran.text) == (4, "1\ttwo\n")
+    assert "s.ebpfaudit has no session 10000000001; it has: 1" in ran.err
+    assert cli("search", "nowhere", f"{log}/1").code == 1
+
+
 def test_what_could_not_be_searched_is_said(cli: Cli, store: Path) -> None:
     content = (store / "one.ebpfaudit").read_bytes()
     (store / "cut.ebpfaudit").write_bytes(content[:-9])
