@@ -119,7 +119,8 @@ def test_every_container_of_a_pod_that_is_yet_to_come_is_recorded_until_it_is_de
         assert f"Recording {namespace}/p/setup on node1".encode() in record.said
         printed: dict[tuple[str, str], list[bytes]] = {}
         with shell(node, namespace, "p", "setup") as terminal:
-            type_in(terminal, "touch /tmp/go", b"# ")
+            # Its end ends the container, and so a shell that waits for it, before or after another prompt.
+            terminal.send(b"exec touch /tmp/go\r")
             terminal.wait()
             printed["p", "setup"] = [terminal.output]
         record.expect(rb"/p/app  is recorded from here on")
