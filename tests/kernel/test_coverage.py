@@ -16,7 +16,7 @@ from replay.document import document
 from replay.timeline import build
 from tests.kernel.tricks import JOBS, MADE_BY_JOB, PROBES, ROWS, SUFFIX, Row
 from tests.support.container import Container, container
-from tests.support.recorder import recording
+from tests.support.recorder import Recording, recording
 from tests.support.terminal import Terminal
 
 SOURCE = Path(__file__).with_name("tricks.c")
@@ -40,7 +40,7 @@ def shown(node: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict
             for row in ROWS:
                 if row.own:
                     give_job(victim)
-                do(row, attached if row.own else victim)
+                do(row, attached if row.own else victim, live)
             live.end()
             (folder / "all.ebpfaudit").write_bytes(live.log)
     with open_log(folder / "all.ebpfaudit") as log:
@@ -72,7 +72,7 @@ def give_job(victim: Container) -> None:
         time.sleep(0.01)
 
 
-def do(row: Row, victim: Container) -> None:
+def do(row: Row, victim: Container, live: Recording) -> None:
     """The session of a row, until its end."""
     if row.own:
         assert victim.terminal
@@ -84,6 +84,13 @@ def do(row: Row, victim: Container) -> None:
         subprocess.run(row.how(victim), stdin=subprocess.DEVNULL, capture_output=True, check=True)
         return
     argv = victim.exec_argv(*(row.argv or ("/bin/bash", "-c", row.script)), tty=row.tty)
+    if row.waits:
+        with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) as waits:
+            while not is_hashed(live, 1 + ROWS.index(row), row.waits):
+                assert live._read()
+            assert waits.stdin
+            waits.stdin.close()
+        return
     if not row.tty:
         subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, check=False)
         return
@@ -93,6 +100,14 @@ def do(row: Row, victim: Container) -> None:
             row.outside(victim)
             terminal.send(b"\r")
         terminal.wait()
+
+
+def is_hashed(live: Recording, session: int, argv: tuple[str, ...]) -> bool:
+    """Whether the recorder has looked at the file that this process of the session runs."""
+    line = "".join(f"{word}\0" for word in argv).encode()
+    began = {e.pid: e.time for e in live.of("exec", session=session) if e.fields["argv"] == line}
+    looked_at = live.of("exec_hash", session=session)
+    return any(e.pid in began and e.fields["exec_time"] >= began[e.pid] for e in looked_at)
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.what)

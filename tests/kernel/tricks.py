@@ -21,7 +21,8 @@ class Row:
     """`kind` is the table it goes to. Bash runs `script`, or `argv` runs; with `tty` on a terminal, of `size`.
 
     With `outside` its script prints "ready" and reads a line, and `outside` is called in between. With `how` a command
-    line on the node begins it. With `own` the script is typed on the terminal of a container's own program.
+    line on the node begins it. With `own` the script is typed on the terminal of a container's own program. The program
+    with the argv `waits` goes on until its stdin ends: so it is there until it has been looked at.
 
     `seen` is for a reader; `only` says where alone it is seen: elsewhere, where the header's `probes` has `probe`, the
     row is tried in vain.
@@ -40,6 +41,7 @@ class Row:
     size: tuple[int, int] = (24, 80)
     how: Callable[[Container], list[str]] | None = None
     own: bool = False
+    waits: tuple[str, ...] = ()
 
 
 def last(session: Session) -> dict[str, Any]:
@@ -265,17 +267,17 @@ ROWS = [
         "cp /bin/busybox /mnt/sleep; /mnt/sleep 0.2; :"),
     Row("exec", "a program that lies in no folder (`memfd_create`, then `/proc/self/fd/N`)",
         "`[memfd]`, SHA-256, the name that it was given", _hashed("memfd"),
-        "/bin/tricks memfd /bin/busybox sleep 0.2; :"),
+        "/bin/tricks memfd /bin/busybox cat; :", waits=("cat",)),
     Row("exec", "the same by `execveat` with `AT_EMPTY_PATH`", "the same",
-        lambda s: (_hashed("memfd")(s), _of(last(s), argv=["sleep", "0.2"]),
+        lambda s: (_hashed("memfd")(s), _of(last(s), argv=["cat"]),
                    _of(last(s)["file"], path="memfd:kworker/0:0")),
-        "/bin/tricks memfd-at /bin/busybox sleep 0.2; :"),
+        "/bin/tricks memfd-at /bin/busybox cat; :", waits=("cat",)),
     Row("exec", "a program that is removed before it runs", "`[deleted, upper]`, where it was, SHA-256",
         lambda s: (_hashed("deleted", "upper")(s), _of(last(s)["file"], path="/tmp/removed")),
-        "/bin/tricks deleted /bin/busybox sleep 0.2; :"),
+        "/bin/tricks deleted /bin/busybox cat; :", waits=("/bin/busybox", "cat")),
     Row("exec", "a program that removes itself while it runs", "`[upper]`, SHA-256 of what ran",
         lambda s: (_flags("upper")(s), _of(last(s)["file"], sha256_result="taken")),
-        "cp /bin/tricks /tmp/tricks; /tmp/tricks remove-self; :"),
+        "cp /bin/tricks /tmp/tricks; /tmp/tricks remove-self; :", waits=("/tmp/tricks", "remove-self")),
     Row("exec", "`chroot` inside the container", "the path from the container's root; the rest as ever",
         lambda s: (_of(last(s), filename="/bin/true"),
                    _of(last(s)["file"], path="/tmp/jail/bin/true", flags=["upper"])),
@@ -300,7 +302,8 @@ ROWS = [
         "setsid /bin/sleep 1002 >/dev/null 2>&1 & /bin/sleep 0.2; :"),
     Row("session", "a daemon: two forks, `setsid`, adopted by the container's init", "the same",
         _left_behind("/bin/sleep", "1003"),
-        "(setsid /bin/bash -c '/bin/sleep 1003 & :' >/dev/null 2>&1 &); /bin/sleep 0.2; :"),
+        "(setsid /bin/bash -c '/bin/sleep 1003 & echo >/tmp/up' >/dev/null 2>&1 &); "
+        "until [[ -s /tmp/up ]]; do :; done"),
     Row("session", "a process that forks and runs no program", "the same, with the program of its parent",
         _left_a_shell,
         "(while /bin/true; do /bin/sleep 1004; done) >/dev/null 2>&1 & :"),
