@@ -55,18 +55,20 @@ def interpreter(folder: Path) -> Iterator[None]:
     if subprocess.run(["mount", "-t", "binfmt_misc", "none", str(mounted)], check=False).returncode:
         yield
         return
+    entry = mounted / f"{SUFFIX}-{os.getpid()}"
     try:
-        (mounted / "register").write_text(f":{SUFFIX}:E::{SUFFIX}::/bin/bash:")
+        (mounted / "register").write_text(f":{entry.name}:E::{SUFFIX}::/bin/bash:")
         yield
-        (mounted / SUFFIX).write_text("-1")
     finally:
+        if entry.exists():
+            entry.write_text("-1")
         subprocess.run(["umount", str(mounted)], check=True)
 
 
 def give_job(victim: Container) -> None:
     """Has the daemon of a session that has ended run a job; returns when it has."""
     (victim.root / JOBS.lstrip("/")).write_text(f"exec /bin/touch {MADE_BY_JOB}\n")
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 120
     while not (victim.root / MADE_BY_JOB.lstrip("/")).exists():
         assert time.monotonic() < deadline, "the daemon has run no job"
         time.sleep(0.01)
