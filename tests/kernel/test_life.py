@@ -9,7 +9,7 @@ import struct
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from tests.support.recorder import ROOT, Recording, recorder_argv, recording, se
 from tests.support.terminal import Terminal
 from tests.unit import tiny_reader
 
-SECONDS = 30
+SECONDS = 120
 
 
 def eventually(what: str, there: Callable[[], object]) -> None:
@@ -101,10 +101,17 @@ def agent(spool: Path, victim: Container, **config: Any) -> Iterator["subprocess
     with subprocess.Popen(recorder_argv("agent", "--spool", str(spool), "--config", text)) as running:
         try:
             log = segment(spool, 0)
-            eventually("live", lambda: running.poll() is not None or (log.exists() and log.stat().st_size))
+            eventually("live", lambda: running.poll() is not None or size(log))
             yield running
         finally:
             running.kill()
+
+
+def size(path: Path) -> int:
+    """Bytes of a file; 0 if there is none, or none any more."""
+    with suppress(FileNotFoundError):
+        return path.stat().st_size
+    return 0
 
 
 def serve(spool: Path, offset: int = 0) -> "subprocess.Popen[bytes]":
@@ -187,7 +194,10 @@ def bpf_ids(pid: int) -> set[tuple[int, int]]:
     commands = {"prog_id": 13, "map_id": 14}  # BPF_PROG_GET_FD_BY_ID, BPF_MAP_GET_FD_BY_ID
     found = set()
     for path in Path(f"/proc/{pid}/fdinfo").iterdir():
-        for line in path.read_text().splitlines():
+        text = ""
+        with suppress(FileNotFoundError):  # closed meanwhile
+            text = path.read_text()
+        for line in text.splitlines():
             name, _, value = line.partition(":")
             if name in commands:
                 found.add((commands[name], int(value)))
