@@ -1,7 +1,6 @@
 """The report of `export --format html`, as a reader has it: opened from a file in Chromium."""
 
 import json
-import time
 from pathlib import Path
 
 import pytest
@@ -294,7 +293,6 @@ def test_ten_thousand_commands_stay_usable(page: Page, tmp_path: Path) -> None:
         log.add("exec", at, pid=1000 + i, ppid=100, ns_pid=i, argv=argv("grep", f"needle{i}", "/etc/passwd"), tty=1)
         log.add("tty_out", at, data=b"root@victim:~# grep needle /etc/passwd\r\n")
     file = report(log.save(tmp_path / "s.ebpfaudit"), tmp_path)
-    started = time.monotonic()
     page.open(file)
     jump(page, "needle9999")
     page.run("document.getElementById('pattern').focus()")
@@ -306,5 +304,4 @@ def test_ten_thousand_commands_stay_usable(page: Page, tmp_path: Path) -> None:
     assert page.run(ROWS) == 1
     page.run("document.querySelector('.fold').click()")
     page.until("document.querySelectorAll('.commands ol:not([hidden])').length == 201")
-    assert time.monotonic() - started < 10  # seconds, on a machine with other work
     assert file.stat().st_size < 6 << 20

@@ -91,13 +91,17 @@ def test_recording_without_a_client_is_taken_up_by_any_and_stopped(
 ) -> None:
     name = _detached(node, victim)
     printed = _session(node, victim, "first")
-    until(lambda: _status(node)[name]["sessions"] == 1, _SECONDS, lambda: "the session is not there")
-    told = _status(node)[name]
+    told: dict[str, Any] = {}
+
+    def is_all_there() -> bool:
+        told.update(_status(node)[name])
+        return (told["sessions"], told["open_sessions"], told["output_bytes"]) == (1, 0, len(printed))
+
+    until(is_all_there, _SECONDS, lambda: f"the session is not there: {told}")
     assert (told["node"], told["state"], told["detached"], told["targets"]) == ("node1", "recording", True, 1)
-    assert (told["open_sessions"], told["clients"], told["problem"]) == (0, 0, None)
-    assert told["output_bytes"] == len(printed)
+    assert (told["clients"], told["problem"]) == (0, None)
     assert told["waiting_bytes"] == told["log_bytes"] > 1000
-    assert 1 < told["age_seconds"] < 60
+    assert told["age_seconds"] > 1
     assert re.fullmatch(r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ", told["deadline"])
     table = run(node, "status").out
     assert re.match(r"NAME +NODE +STATE +TARGETS +SESSIONS +LOG +WAITING +LOST +CLIENTS +AGE +DEADLINE\n", table)

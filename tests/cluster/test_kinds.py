@@ -17,6 +17,8 @@ from tests.support.terminal import Terminal
 LIVENESS, READINESS = ["cat", "/etc/hostname"], ["sh", "-c", "test -e /etc/passwd"]
 POST_START, PRE_STOP = ["sh", "-c", "echo begun"], ["sh", "-c", "echo drained >&2; exit 0"]
 PIPED = os.urandom(300_007)
+_OFTEN = {"periodSeconds": 1, "timeoutSeconds": 60, "failureThreshold": 1000}
+"""Of probes that restart nothing where a second is not enough for a command."""
 
 
 def pod() -> dict[str, Any]:
@@ -25,8 +27,8 @@ def pod() -> dict[str, Any]:
         "image": APP_IMAGE,
         "imagePullPolicy": "Never",
         "command": ["sleep", "infinity"],
-        "livenessProbe": {"exec": {"command": LIVENESS}, "periodSeconds": 1},
-        "readinessProbe": {"exec": {"command": READINESS}, "periodSeconds": 1},
+        "livenessProbe": {"exec": {"command": LIVENESS}, **_OFTEN},
+        "readinessProbe": {"exec": {"command": READINESS}, **_OFTEN},
         "lifecycle": {"postStart": {"exec": {"command": POST_START}}, "preStop": {"exec": {"command": PRE_STOP}}},
     }
     shell = {"name": "shell", "image": APP_IMAGE, "imagePullPolicy": "Never", "tty": True, "stdin": True}

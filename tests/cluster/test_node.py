@@ -11,6 +11,7 @@ from tests.cluster.conftest import Victim
 from tests.cluster.node import Node
 from tests.cluster.node.leftovers import clear
 from tests.cluster.node.place import places, registry_lock
+from tests.cluster.node.wait import until
 from tests.support.terminal import Terminal
 
 
@@ -50,13 +51,19 @@ def test_resized_terminal_is_resized_in_the_pod(node: Node, victim: Victim) -> N
 
 def test_audit_log_names_who_ran_what(node: Node, victim: Victim) -> None:
     node.kubectl("--namespace", victim.namespace, "exec", victim.pod, "--", "echo", "audited")
-    [uri] = {
-        event["requestURI"]
-        for event in node.audit_events()
-        if event["user"]["username"] == "admin"
-        and event["objectRef"]["namespace"] == victim.namespace
-        and event["stage"] == "ResponseComplete"
-    }
+
+    def uris() -> set[str]:
+        return {
+            event["requestURI"]
+            for event in node.audit_events()
+            if event["user"]["username"] == "admin"
+            and event["objectRef"]["namespace"] == victim.namespace
+            and event["stage"] == "ResponseComplete"
+        }
+
+    # The API server writes it a little later than kubectl has its answer.
+    until(lambda: bool(uris()), 60, lambda: f"only {node.audit_events()}")
+    [uri] = uris()
     assert re.search(r"command=echo&command=audited&container=app", uri)
 
 

@@ -109,7 +109,7 @@ def test_recording_is_live_without_waiting_for_a_timeout(node: Node, victim: Vic
         record.expect(b"^Recording .*\n")
         seconds = time.monotonic() - record.started
     # The bench has the number; here, beside other work, only that nothing waits for a time-out.
-    assert seconds < 10
+    assert seconds < 60
 
 
 def test_recorder_pod_is_what_the_docs_say(node: Node, victim: Victim, tmp_path: Path) -> None:
