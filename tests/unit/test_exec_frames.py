@@ -1,8 +1,10 @@
-"""What a connection that breaks within a frame leaves of it."""
+"""What a connection that breaks within a frame leaves of it, and one that falls silent."""
 
+import select
 import socket
 import time
 from collections.abc import Iterator
+from types import SimpleNamespace
 
 import pytest
 import websocket
@@ -51,3 +53,35 @@ def test_half_a_control_frame_is_no_data(ends: tuple[ExecStream, socket.socket])
     server.close()
     with pytest.raises(Dropped):
         stream.receive()
+
+
+class Silence:
+    """A clock (s), and a poll that lets the time pass, as one does a little more than asked, and sees nothing come."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def register(self, fd: int, events: int) -> None:
+        pass
+
+    def poll(self, milliseconds: float) -> list[tuple[int, int]]:
+        self.now += milliseconds / 1000 + 0.001
+        return []
+
+
+def test_dead_connection_is_noticed_within_15_seconds(
+    ends: tuple[ExecStream, socket.socket], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stream, server = ends
+    silence = Silence()
+    stream._heard = stream._pinged = silence.now
+    polls = SimpleNamespace(poll=lambda: silence, POLLIN=select.POLLIN)
+    monkeypatch.setattr("kubectl_ebpfaudit.cluster.exec.time", silence)
+    monkeypatch.setattr("kubectl_ebpfaudit.cluster.exec.select", polls)
+    with pytest.raises(Dropped, match="the connection is dead"):
+        stream.wait(_NOBODY, 3600)
+    assert silence.now < 15
+    assert server.recv(100).count(b"\x89\x80") == 2  # pings, which nobody answered: RFC 6455, 5.5.2
