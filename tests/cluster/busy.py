@@ -13,7 +13,7 @@ from tests.support.terminal import Terminal
 
 _numbers = count(1)
 _MAX_LINES = 20_000
-_END_SECONDS = 30
+_END_SECONDS = 120
 
 # $RANDOM: what a recorder compresses to nothing gives a proxy no bytes to count. `read` paces it, is how it is told to
 # stop, and needs no process. A session whose kubectl has lost it goes on alone.
@@ -101,14 +101,14 @@ class Busy:
         """The argv of every command that it must have run: the last line's may not have been."""
         return [["/bin/true", str(n)] for n in range(1, self.lines)]
 
-    def wait_lines(self, more: int) -> None:
+    def wait_lines(self, more: int, seconds: float = _END_SECONDS) -> None:
         """Returns when so many more lines have been shown. Raises TimeoutError, also when the session is over."""
         wanted = self.lines + more
 
         def why() -> str:
             return f"{self.name} shows no more lines after {self.output[-200:]!r}: {self.errors}"
 
-        until(lambda: self.lines >= wanted or not self._thread.is_alive(), _END_SECONDS, why)
+        until(lambda: self.lines >= wanted or not self._thread.is_alive(), seconds, why)
         if self.lines < wanted:
             raise TimeoutError(why())
 

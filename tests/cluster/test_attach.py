@@ -269,7 +269,9 @@ def test_namespace_of_the_users_stays_and_recorders_of_any_state_are_shown(node:
         return run(node, *arguments, *where)
 
     evicted = _stuck("evicted", "no.invalid/x:1")
-    evicted["spec"]["nodeName"] = "no-such-node"
+    # No kubelet may touch it, and a pod on a node that is none is deleted: it waits for a scheduler that never comes.
+    del evicted["spec"]["nodeName"]
+    evicted["spec"]["schedulerName"] = "nobody"
     for pod in (
         evicted,
         _stuck("over", "docker.io/ebpfaudit/app:test"),

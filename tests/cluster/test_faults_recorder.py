@@ -18,6 +18,7 @@ from tests.cluster.node import Node
 from tests.reliability import Outcome
 
 pytestmark = pytest.mark.slow
+_KILLED = "ended with exit code 137"
 _TOO_MANY_LINES = 600  # some 3 kB each in the log
 
 
@@ -100,26 +101,27 @@ def _fill_memory(node: Node) -> None:
     [
         pytest.param(
             _kill_agent,
-            "ended with exit code 137",
+            (_KILLED,),
             marks=pytest.mark.fault("the recorder is killed with -9"),
             id="killed",
         ),
         pytest.param(
             _fill_memory,
-            "used more memory than it may",
+            # containerd tells of the end and of its cause one by one: the first status may lack the cause.
+            ("used more memory than it may", _KILLED),
             marks=pytest.mark.fault("the recorder runs out of memory"),
             id="out of memory",
         ),
         pytest.param(
             _delete_pod,
-            "ends too early",
+            ("ends too early",),
             marks=pytest.mark.fault("somebody deletes the recorder's pod"),
             id="deleted",
         ),
     ],
 )
 def test_recorder_that_ends_early_leaves_what_it_sent(
-    node: Node, scene: Scene, outcome: Outcome, fault: Callable[[Node], None], says: str
+    node: Node, scene: Scene, outcome: Outcome, fault: Callable[[Node], None], says: tuple[str, ...]
 ) -> None:
     with scene.recorded() as (run, busy):
         acknowledged = scene.acknowledged()
@@ -130,12 +132,13 @@ def test_recorder_that_ends_early_leaves_what_it_sent(
     found = evidence.check(scene.log, busy, acknowledged=acknowledged)
     assert found.recorded > 0
     assert code == 3
-    assert says in run.said
-    # A recorder that is told of its end ends its log; for one that died its client does, once that is certain.
-    assert found.end == ("terminated" if fault is _delete_pod else RECORDER_DIED)
+    assert any(one in run.said for one in says)
+    # A recorder that is told of its end ends its log, if the kubelet leaves it the time; for one that died its client
+    # does, once that is certain.
+    assert found.end in ({"terminated", RECORDER_DIED} if fault is _delete_pod else {RECORDER_DIED})
     verified = scene.client.run("verify", scene.log)
-    assert verified.wait() == (0 if fault is _delete_pod else 3)
-    assert (b"lossy" in verified.printed) == (fault is not _delete_pod)
+    assert verified.wait() == (0 if found.end == "terminated" else 3)
+    assert (b"lossy" in verified.printed) == (found.end != "terminated")
     outcome.lost, outcome.exit_code, outcome.sees = found.lost, code, last_words(run)
 
 
@@ -144,7 +147,7 @@ def test_spool_that_is_full_costs_output_and_no_command(scene: Scene, outcome: O
     with scene.record("--spool-size", "1Mi") as run, scene.busy(words=1500, pause=0.005) as busy:
         busy.wait_lines(5)
         run.signal(signal.SIGSTOP)
-        busy.wait_lines(_TOO_MANY_LINES)
+        busy.wait_lines(_TOO_MANY_LINES, seconds=600)
         assert busy.stop() == 0
         run.signal(signal.SIGCONT)
         code = run.stop()

@@ -7,7 +7,7 @@ from typing import Any
 from kubectl_ebpfaudit.cluster.pod import CAPABILITIES
 from tests.cluster.conftest import Victim
 from tests.cluster.node import Node
-from tests.cluster.test_record import Record, _client, _recorders, _shell
+from tests.cluster.test_record import Record, _client, _in_node, _processes_with, _recorders, _shell
 
 # Of another user, with a terminal of its own: /proc shows both only to those who may look at everybody's processes.
 _OTHER_USER = b"setpriv --reuid 1000 --clear-groups script -qc 'id -u; ls /etc/hostname' /dev/null\r"
@@ -15,11 +15,7 @@ _OTHER_USER = b"setpriv --reuid 1000 --clear-groups script -qc 'id -u; ls /etc/h
 
 def _capabilities(node: Node) -> int:
     """Which capabilities the recorder's processes on the node have, as a bit set."""
-    [pid] = [
-        path.parent.name
-        for path in Path("/proc").glob("[0-9]*/cgroup")
-        if node.cgroup + "/" in path.read_text() and b"agent\0--spool" in (path.parent / "cmdline").read_bytes()
-    ]
+    [pid] = [pid for pid in _processes_with("agent\0--spool") if _in_node(node, pid)]
     [line] = [line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith("CapEff:")]
     return int(line.split()[1], 16)
 

@@ -191,7 +191,11 @@ def _processes_with(*words: str) -> list[int]:
 
 
 def _in_node(node: Node, pid: int) -> bool:
-    return node.cgroup + "/" in Path(f"/proc/{pid}/cgroup").read_text()
+    """Whether the process is one of the node's; False if it has ended."""
+    try:
+        return node.cgroup + "/" in Path(f"/proc/{pid}/cgroup").read_text()
+    except OSError:
+        return False
 
 
 def _kill(node: Node, verb: str) -> None:
