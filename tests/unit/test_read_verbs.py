@@ -10,6 +10,7 @@ import signal
 import subprocess
 import termios
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -488,18 +489,19 @@ def read_all(master: int, until: bytes = b"") -> bytes:
     return data
 
 
-def on_terminal(*arguments: str | Path, **more: str) -> "tuple[subprocess.Popen[bytes], int, int]":
+def on_terminal(*arguments: str | Path, **more: str) -> "tuple[subprocess.Popen[bytes], int, int, list[Any]]":
+    """(the program, both ends of its terminal, the settings that this had before)."""
     master, slave = pty.openpty()
+    before = termios.tcgetattr(slave)
     env = {"TERM": "xterm-256color", "EBPFAUDIT_HOME": "/nonexistent", **more}
     process = start(*arguments, stdin=subprocess.DEVNULL, stdout=slave, stderr=slave, start_new_session=True, env=env)
-    return process, master, slave
+    return process, master, slave, before
 
 
 def test_replay_on_a_terminal_draws_safely_and_restores_it(tmp_path: Path) -> None:
     log = start_shell(LogBuilder())
     log.add("tty_out", SECOND, data=b"\x1b]0;evil\x07\x1b[?1049h\x1b[31mred\x1b[6n\n")
-    process, master, slave = on_terminal("replay", log.save(tmp_path / "s.ebpfaudit"), "--speed", "max")
-    before = termios.tcgetattr(slave)
+    process, master, slave, before = on_terminal("replay", log.save(tmp_path / "s.ebpfaudit"), "--speed", "max")
     data = read_all(master, b"\x1b7\x1b[r\x1b8")
     assert process.wait(60) == 0
     assert termios.tcgetattr(slave) == before
@@ -516,8 +518,7 @@ def test_a_replay_that_is_ended_restores_the_terminal(tmp_path: Path, number: in
     log = start_shell(LogBuilder())
     log.add("tty_out", SECOND, data=b"\x1b[?25lfirst")
     log.add("tty_out", 3600 * SECOND, data=b"never")
-    process, master, slave = on_terminal("replay", log.save(tmp_path / "s.ebpfaudit"), "--speed", "100")
-    before = termios.tcgetattr(slave)
+    process, master, slave, before = on_terminal("replay", log.save(tmp_path / "s.ebpfaudit"), "--speed", "100")
     read_all(master, b"first")
     process.send_signal(number)
     data = read_all(master, b"\x1b[r\x1b8")
@@ -532,7 +533,7 @@ def test_the_screen_at_a_time_is_printed_with_its_colours_and_nothing_else(tmp_p
     log = start_shell(LogBuilder())
     log.add("tty_out", SECOND, data=b"\x1b[?1049h\x1b[2;3H\x1b[31mscreen\x1b[0m\x1b]0;evil\x07")
     log.add("tty_out", 2 * SECOND, data=b"later")
-    process, master, slave = on_terminal("replay", log.save(tmp_path / "s.ebpfaudit"), "--at", "1.5")
+    process, master, slave, _ = on_terminal("replay", log.save(tmp_path / "s.ebpfaudit"), "--at", "1.5")
     os.close(slave)
     assert read_all(master) == b"\r\n  \x1b[38;5;1mscreen\x1b[0m\r\n"
     assert process.wait(60) == 0
@@ -541,7 +542,7 @@ def test_the_screen_at_a_time_is_printed_with_its_colours_and_nothing_else(tmp_p
 
 def test_the_screen_at_a_time_has_no_colours_if_none_are_wanted(tmp_path: Path) -> None:
     log = start_shell(LogBuilder()).add("tty_out", SECOND, data=b"\x1b[31mred").save(tmp_path / "s.ebpfaudit")
-    process, master, slave = on_terminal("replay", log, "--at", "1.5", NO_COLOR="1")
+    process, master, slave, _ = on_terminal("replay", log, "--at", "1.5", NO_COLOR="1")
     os.close(slave)
     assert read_all(master) == b"red\r\n"
     assert process.wait(60) == 0

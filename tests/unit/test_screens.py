@@ -146,9 +146,16 @@ def test_when_the_engine_dies_another_goes_on_and_says_so_until_the_screen_is_cl
 
 
 def test_an_engine_that_stops_answering_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("replay.screen.emulator._PATIENCE_SECONDS", 1.0)
+    patience, next_emulator = "replay.screen.emulator._PATIENCE_SECONDS", Display._next_emulator
+
+    def patient(self: Display) -> None:
+        monkeypatch.setattr(patience, 60.0)
+        next_emulator(self)
+
     display = Display(3, 40)
     os.kill(display.pid, signal.SIGSTOP)
+    monkeypatch.setattr(patience, 1.0)
+    monkeypatch.setattr(Display, "_next_emulator", patient)
     display.feed(b"text")
     assert display.screen().text == "text"
     assert display.deaths == 1

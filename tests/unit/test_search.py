@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -290,13 +291,25 @@ def test_an_expression_without_end_is_ended(tmp_path: Path) -> None:
 def test_ctrl_c_ends_an_expression_without_end(tmp_path: Path) -> None:
     log = start_shell(LogBuilder()).add("tty_out", SECOND, data=b"x" * 100 + b"\r\n").save(tmp_path / "s.ebpfaudit")
     process = start("search", CATASTROPHE, log, "--in", "output", stderr=subprocess.PIPE)
-    deadline = time.monotonic() + 60
-    while _cpu_seconds(process.pid) < 1.5:  # it has found its way into the expression by then
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    _wait(lambda: _catches(process.pid, signal.SIGVTALRM))  # it watches the expression then
+    before = _cpu_seconds(process.pid)
+    _wait(lambda: _cpu_seconds(process.pid) > before + 0.5)  # and has found its way into it by then
     process.send_signal(signal.SIGINT)
     assert process.communicate(timeout=60)[1] == b""
     assert process.returncode == 130
+
+
+def _wait(there: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 60
+    while not there():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def _catches(pid: int, number: signal.Signals) -> bool:
+    """Whether the process has a handler for the signal: proc_pid_status(5)."""
+    (caught,) = re.findall(r"^SigCgt:\s*(\w+)$", Path(f"/proc/{pid}/status").read_text(), re.M)
+    return bool(int(caught, 16) >> (number - 1) & 1)
 
 
 def _cpu_seconds(pid: int) -> float:
