@@ -20,7 +20,7 @@ from tests.support.terminal import Terminal
 
 ROOT = Path(__file__).parents[2]
 CLIENT = [sys.executable, "-m", "kubectl_ebpfaudit"]
-_SECONDS = 40
+_SECONDS = 120
 
 
 @dataclass(frozen=True)

@@ -69,7 +69,7 @@ def reset_often(proxy: Proxy, run: Run, times: int) -> None:
     numbers = random.Random(4)
     for _ in range(times):
         proxy.reset_after(numbers.randrange(40_000))
-        assert proxy.wait_reset(30), f"nothing goes through: {run.said}"
+        assert proxy.wait_reset(60), f"nothing goes through: {run.said}"
 
 
 def last_words(run: Run) -> str:

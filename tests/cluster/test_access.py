@@ -18,7 +18,7 @@ from tests.cluster.node.wait import until
 RBAC = ROOT / "docs" / "rbac.yaml"
 RECORD, TARGET, NODES, SET_UP = "ebpfaudit-record", "ebpfaudit-target", "ebpfaudit-nodes", "ebpfaudit-set-up"
 _RBAC_GROUP = "rbac.authorization.k8s.io"
-_SECONDS = 20
+_SECONDS = 60
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from tests.cluster.conftest import Victim
 from tests.cluster.node import Missing, Node, requirements
 from tests.cluster.node.wait import until
 
-_SECONDS = 30.0
+_SECONDS = 60.0
 _REGISTRY = "127.0.0.1:5000"
 _CONFIG = """\
 version: 0.1

@@ -55,4 +55,4 @@ def test_kubectl_works_through_a_proxy_and_knows_when_it_is_cut(node: Node, vict
             assert kubectl.stdout.readline() == b"up\n"
             assert proxy.connections >= 1
             proxy.reset()
-            assert kubectl.wait(20) == 1
+            assert kubectl.wait(60) == 1

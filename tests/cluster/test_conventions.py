@@ -16,7 +16,7 @@ from tests.cluster.commands import CLIENT, ROOT
 from tests.cluster.node import Node
 
 Config = dict[str, Any]
-_SECONDS = 30
+_SECONDS = 60
 # kubectl writes it in the first form since 1.33, and before that as the plugin does.
 _ANSWER = re.compile(r'(?:"Response" verb="GET" url="|GET )(https?://[^/\s]+)(/[^?\s"]*)\S*(?: status=")? ?(\d\d\d)')
 _USER = re.compile(r'(?:User|user) "(.*?)" (?:cannot|may not) get')

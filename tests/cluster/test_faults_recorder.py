@@ -76,7 +76,7 @@ def _run_out_of_memory(pid: int) -> None:
     died = os.pidfd_open(pid)
     with subprocess.Popen([sys.executable, "-c", hog], stderr=subprocess.DEVNULL) as eater:
         try:
-            assert select.select([died], [], [], 20)[0], "the kernel ends nobody"
+            assert select.select([died], [], [], 60)[0], "the kernel ends nobody"
         finally:
             eater.kill()
             os.close(died)

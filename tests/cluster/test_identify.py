@@ -55,9 +55,9 @@ def test_sessions_are_named_after_who_began_them(node: Node, client: Client, vic
             (ALICE, ["cat", "/etc/hostname"]),
             (BOB, ["ls", "/"]),
         ):
-            assert _exec(node, victim, *words, who=who).wait(30) == 0
+            assert _exec(node, victim, *words, who=who).wait(60) == 0
         both = [_exec(node, victim, "sleep", "1", who=who) for who in (ALICE, BOB)]
-        assert [one.wait(30) for one in both] == [0, 0]
+        assert [one.wait(60) for one in both] == [0, 0]
         uri = f"/api/v1/namespaces/{victim.namespace}/pods/{victim.pod}/exec?command=id&container=app"
         assert node.kubectl("create", "--raw", uri, "-f", "-", input="{}", user="alice", check=False).returncode == 1
         record.expect(r"session 5  ended")

@@ -257,7 +257,7 @@ def test_rights_that_are_lost_midway_are_told_and_what_was_recorded_is_kept(
     node.kubectl("-n", "ebpfaudit", "create", "rolebinding", "records", "--role=records", "--user=alice")
     with ExitStack() as closing:
         closing.callback(node.kubectl, "-n", "ebpfaudit", "delete", "role/records", "rolebinding/records", check=False)
-        arguments = ("record", victim.pod, "-n", victim.namespace, "-w", str(path))
+        arguments = ("record", victim.pod, "-n", victim.namespace, "-w", str(path), "--client-timeout", "5m")
         record = closing.enter_context(Running(node, *arguments, user="alice"))
         record.expect(_LIVE)
         with shell(node, victim.namespace, victim.pod) as terminal:
@@ -277,5 +277,5 @@ def test_rights_that_are_lost_midway_are_told_and_what_was_recorded_is_kept(
     name = pod["metadata"]["name"]
     assert any(f"run kubectl -n ebpfaudit delete pod {name}" in line for line in lines), record.said.decode()
     assert exported(node, path) == printed
-    # Without a client it ends by itself after a minute; here nobody waits for that.
+    # Without a client it ends by itself after five minutes; here nobody waits for that.
     assert run(node, "cleanup", "--all").code == 0

@@ -289,7 +289,7 @@ def test_second_ctrl_c_gives_up_what_is_still_on_the_way(node: Node, victim: Vic
         with shell(node, victim.namespace, victim.pod) as terminal:
             printed = leave(terminal)
         record.expect(b"session 1  ended")
-        until(lambda: exported(node, path) == printed, 20, lambda: "the output is not there")
+        until(lambda: exported(node, path) == printed, 60, lambda: "the output is not there")
         [agent] = [p for p in _processes_with("ebpfaudit-recorder", "agent", "/spool") if _in_node(node, p)]
         os.kill(agent, signal.SIGSTOP)
         record.program.send_signal(signal.SIGINT)

@@ -16,6 +16,10 @@ def passes(guest: Guest, *arguments: str, probes: str, seconds: float, may_skip:
         [".venv/bin/python", "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments],
         timeout=seconds,
         cwd=ROOT,
-        env={"EBPFAUDIT_PROBES": probes, **({"EBPFAUDIT_MAY_SKIP": "1"} if may_skip else {})},
+        env={
+            "EBPFAUDIT_PROBES": probes,
+            "EBPFAUDIT_TEST_SECONDS": "300",
+            **({"EBPFAUDIT_MAY_SKIP": "1"} if may_skip else {}),
+        },
     )
     assert done.returncode == 0, done.output.decode()

@@ -142,7 +142,7 @@ def test_a_container_named_at_any_moment_of_its_start_has_its_sessions_and_no_ot
                     if json.loads(e.fields["about"])["container_id"] == one.id
                 ))  # fmt: skip
                 one.exec("/bin/echo", str(number))
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 120
         until(live, lambda: len(live.of("session_end")) >= rounds or time.monotonic() > deadline)
         live.stop()
         assert not live.end().lost

@@ -35,7 +35,7 @@ class ApiServer(ThreadingHTTPServer):
 
     def watch(self) -> "queue.SimpleQueue[Any]":
         """The stream of the next watch, once it has begun."""
-        return self.streams.get(timeout=10)
+        return self.streams.get(timeout=60)
 
     def seen(self) -> list[str]:
         """Requests since the last call: path?query, without what is random."""

@@ -20,7 +20,7 @@ _ARGUMENTS = (
     "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage", "--hide-scrollbars",
     "--force-device-scale-factor=1", "--remote-debugging-pipe",
 )  # fmt: skip
-_TIMEOUT = 60.0
+_TIMEOUT = 120.0
 """Seconds for one answer, on a machine with other work."""
 
 
@@ -103,7 +103,7 @@ class Page:
             raise PageError(done["exceptionDetails"].get("exception", {}).get("description", str(done)))
         return done["result"].get("value")
 
-    def until(self, condition: str, seconds: float = 20) -> None:
+    def until(self, condition: str, seconds: float = 60) -> None:
         """Returns when an expression is true. Raises PageError after `seconds`."""
         self.run(f"""new Promise((done, failed) => {{
             const end = performance.now() + {seconds * 1000};

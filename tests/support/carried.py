@@ -16,7 +16,7 @@ Chunk = bytes | Callable[[], object] | None
 
 If that is true, a word for the recorder is waited for."""
 
-_WORD_SECONDS = 20
+_WORD_SECONDS = 60
 
 
 def event(name: str, time: int, session: int = 1, target: int = 1, pid: int = 100, **fields: Any) -> list[Any]:

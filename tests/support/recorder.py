@@ -106,8 +106,8 @@ class Recording:
         while self._read():
             pass
         assert self._stream.end, f"the log has no end record: {self.errors}"
-        assert self.agent.wait(30) == 0, self.errors
-        assert self._serve.wait(30) == 0
+        assert self.agent.wait(120) == 0, self.errors
+        assert self._serve.wait(120) == 0
         return self._stream.end
 
     def wait_for(self, *types: str) -> Event:

@@ -15,6 +15,8 @@ from contextlib import suppress
 from types import TracebackType
 
 _CHUNK = 65536
+_SECONDS = float(os.environ.get("EBPFAUDIT_TEST_SECONDS", "60"))
+"""How long is waited for what has to come. tests/guest/inside.py has more patience."""
 
 
 class Terminal:
@@ -63,7 +65,7 @@ class Terminal:
 
     def send(self, data: bytes) -> None:
         """Types all of `data`, reading what comes meanwhile: without a reader some programs take no input."""
-        deadline = _Deadline(60)
+        deadline = _Deadline(_SECONDS)
         left = memoryview(data)
         while left:
             self._wait(select.POLLIN | select.POLLOUT, deadline, f"sending the last {len(left)} bytes")
@@ -74,7 +76,7 @@ class Terminal:
             self.sent += left[:count]
             left = left[count:]
 
-    def expect(self, pattern: bytes | re.Pattern[bytes], timeout: float = 20) -> re.Match[bytes]:
+    def expect(self, pattern: bytes | re.Pattern[bytes], timeout: float = _SECONDS) -> re.Match[bytes]:
         """Reads until `pattern` comes, after the previous match; TimeoutError and EOFError tell what came."""
         wanted = re.compile(re.escape(pattern)) if isinstance(pattern, bytes) else pattern
         deadline = _Deadline(timeout)
@@ -105,7 +107,7 @@ class Terminal:
     def signal(self, number: signal.Signals) -> None:
         self._program.send_signal(number)
 
-    def wait(self, timeout: float = 20) -> int:
+    def wait(self, timeout: float = _SECONDS) -> int:
         """The program's exit code (negative: the signal that ended it), once all that it wrote is read."""
         deadline = _Deadline(timeout)
         while not self._has_ended():

@@ -44,7 +44,7 @@ class Tmux:
         """Process ID of the shell around the program."""
         return int(self._run("display-message", "-p", "#{pane_pid}"))
 
-    def wait(self, *wanted: str, without: str = "", seconds: float = 30) -> str:
+    def wait(self, *wanted: str, without: str = "", seconds: float = 60) -> str:
         """The screen once it holds all that is wanted, and not `without`. Raises AssertionError with what it shows."""
         deadline = time.monotonic() + seconds
         while True:

@@ -448,14 +448,14 @@ def test_pod_that_does_not_start_says_why(
 ) -> None:
     server.answers[f"GET {PODS}?watch"] = _watch(WAITING, state)
     with pytest.raises(kind, match=says):
-        PodWatch(api, "ebpfaudit", "p", WAITING).wait_running(5)
+        PodWatch(api, "ebpfaudit", "p", WAITING).wait_running(60)
 
 
 def test_recorder_without_a_message_is_asked_for_its_log(api: Api, server: Server) -> None:
     server.answers[f"GET {PODS}?watch"] = _watch(_recorder({"terminated": {"exitCode": 12, "message": "cut"}}))
     server.answers[f"GET {PODS}/p/log"] = (200, b"error: no BTF\nmore\n")
     with pytest.raises(NoBtf, match="no BTF") as caught:
-        PodWatch(api, "ebpfaudit", "p", WAITING).wait_running(5)
+        PodWatch(api, "ebpfaudit", "p", WAITING).wait_running(60)
     assert caught.value.details == "more"
 
 
@@ -470,14 +470,14 @@ def test_pod_that_is_deleted_while_it_starts_is_told(api: Api, server: Server) -
     event = json.dumps({"type": "DELETED", "object": {}}).encode() + b"\n"
     server.answers[f"GET {PODS}?watch"] = (200, event)
     with pytest.raises(PodDidNotStart, match="was deleted"):
-        PodWatch(api, "ebpfaudit", "p", WAITING).wait_running(5)
+        PodWatch(api, "ebpfaudit", "p", WAITING).wait_running(60)
 
 
 def test_watch_that_is_too_old_begins_again(api: Api, server: Server) -> None:
     event = json.dumps({"type": "ERROR", "object": {"code": 410}}).encode() + b"\n"
     server.answers[f"GET {PODS}?watch"] = (200, event)
     server.answers[f"GET {PODS}/p"] = (200, _recorder({"running": {}}))
-    PodWatch(api, "ebpfaudit", "p", WAITING).wait_running(5)
+    PodWatch(api, "ebpfaudit", "p", WAITING).wait_running(60)
 
 
 @pytest.fixture

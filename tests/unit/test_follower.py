@@ -89,7 +89,7 @@ class Told:
         self._queue.put(None)
 
     def next(self) -> str:
-        change = self._queue.get(timeout=10)
+        change = self._queue.get(timeout=60)
         if isinstance(change, Started | Missed):
             return f"{type(change).__name__} {change.container.container_id}"
         if isinstance(change, Ended):
@@ -205,7 +205,7 @@ def test_server_that_goes_away_is_told_once_and_nothing_is_missed(server: ApiSer
     stream.put(b"")
     assert told.next() == "Lost"
     server.seen()
-    server.requests.get(timeout=10)  # another attempt fails, and is not told
+    server.requests.get(timeout=60)  # another attempt fails, and is not told
     assert told.nothing()
     server.down = False
     assert told.next() == "Back"
@@ -320,7 +320,7 @@ def test_things_named_together_end_together_and_are_told_once(server: ApiServer,
     words = [told.next() for _ in range(5)]
     assert sorted(words[:4]) == ["Ended a-1", "Ended b-1", "PodGone a", "PodGone b"]
     assert words[4].startswith("Over: pod team/")
-    told.thread.join(5)
+    told.thread.join(60)
 
 
 def test_merge_tells_what_two_see_once() -> None:
@@ -371,7 +371,7 @@ def test_waiting_ends_when_the_container_runs(server: ApiServer, follow: Follow)
     stream = server.watch()
     server.objects[f"{PODS}/p"] = pod()
     stream.put(_event("MODIFIED", pod()))
-    thread.join(5)
+    thread.join(60)
     assert [c.container_id for c in found] == ["p-1"]
 
 
@@ -431,6 +431,6 @@ def test_channel_is_bounded_and_ends() -> None:
     items = iter(channel)
     assert [next(items), next(items)] == [0, 1]
     channel.close()
-    thread.join(5)
+    thread.join(60)
     assert put[-1] is False
     assert list(channel) == []

@@ -41,7 +41,7 @@ def echo() -> Iterator[tuple[str, int]]:
 
 def _client(proxy: Proxy) -> socket.socket:
     client = socket.create_connection(("127.0.0.1", proxy.port))
-    client.settimeout(20)
+    client.settimeout(60)
     return client
 
 
@@ -85,7 +85,7 @@ def test_reset_comes_after_as_many_bytes_as_asked_for(echo: tuple[str, int]) -> 
     with Proxy(echo) as proxy, _client(proxy) as client:
         proxy.reset_after(1000)
         client.sendall(b"x" * 5000)
-        assert proxy.wait_reset(20)
+        assert proxy.wait_reset(60)
         assert proxy.forwarded == 1000
         assert _all(client, 1000) == b"x" * 1000
         with pytest.raises(ConnectionResetError):
@@ -102,15 +102,15 @@ def test_paused_proxy_takes_connections_and_is_silent_until_it_goes_on(echo: tup
         proxy.pause()
         client.sendall(b"b")
         with _client(proxy) as other:
-            assert proxy.wait_accepted(2, 20)
+            assert proxy.wait_accepted(2, 60)
             other.sendall(b"c")
             for waiting in (client, other):
                 waiting.settimeout(0.1)
                 with pytest.raises(TimeoutError):
                     waiting.recv(1)
             proxy.resume()
-            client.settimeout(20)
-            other.settimeout(20)
+            client.settimeout(60)
+            other.settimeout(60)
             assert client.recv(1) == b"b"
             assert other.recv(1) == b"c"
 

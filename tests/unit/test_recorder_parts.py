@@ -519,7 +519,7 @@ def listening(tmp_path: Path) -> Iterator[control.Control]:
 
 
 def waited(listening: control.Control, there: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while not there():
         assert time.monotonic() < deadline
         listening.wait(0.05)
@@ -600,8 +600,8 @@ def test_a_log_is_served_as_it_grows_and_to_its_end(listening: control.Control, 
                 listening.wait(0)
         listening.announce_end(len(data))
         waited(listening, lambda: listening.served)
-        reader.join(20)
-        assert server.wait(20) == 0
+        reader.join(60)
+        assert server.wait(60) == 0
     assert received == [data[100:]]
 
 
@@ -615,7 +615,7 @@ def test_a_recorder_that_dies_ends_what_serves_it_after_all_it_wrote(
         for client in listening._clients.values():
             client.connection.close()
         assert server.stdout.read() == b"what there is"
-        assert server.wait(20) == 1
+        assert server.wait(60) == 1
 
 
 def test_a_recorder_that_dies_before_its_log_is_said(listening: control.Control, tmp_path: Path) -> None:
@@ -624,7 +624,7 @@ def test_a_recorder_that_dies_before_its_log_is_said(listening: control.Control,
         waited(listening, lambda: listening.clients)
         for client in listening._clients.values():
             client.connection.close()
-        assert server.wait(20) == 1
+        assert server.wait(60) == 1
         assert server.stderr.read() == b"error: the recorder ended before its log began\n"
 
 
@@ -634,7 +634,7 @@ def test_a_client_that_is_gone_ends_what_serves_it(listening: control.Control, t
         assert server.stdin
         waited(listening, lambda: listening.clients)
         server.stdin.close()
-        assert server.wait(20) == 1
+        assert server.wait(60) == 1
 
 
 def test_a_configuration_that_comes_in_parts_is_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -245,8 +245,8 @@ def test_what_the_disk_refuses_for_another_reason_is_said_by_the_next_call(
     with monkeypatch.context() as patch:
         patch.setattr(os, "write", refuse)
         small.write(b"x")
-        assert failed.wait(10)
-        small._thread.join(10)
+        assert failed.wait(60)
+        small._thread.join(60)
     with pytest.raises(CannotWrite, match="Input/output error"):
         small.write(b"y")
     small._error = None  # for the fixture's close

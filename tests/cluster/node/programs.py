@@ -87,7 +87,7 @@ class Programs:
     def reap(self) -> None:
         """Waits for all, which somebody has killed."""
         for process in (*self._running.values(), self._anchor):
-            process.wait(20)
+            process.wait(60)
         if self._anchor.stdout:
             self._anchor.stdout.close()
 
