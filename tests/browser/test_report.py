@@ -293,6 +293,7 @@ def test_ten_thousand_commands_stay_usable(page: Page, tmp_path: Path) -> None:
         log.add("exec", at, pid=1000 + i, ppid=100, ns_pid=i, argv=argv("grep", f"needle{i}", "/etc/passwd"), tty=1)
         log.add("tty_out", at, data=b"root@victim:~# grep needle /etc/passwd\r\n")
     file = report(log.save(tmp_path / "s.ebpfaudit"), tmp_path)
+    page.call("Performance.enable", timeDomain="threadTicks")
     page.open(file)
     jump(page, "needle9999")
     page.run("document.getElementById('pattern').focus()")
@@ -304,4 +305,6 @@ def test_ten_thousand_commands_stay_usable(page: Page, tmp_path: Path) -> None:
     assert page.run(ROWS) == 1
     page.run("document.querySelector('.fold').click()")
     page.until("document.querySelectorAll('.commands ol:not([hidden])').length == 201")
+    metrics = {one["name"]: one["value"] for one in page.call("Performance.getMetrics")["metrics"]}
+    assert 0 < metrics["TaskDuration"] < 10  # seconds of the page's own CPU time, whatever else the machine does
     assert file.stat().st_size < 6 << 20
