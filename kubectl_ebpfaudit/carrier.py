@@ -18,6 +18,9 @@ PROTOCOL = 2
 CLIENT_SECONDS = 60.0
 """Seconds without a client after which a recorder ends by itself: so long a connection may be away."""
 
+FIRST_CLIENT_SECONDS = 120.0
+"""The same for the first connection, which has to wait for an API server and a network that may be busy."""
+
 SPOOL_BYTES = 1 << 30
 STREAM_BYTES = 16 << 20
 
@@ -51,6 +54,7 @@ class Order:
     node: dict[str, Any] = field(default_factory=dict)
     recording: str = field(default_factory=lambda: str(uuid.uuid4()))
     client_seconds: float | None = CLIENT_SECONDS
+    first_client_seconds: float = FIRST_CLIENT_SECONDS
     linger_seconds: float | None = CLIENT_SECONDS
     gone_seconds: float | None = 0.0
     follow: bool = False
@@ -73,6 +77,7 @@ class Order:
             "input": self.input,
             "sysfs": sysfs,
             "idle_client_seconds": self.client_seconds,
+            "first_client_seconds": self.first_client_seconds,
             "linger_seconds": self.linger_seconds,
             "gone_seconds": self.gone_seconds,
             "follow": self.follow,

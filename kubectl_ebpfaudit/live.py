@@ -50,7 +50,8 @@ class Live:
         self.lock = threading.RLock()
         self._expected, self._what = expected, what
         self._views: list[View] = []
-        self._headers: list[Header] = []
+        self._begun: dict[View, Header] = {}
+        self._announced = False
         self._status = StatusLine(out) if not quiet and out.isatty() else None
         self._started = time.monotonic()
 
@@ -64,25 +65,39 @@ class Live:
         """So many recorders are to be live before it says so."""
         self._expected = recorders
 
-    def began(self, header: Header) -> None:
+    def began(self, view: "View", header: Header) -> None:
         """A recorder is live."""
         with self.lock:
-            self._headers.append(header)
-            if len(self._headers) == self._expected:
-                self._started = time.monotonic()
-                self.note(f"Recording {_what(self._headers, self._what)}; stop with ctrl-C")
-                if cost := probes.cost(self._headers):
-                    self.note(cost)
+            self._begun[view] = header
+            self._announce()
+
+    def over(self, view: "View") -> None:
+        """A recorder has ended: it is not live any more, and not waited for."""
+        with self.lock:
+            if not self._announced and view in self._begun:
+                del self._begun[view]
+                self._expected -= 1
+                self._announce()
+
+    def _announce(self) -> None:
+        headers = list(self._begun.values())
+        if self._announced or not headers or len(headers) < self._expected:
+            return
+        self._announced = True
+        self._started = time.monotonic()
+        self.note(f"Recording {_what(headers, self._what)}; stop with ctrl-C")
+        if cost := probes.cost(headers):
+            self.note(cost)
 
     @property
     def several(self) -> bool:
         """Whether it takes more than the number of a session to name it."""
-        return self._expected > 1 or len(self._views) > 1
+        return len(self._views) > 1
 
     @property
     def is_live(self) -> bool:
         """Whether all recorders that it waited for have begun."""
-        return len(self._headers) >= self._expected
+        return self._announced
 
     def note(self, line: str) -> None:
         """One line, which must be safe to print; not with `quiet`."""
@@ -163,7 +178,7 @@ class View:
             self._folding = Folding(parsed, self._live.every)
             if self._live.events and not again:
                 self._live.events(parsed, None)
-            self._live.began(parsed)
+            self._live.began(self, parsed)
         elif isinstance(parsed, Block) and self._header:
             self._live.gaps += parsed.gaps
             if parsed.lane != PROCESS_LANE:
@@ -186,6 +201,10 @@ class View:
             for line in self._told(event) if block.lane == PROCESS_LANE else ():
                 if not self._live.events and not again:
                     self._live.note(line)
+
+    def over(self) -> None:
+        """Its recorder has ended, or is left."""
+        self._live.over(self)
 
     def pulse(self, carrier: Carrier) -> None:
         """Looks how the connection does, and says so where that is news."""

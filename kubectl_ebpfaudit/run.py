@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from kubectl_ebpfaudit.carrier import GONE, STOP, Carrier, target_line
+from kubectl_ebpfaudit.carrier import GONE, STOP, Carrier, Slow, target_line
 from kubectl_ebpfaudit.interrupt import Interrupted, Signals
 from kubectl_ebpfaudit.live import Live, View
 from kubectl_ebpfaudit.mailbox import Mailbox
@@ -37,7 +37,7 @@ class Part:
     error: BaseException | None = None
     left: str = ""
     done: bool = False
-    starting: bool = False
+    starting: bool = True
     unheard: "list[Word]" = field(default_factory=list)
 
 
@@ -101,13 +101,11 @@ class Run:
         """
         make_room(_FILES_OF_A_PART * len(self.parts))
         try:
+            self._live.progress(f"Waiting for {_recorders(self.parts)} …")
             for part in self.parts:
                 part.carrier.create(self._signals.interruptible)
-            for part in self.parts:
-                self._live.progress(f"Waiting for the recorder on {printable(part.node)} …")
-                part.carrier.start(self._signals.interruptible, self._live.slow)
-            for part in self.parts:
-                self._launch(_follow, part)
+                # Each connects as soon as it can: a recorder does not wait for a client until all others run.
+                self._launch(_follow, part, self._live.slow)
             if self._changes is not None:
                 self._launch(self._listen, self._changes)
             if stop_at_once:
@@ -212,10 +210,9 @@ class Run:
         except (AuditError, OSError) as error:
             self._live.warn(f"warning: node {printable(new.node)} is not recorded: {printable(str(error))}")
             return
-        part.starting = True
         self.parts.append(part)
         make_room(_FILES_OF_A_PART * len(self.parts))
-        self._launch(_follow, part)
+        self._launch(_follow, part, None)
 
     def _abort(self) -> None:
         """Ends all that was begun."""
@@ -233,13 +230,17 @@ def _name(new: NewTarget) -> str:
     return printable("/".join(str(new.target.get(key, "")) for key in ("namespace", "pod", "container")))
 
 
-def _follow(part: Part, inbox: "Mailbox[Part | Change]") -> None:
+def _recorders(parts: list[Part]) -> str:
+    return f"the recorder on {printable(parts[0].node)}" if len(parts) == 1 else f"recorders on {len(parts)} nodes"
+
+
+def _follow(part: Part, slow: Slow | None, inbox: "Mailbox[Part | Change]") -> None:
     error: BaseException | None = None
     try:
-        if part.starting:
-            part.carrier.start(contextlib.nullcontext)
-            part.starting = False
+        part.carrier.start(contextlib.nullcontext, slow)
+        part.starting = False
         part.outcome = Following(part.carrier, part.file, part.view, part.words).follow()
+        part.view.over()
     except BaseException as caught:  # noqa: BLE001 - the main thread tells or raises it
         error = caught
     _close(part, error)

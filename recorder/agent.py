@@ -254,7 +254,8 @@ class Agent:
             return "duration"
         if self._all_gone() and self._said_all():
             return "target gone"
-        if limits.idle_client_seconds is not None and control.idle_seconds >= limits.idle_client_seconds:
+        idle = limits.idle_client_seconds
+        if idle is not None and control.is_abandoned(idle, max(idle, limits.first_client_seconds)):
             return "no client"
         return None
 

@@ -29,9 +29,10 @@ PROTOCOL = 2
 class Config:
     """What is recorded, and when it ends. Seconds may be None: without end.
 
-    `idle_client_seconds`: so long it goes on without a client. `linger_seconds`: so long a log that has ended waits
-    for one. `gone_seconds`: so long it waits for another target once the last has ended. `follow`: containers
-    that come up in the pods of the targets are targets, too. `may_be_gone`: a target that is not there is no fault.
+    `idle_client_seconds`: so long it goes on without a client; `first_client_seconds`, if that is more, until one
+    has come. `linger_seconds`: so long a log that has ended waits for one. `gone_seconds`: so long it waits for
+    another target once the last has ended. `follow`: containers that come up in the pods of the targets are
+    targets, too. `may_be_gone`: a target that is not there is no fault.
     `spool_bytes`: of the log, what may wait for clients. `stream_limit`: of each pipe, the bytes that are kept.
     `own_spool`: the spool's folder is removed at the end.
     `probes`: the ways that a kind of probe may take, by its name (recorder/ladder.py); the others may take any.
@@ -44,6 +45,7 @@ class Config:
     keep_input: bool = True
     sysfs: Path = Path("/sys")
     idle_client_seconds: float | None = 60.0
+    first_client_seconds: float = 0.0
     linger_seconds: float | None = 60.0
     gone_seconds: float | None = 0.0
     follow: bool = False
@@ -109,6 +111,7 @@ def parse(text: str) -> Config:
             keep_input=bool(raw.get("input", True)),
             sysfs=Path(raw.get("sysfs", "/sys")),
             idle_client_seconds=_seconds(raw.get("idle_client_seconds", 60.0)),
+            first_client_seconds=float(raw.get("first_client_seconds", 0.0)),
             linger_seconds=_seconds(raw.get("linger_seconds", 60.0)),
             gone_seconds=_seconds(raw.get("gone_seconds", 0.0)),
             follow=bool(raw.get("follow", False)),

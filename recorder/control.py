@@ -55,6 +55,7 @@ class Control:
         self._end: bytes | None = None
         self._size = 0
         self._last_client = time.monotonic()
+        self._had_client = False
         self.stop_asked = self.gone_asked = self.served = False
         self.acknowledged = 0
         self.targets: list[str] = []
@@ -72,6 +73,10 @@ class Control:
     def idle_seconds(self) -> float:
         """Seconds since somebody was connected."""
         return 0.0 if self.clients else time.monotonic() - self._last_client
+
+    def is_abandoned(self, seconds: float, first: float) -> bool:
+        """Whether nobody was connected for so long; `first` counts until somebody was."""
+        return self.idle_seconds >= (seconds if self._had_client else first)
 
     def wait(self, seconds: float) -> None:
         """Waits until something happens, at most `seconds`, and takes note of it."""
@@ -117,7 +122,7 @@ class Control:
             client.connection.close()
             del self._clients[fd]
             if not client.looks_only:
-                self._last_client = time.monotonic()
+                self._last_client, self._had_client = time.monotonic(), True
 
     def _hear(self, client: _Client, line: bytes) -> None:
         word, _, rest = line.partition(b" ")

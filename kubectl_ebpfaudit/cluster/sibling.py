@@ -14,6 +14,7 @@ from recorder.log.errors import AuditError
 _COPIED = {
     "input": "input",
     "client_seconds": "idle_client_seconds",
+    "first_client_seconds": "first_client_seconds",
     "linger_seconds": "linger_seconds",
     "spool_bytes": "spool_bytes",
     "stream_limit": "stream_limit",

@@ -101,6 +101,25 @@ def test_who_asks_how_it_goes_is_told_and_is_no_client(listening: Control, tmp_p
         assert listening.idle_seconds >= idle
 
 
+def test_a_recorder_that_nobody_has_come_to_yet_waits_longer_than_one_that_was_left(
+    listening: Control, tmp_path: Path
+) -> None:
+    listening._last_client -= 60
+    with connected(listening, tmp_path) as looker:
+        looker.sendall(b"status\n")
+        listening.wait(10)
+    while listening._clients:
+        listening.wait(10)
+    assert listening.is_abandoned(3600, 60)
+    assert not listening.is_abandoned(10, 3600)
+    with connected(listening, tmp_path):
+        assert not listening.is_abandoned(0.1, 0.1)
+    while listening._clients:
+        listening.wait(10)
+    listening._last_client -= 60
+    assert listening.is_abandoned(10, 3600)
+
+
 def test_one_who_asks_without_end_and_never_reads_stops_nobody(listening: Control, tmp_path: Path) -> None:
     with connected(listening, tmp_path) as rude:
         rude.setblocking(False)

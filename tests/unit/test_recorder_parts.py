@@ -438,6 +438,7 @@ def test_a_configuration_is_read() -> None:
         {"duration": "soon"},
         {"sessions": "two"},
         {"idle_client_seconds": "x"},
+        {"first_client_seconds": None},
         {"probes": {"tty": ["magic"]}},
         {"probes": {"magic": ["fexit"]}},
         {"probes": {"exec": ["none"]}},

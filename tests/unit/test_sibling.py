@@ -21,6 +21,7 @@ ODD = Order(
     recording=ORDER.recording,
     input=False,
     client_seconds=None,
+    first_client_seconds=19.0,
     linger_seconds=17.0,
     spool_bytes=5 << 20,
     stream_limit=3,
