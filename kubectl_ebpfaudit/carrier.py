@@ -121,7 +121,10 @@ def serve_arguments(spool: str, offset: int) -> list[str]:
 
 
 class Carrier(Protocol):
-    """`read`, `tell` and `acknowledge` are for one thread, and only after `start`; `close` always, on every way out."""
+    """`read`, `tell` and `acknowledge` are for one thread, and only after `start`; `close` always, on every way out.
+
+    Only `cancel` may be called while another call is under way.
+    """
 
     name: str
     """What the recorder is called; "" if nobody else can ask for it."""
@@ -133,6 +136,12 @@ class Carrier(Protocol):
         """Returns when the recorder runs; tells `slow` if that takes its time.
 
         Raises AuditError if it cannot; `close` is still to be called.
+        """
+
+    def cancel(self) -> bool:
+        """Gives up a `start` that another thread is in; `close` is still to be called. For any thread.
+
+        Whether it ends soon; if not, it has made nothing that is to be removed.
         """
 
     def read(self, wake: int, seconds: float) -> bytes | None:

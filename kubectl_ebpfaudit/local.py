@@ -101,6 +101,9 @@ class LocalCarrier:
         except OSError as error:
             raise AuditError(f"the recorder cannot be started: {error.filename}: {error.strerror}") from error
 
+    def cancel(self) -> bool:
+        return True  # nothing is waited for
+
     def read(self, wake: int, seconds: float) -> bytes | None:
         assert self._server
         assert self._server.stdout

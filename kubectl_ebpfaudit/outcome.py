@@ -68,7 +68,7 @@ def _wrong(part: Part) -> AuditError | None:
     if part.error is not None:
         return part.error if isinstance(part.error, AuditError) else AuditError(str(part.error))
     if outcome is None:
-        return AuditError(f"{shown}: nothing was recorded on node {printable(part.node)}")
+        return AuditError(part.left or f"{shown}: nothing was recorded on node {printable(part.node)}")
     if outcome.end is None:
         return Lossy(f"{shown} has no end record: {outcome.cut}", outcome.details)
     if outcome.cut:

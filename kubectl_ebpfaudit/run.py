@@ -37,8 +37,23 @@ class Part:
     error: BaseException | None = None
     left: str = ""
     done: bool = False
-    starting: bool = True
     unheard: "list[Word]" = field(default_factory=list)
+    thread: threading.Thread | None = None
+    is_dropped: bool = False
+    _is_starting: bool = True
+    _gate: threading.Lock = field(default_factory=threading.Lock)
+
+    def drop(self) -> bool:
+        """Gives it up if its recorder does not run yet; whether it has."""
+        with self._gate:
+            self.is_dropped |= self._is_starting
+            return self.is_dropped
+
+    def begin(self) -> bool:
+        """Its recorder runs. Whether it is still wanted, and will not be dropped any more."""
+        with self._gate:
+            self._is_starting = False
+            return not self.is_dropped
 
 
 @dataclass(frozen=True)
@@ -89,7 +104,6 @@ class Run:
         self._make, self._changes = make, changes
         self._sessions, self._detach = sessions, detach
         self._inbox: Mailbox[Part | Change] = Mailbox()
-        self._threads: list[threading.Thread] = []
         self._ending = False
         self._takes_in = True
         self._signals_seen = 0
@@ -105,9 +119,9 @@ class Run:
             for part in self.parts:
                 part.carrier.create(self._signals.interruptible)
                 # Each connects as soon as it can: a recorder does not wait for a client until all others run.
-                self._launch(_follow, part, self._live.slow)
+                self._start(part, self._live.slow)
             if self._changes is not None:
-                self._launch(self._listen, self._changes)
+                self._launch(self._listen, self._changes, self._inbox)
             if stop_at_once:
                 self._say(Say(STOP, ends=True))
             self._loop()
@@ -118,12 +132,15 @@ class Run:
             self._live.close()
             self._inbox.close()
 
-    def _launch(self, body: Callable[..., None], *arguments: Any) -> None:
+    def _start(self, part: Part, slow: Slow | None) -> None:
+        part.thread = self._launch(_follow, part, slow, self._inbox)
+
+    @staticmethod
+    def _launch(body: Callable[..., None], *arguments: Any) -> threading.Thread:
         # Daemons: what hangs in a connection must not keep the program from ending.
-        thread = threading.Thread(target=body, args=(*arguments, self._inbox), daemon=True)
+        thread = threading.Thread(target=body, args=arguments, daemon=True)
         thread.start()
-        if body is not self._listen:
-            self._threads.append(thread)
+        return thread
 
     @staticmethod
     def _listen(changes: Iterator[Change], inbox: "Mailbox[Part | Change]") -> None:
@@ -152,6 +169,9 @@ class Run:
 
     def _ended(self, part: Part) -> None:
         part.done = True
+        if part.is_dropped:
+            self._forget(part)
+            return
         if part.outcome and part.outcome.end and part.outcome.end.reason == "duration":
             self._takes_in = False  # the others end by themselves, too
         if part.error and not self._live.is_live:
@@ -162,6 +182,12 @@ class Run:
             if isinstance(word, Say) and isinstance(word.about, NewTarget):
                 self._changed(word.about)
         part.unheard.clear()
+
+    def _forget(self, part: Part) -> None:
+        """Of one that was given up before it recorded anything, only what it has left behind is worth telling."""
+        part.error = None
+        if not part.left:
+            self.parts.remove(part)
 
     def _heed_signals(self) -> None:
         if self._signals.count == self._signals_seen:
@@ -178,8 +204,8 @@ class Run:
             self._ending, self._takes_in = True, False
             self._say(Say(STOP, ends=True))
             for part in self.parts:
-                if part.starting:  # it has recorded nothing, and hears nothing yet
-                    part.left = part.carrier.close(whole=False)
+                if not part.done and part.drop():  # it has recorded nothing, and hears nothing yet
+                    part.carrier.cancel()
 
     def _say(self, word: Word) -> None:
         for part in self.parts:
@@ -212,13 +238,15 @@ class Run:
             return
         self.parts.append(part)
         make_room(_FILES_OF_A_PART * len(self.parts))
-        self._launch(_follow, part, None)
+        self._start(part, None)
 
     def _abort(self) -> None:
         """Ends all that was begun."""
         self._say(GiveUp("it did not begin"))
-        for thread in self._threads:
-            thread.join()
+        ending = [part for part in self.parts if not part.drop() or part.carrier.cancel()]
+        for part in ending:
+            if part.thread:
+                part.thread.join()
         for part in self.parts:
             part.left = part.left or part.carrier.close(whole=False)
             part.file.close()
@@ -238,18 +266,19 @@ def _follow(part: Part, slow: Slow | None, inbox: "Mailbox[Part | Change]") -> N
     error: BaseException | None = None
     try:
         part.carrier.start(contextlib.nullcontext, slow)
-        part.starting = False
-        part.outcome = Following(part.carrier, part.file, part.view, part.words).follow()
-        part.view.over()
+        if part.begin():
+            part.outcome = Following(part.carrier, part.file, part.view, part.words).follow()
+            part.view.over()
     except BaseException as caught:  # noqa: BLE001 - the main thread tells or raises it
         error = caught
+    part.begin()  # what it has ended with is not for `drop` to forget
     _close(part, error)
     inbox.put(part)
 
 
 def _close(part: Part, error: BaseException | None) -> None:
     """Lets go of all that a part has, whatever goes wrong meanwhile."""
-    part.error, part.starting = error, False
+    part.error = error
     # First: what is told from now on goes to another part.
     part.unheard = part.words.close()
     try:
@@ -262,7 +291,7 @@ def _close(part: Part, error: BaseException | None) -> None:
             name = printable(part.carrier.name)
             part.left = f"recorder {name} was left with the rest: fetch that with kubectl ebpfaudit attach {name}"
         else:
-            part.left = part.left or part.carrier.close(whole=bool(outcome and outcome.end))
+            part.left = part.carrier.close(whole=bool(outcome and outcome.end))
         part.file.close()
     except BaseException as caught:  # noqa: BLE001 - the main thread raises it
         part.error = part.error or caught

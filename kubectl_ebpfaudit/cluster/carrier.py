@@ -1,5 +1,6 @@
 """The recorder in a pod on a node, and its log through an exec websocket."""
 
+import contextlib
 import re
 import select
 import time
@@ -8,7 +9,7 @@ from kubectl_ebpfaudit.carrier import Interruptible, Slow, serve_arguments
 from kubectl_ebpfaudit.cluster import pod as pods
 from kubectl_ebpfaudit.cluster import recorders
 from kubectl_ebpfaudit.cluster.api import Api
-from kubectl_ebpfaudit.cluster.errors import ApiError, Forbidden, NoRoom, Unreachable
+from kubectl_ebpfaudit.cluster.errors import ApiError, Forbidden, NoRoom, PodDidNotStart, Unreachable
 from kubectl_ebpfaudit.cluster.exec import STDERR, STDOUT, Dropped, ExecStream
 from kubectl_ebpfaudit.cluster.objects import Object
 from kubectl_ebpfaudit.cluster.retry import Retry
@@ -35,6 +36,7 @@ class PodCarrier:
         self._namespace = str(metadata["namespace"])
         self._pod = PodWatch(api, self._namespace, self.name, manifest if exists else None)
         self._created = self._found = exists
+        self._is_cancelled = False
         self._stream: ExecStream | None = None
         self._received = offset
         self._failure: AuditError | None = None
@@ -55,14 +57,13 @@ class PodCarrier:
         """Asks for the pod, and does not wait for it. Raises AuditError."""
         with interruptible():
             pass  # from here on a pod may be created, which must not be cut short
-        if self._created:
+        if self._created or self._is_cancelled:
             return
         self._created = True  # also an attempt without an answer may have made it
         try:
             self._pod.last = recorders.create(self._api, self._manifest)
         except ApiError as error:
-            # An answer of 5xx may come from who stands before a server that has made it.
-            self._created = not 400 <= error.status <= 499
+            self._created = not error.has_refused
             raise
 
     def start(self, interruptible: Interruptible, slow: Slow | None = None) -> None:
@@ -78,6 +79,8 @@ class PodCarrier:
             self._connect_first()
 
     def _wait_running(self, interruptible: Interruptible, slow: Slow | None) -> None:
+        if self._is_cancelled:  # before there was a pod that could be deleted
+            raise PodDidNotStart(f"the recorder on node {printable(self.node)} was given up while it started")
         with interruptible():
             if not (self._found and ended(self._pod.last)):
                 self._pod.wait_running(pods.START_SECONDS, slow)
@@ -87,6 +90,13 @@ class PodCarrier:
         if slow:
             slow(f"Node {printable(self.node)} has no CPU or memory left to reserve: the recorder starts without …")
         self._pod.last = recorders.create(self._api, pods.unreserved(self._manifest))
+
+    def cancel(self) -> bool:
+        self._is_cancelled = True
+        if self._created and not self._found:
+            with contextlib.suppress(AuditError):  # `close` deletes it, too, and tells
+                self._api.delete(self._pod.path, {"gracePeriodSeconds": 0})
+        return not self._found
 
     def _connect_first(self) -> None:
         """As any other attempt, but that what is forbidden will stay so. Raises Forbidden."""

@@ -63,8 +63,8 @@ def _ask(api: Api, place: pods.Place, watch: PodWatch, *flags: str) -> tuple[Obj
             created = True  # also an attempt without an answer may have made it
             try:
                 watch.last = _create(api, place, watch.name, flags)
-            except ApiError:
-                created = False
+            except ApiError as error:
+                created = not error.has_refused
                 raise
             with signals.interruptible():
                 watch.wait_ended(_SECONDS)

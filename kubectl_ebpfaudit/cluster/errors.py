@@ -26,6 +26,11 @@ class ApiError(AuditError):
         super().__init__(message)
         self.status, self.kind, self.name = status, kind, name
 
+    @property
+    def has_refused(self) -> bool:
+        """Whether nothing was done. An answer of 5xx may come from who stands before a server that has done it."""
+        return 400 <= self.status <= 499
+
 
 class NotFound(ApiError):
     exit_code = 4

@@ -82,7 +82,7 @@ class FakeCarrier:
         error: AuditError | None = None,
         left: str = "",
     ) -> None:
-        self._chunks, self._after_stop, self._left = list(chunks), after_stop or [], left
+        self._chunks, self.after_stop, self.left = list(chunks), after_stop or [], left
         self._error = error or AuditError("the recorder died")
         self.told: list[bytes] = []
         self.acknowledged = 0
@@ -102,6 +102,9 @@ class FakeCarrier:
         with interruptible():
             return
 
+    def cancel(self) -> bool:
+        return True
+
     def read(self, wake: int, seconds: float) -> bytes | None:
         if not self._chunks:
             return b""
@@ -115,7 +118,7 @@ class FakeCarrier:
     def tell(self, line: bytes) -> None:
         self.told.append(line)
         if line == STOP:
-            self._chunks = list(self._after_stop)
+            self._chunks = list(self.after_stop)
 
     def acknowledge(self, offset: int) -> None:
         self.acknowledged = offset
@@ -129,4 +132,4 @@ class FakeCarrier:
     def close(self, whole: bool) -> str:
         if not self.closed:
             self.closed.append(whole)
-        return self._left
+        return self.left

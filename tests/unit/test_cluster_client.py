@@ -1,5 +1,6 @@
 """The client's side of the Kubernetes API, against a small server that says what a real one would."""
 
+import contextlib
 import json
 import re
 import subprocess
@@ -14,6 +15,7 @@ import pytest
 import yaml
 
 from kubectl_ebpfaudit.carrier import Order, config_of
+from kubectl_ebpfaudit.cluster import deep
 from kubectl_ebpfaudit.cluster import pod as pods
 from kubectl_ebpfaudit.cluster import recorders, retry
 from kubectl_ebpfaudit.cluster.access import Access
@@ -653,6 +655,56 @@ def test_pod_that_fails_to_start_is_deleted_and_waited_for(api: Api, server: Ser
     [deletion] = _deletions(server)
     [body] = [body for key, body, _ in server.requests if key == deletion]
     assert body == {"gracePeriodSeconds": 0}
+
+
+def test_start_that_is_given_up_deletes_the_pod_and_ends(api: Api, server: Server) -> None:
+    carrier = PodCarrier(api, pods.manifest("p", pods.Place("n1"), ORDER))
+
+    def watched(_: Object) -> tuple[int, Any]:
+        assert carrier.cancel()
+        return 200, json.dumps({"type": "DELETED", "object": {}}).encode() + b"\n"
+
+    server.answers[f"POST {PODS}"] = lambda body: (201, {**body, **WAITING})
+    server.answers[f"GET {PODS}?watch"] = watched
+    with pytest.raises(PodDidNotStart, match="was deleted"):
+        carrier.start(contextlib.nullcontext)
+    assert _deletions(server) == [f"DELETE {PODS}/p"]
+    assert carrier.close(whole=False) == ""
+
+
+@pytest.mark.parametrize("status", [201, 504])
+def test_pod_that_appears_after_its_start_was_given_up_is_deleted(api: Api, server: Server, status: int) -> None:
+    carrier = PodCarrier(api, pods.manifest("p", pods.Place("n1"), ORDER))
+    there: list[str] = []
+
+    def delete(_: Object) -> tuple[int, Any]:
+        return (200, {}) if there and there.pop() else (404, {"message": "not found"})
+
+    def create(body: Object) -> tuple[int, Any]:
+        carrier.cancel()
+        there.append("p")
+        return status, {**body, **WAITING}
+
+    server.answers[f"POST {PODS}"] = create
+    server.answers[f"DELETE {PODS}/p"] = delete
+    with pytest.raises((PodDidNotStart, ApiError)):
+        carrier.start(contextlib.nullcontext)
+    assert carrier.close(whole=False) == ""
+    assert not there
+
+
+def test_recorder_that_was_found_running_is_not_deleted_by_who_gives_up(api: Api, server: Server) -> None:
+    carrier = PodCarrier(api, pods.manifest("p", pods.Place("n1"), ORDER), exists=True)
+    assert not carrier.cancel()
+    assert not server.requests
+
+
+def test_pod_of_doctor_is_deleted_when_nobody_knows_whether_it_was_made(api: Api, server: Server) -> None:
+    server.answers[f"POST {PODS}"] = (504, {"message": "the proxy gave up"})
+    server.answers[f"GET {PODS}"] = (200, {"items": []})
+    checks = list(deep.examine(api, pods.Place("n1")))
+    assert "the proxy gave up" in checks[0].detail
+    assert len(_deletions(server)) == 1
 
 
 @pytest.mark.usefixtures("impatient")

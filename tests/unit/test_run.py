@@ -2,15 +2,23 @@
 
 import functools
 import io
+import os
+import signal
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from kubectl_ebpfaudit.carrier import Interruptible, Slow
-from kubectl_ebpfaudit.interrupt import Signals
+from kubectl_ebpfaudit.cluster.errors import PodDidNotStart
+from kubectl_ebpfaudit.interrupt import Interrupted, Signals
 from kubectl_ebpfaudit.live import Live
+from kubectl_ebpfaudit.outcome import conclude
 from kubectl_ebpfaudit.output import LogFile
-from kubectl_ebpfaudit.run import Part, Run
+from kubectl_ebpfaudit.run import Change, NewTarget, Part, Run
+from recorder.log.errors import AuditError
 from tests.support.carried import Chunk, FakeCarrier, log_objects
 
 SECONDS = 20
@@ -25,13 +33,22 @@ class Carried(FakeCarrier):
         self.node = node
         self.may_start, self.was_read, self.was_closed = threading.Event(), threading.Event(), threading.Event()
         self.may_start.set()
+        self.is_starting, self.is_cancelled = threading.Event(), False
 
     def after(self, event: threading.Event) -> "Carried":
         self.may_start = event
         return self
 
     def start(self, interruptible: Interruptible, slow: Slow | None = None) -> None:
+        self.is_starting.set()
         assert self.may_start.wait(SECONDS)
+        if self.is_cancelled:
+            raise PodDidNotStart("it was deleted while it started")
+
+    def cancel(self) -> bool:
+        self.is_cancelled = True
+        self.may_start.set()
+        return True
 
     def read(self, wake: int, seconds: float) -> bytes | None:
         self.was_read.set()
@@ -46,6 +63,18 @@ class Carried(FakeCarrier):
 @functools.cache  # no two are the same
 def log_of(node: str) -> list[bytes]:
     return log_objects(node={"name": node})
+
+
+NEW = NewTarget("node3", {"namespace": "default", "pod": "later", "container": "app"})
+
+
+def interrupted_once(event: threading.Event) -> Callable[[], bool]:
+    def interrupt() -> bool:
+        assert event.wait(SECONDS)
+        os.kill(os.getpid(), signal.SIGINT)
+        return True
+
+    return interrupt
 
 
 def waits_for(event: threading.Event) -> Callable[[], None]:
@@ -67,9 +96,15 @@ class Scene:
         view = self.live.view(carrier.node)
         return Part(carrier.node, carrier, LogFile(self.folder / carrier.node), view)
 
-    def record(self) -> Run:
+    def record(self, *changes: Change, further: Carried | None = None) -> Run:
+        """The run, when it is over. `further` is the recorder of the node that is come to meanwhile."""
+
+        def make(node: str, targets: list[dict[str, Any]], live: Live) -> Part:
+            assert further
+            return self.part(further)
+
         with Signals() as signals:
-            run = Run(self.parts, self.live, signals)
+            run = Run(self.parts, self.live, signals, make, iter(changes))
             run.record()
         return run
 
@@ -106,3 +141,46 @@ def test_recorders_that_are_live_at_once_are_all_named(tmp_path: Path) -> None:
     [line] = [line for line in scene.said if line.startswith("Recording")]
     assert line in (f"Recording default/victim/app, default/victim/app on node{a}, node{b}; stop with ctrl-C"
                     for a, b in ((1, 2), (2, 1)))  # fmt: skip
+
+
+def test_ctrl_c_while_a_further_recorder_starts_ends_the_run_well(tmp_path: Path) -> None:
+    further = Carried("node3").after(threading.Event())
+    header, *rest = log_of("node1")
+    first = Carried("node1", [header, interrupted_once(further.is_starting)])
+    first.after_stop = list(rest)
+    scene = Scene(tmp_path, first)
+    run = scene.record(NEW, further=further)
+    assert [part.node for part in run.parts] == ["node1"]
+    assert further.closed == [False]
+    conclude(run.parts, scene.live, tmp_path)
+
+
+def test_what_a_recorder_leaves_behind_that_was_given_up_is_told(tmp_path: Path) -> None:
+    further = Carried("node3").after(threading.Event())
+    further.left = "pod x is still there"
+    header, *rest = log_of("node1")
+    first = Carried("node1", [header, interrupted_once(further.is_starting)])
+    first.after_stop = list(rest)
+    scene = Scene(tmp_path, first)
+    run = scene.record(NEW, further=further)
+    with pytest.raises(AuditError, match=r"^pod x is still there$"):
+        conclude(run.parts, scene.live, tmp_path)
+
+
+def test_ctrl_c_while_recorders_start_does_not_wait_for_them(tmp_path: Path) -> None:
+    starting = Carried("node2").after(threading.Event())
+    scene = Scene(tmp_path, Carried("node1", [interrupted_once(starting.is_starting)]), starting)
+    with pytest.raises(Interrupted):
+        scene.record()
+    assert starting.is_cancelled
+    assert [part.carrier.closed for part in scene.parts] == [[False], [False]]  # type: ignore[attr-defined]
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_recorder_that_does_not_start_ends_the_start_of_the_others(tmp_path: Path) -> None:
+    starting = Carried("node2").after(threading.Event())
+    broken = Carried("node1", [])
+    scene = Scene(tmp_path, broken.after(starting.is_starting), starting)
+    with pytest.raises(AuditError, match="the recorder died"):
+        scene.record()
+    assert starting.is_cancelled
