@@ -90,7 +90,7 @@ def attach_to(
         changes = plan.changes(_followed_by_others([recorders.Recorder(pod, {}) for pod in there], wanted))
 
         def make(node: str, targets: list[dict[str, Any]], live: Live) -> Part:
-            return Part(node, plan.carrier(node, targets), files.open(node), live.view(node))
+            return Part(node, plan.carrier(node, targets), files.open(node), live.view(node, awaited=False))
 
     return Run(parts, live, signals, make, changes), _path_of(logs, files, write)
 

@@ -55,9 +55,9 @@ class Live:
         self._status = StatusLine(out) if not quiet and out.isatty() else None
         self._started = time.monotonic()
 
-    def view(self, node: str = "") -> "View":
-        """The view of one more recorder."""
-        view = View(self, node)
+    def view(self, node: str = "", awaited: bool = True) -> "View":
+        """The view of one more recorder. `awaited`: it is one of those that are to be live before it says so."""
+        view = View(self, node, awaited)
         self._views.append(view)
         return view
 
@@ -68,8 +68,9 @@ class Live:
     def began(self, view: "View", header: Header) -> None:
         """A recorder is live."""
         with self.lock:
-            self._begun[view] = header
-            self._announce()
+            if view.awaited:
+                self._begun[view] = header
+                self._announce()
 
     def over(self, view: "View") -> None:
         """A recorder has ended: it is not live any more, and not waited for."""
@@ -162,8 +163,8 @@ class Live:
 class View:
     """What is told of one recorder."""
 
-    def __init__(self, live: Live, node: str) -> None:
-        self._live, self.node = live, printable(node)
+    def __init__(self, live: Live, node: str, awaited: bool) -> None:
+        self._live, self.node, self.awaited = live, printable(node), awaited
         self._header: Header | None = None
         self._telling: Telling | None = None
         self._folding: Folding | None = None

@@ -174,7 +174,7 @@ class Run:
             return
         if part.outcome and part.outcome.end and part.outcome.end.reason == "duration":
             self._takes_in = False  # the others end by themselves, too
-        if part.error and not self._live.is_live:
+        if part.error and part.view.awaited and not self._live.is_live:
             raise part.error
         if part.error and not all(other.done for other in self.parts):  # else it is the last word anyway
             self._live.warn(f"error: node {printable(part.node)}: {printable(str(part.error))}")

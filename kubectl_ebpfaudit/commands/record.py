@@ -247,19 +247,19 @@ def record(
         live.expect(len(carriers))
         files = Files(source.name, write, force, source.may_span)
 
-        def part(node: str, carrier: Carrier) -> Part:
+        def part(node: str, carrier: Carrier, first: bool) -> Part:
             file: LogFile | NoFile = NoFile() if detach else files.open(node)
-            return Part(node, carrier, file, live.view(node))
+            return Part(node, carrier, file, live.view(node, awaited=first))
 
         parts: list[Part] = []
         try:
             for node, carrier in carriers:
-                parts.append(part(node, carrier))
+                parts.append(part(node, carrier, first=True))
             run = Run(
                 parts,
                 live,
                 signals,
-                lambda node, targets, _: part(node, source.carrier(node, targets)),
+                lambda node, targets, _: part(node, source.carrier(node, targets), first=False),
                 source.changes(),
                 sessions,
                 detach,

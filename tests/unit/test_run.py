@@ -92,8 +92,8 @@ class Scene:
         self.live = Live(self.out, expected=len(carriers))
         self.parts = [self.part(carrier) for carrier in carriers]
 
-    def part(self, carrier: Carried) -> Part:
-        view = self.live.view(carrier.node)
+    def part(self, carrier: Carried, awaited: bool = True) -> Part:
+        view = self.live.view(carrier.node, awaited)
         return Part(carrier.node, carrier, LogFile(self.folder / carrier.node), view)
 
     def record(self, *changes: Change, further: Carried | None = None) -> Run:
@@ -101,7 +101,7 @@ class Scene:
 
         def make(node: str, targets: list[dict[str, Any]], live: Live) -> Part:
             assert further
-            return self.part(further)
+            return self.part(further, awaited=False)
 
         with Signals() as signals:
             run = Run(self.parts, self.live, signals, make, iter(changes))
@@ -184,3 +184,23 @@ def test_a_recorder_that_does_not_start_ends_the_start_of_the_others(tmp_path: P
     with pytest.raises(AuditError, match="the recorder died"):
         scene.record()
     assert starting.is_cancelled
+
+
+def test_the_recorder_of_a_further_node_does_not_stand_in_for_one_that_is_waited_for(tmp_path: Path) -> None:
+    further = Carried("node3")
+    header, *rest = log_of("node1")
+    first = Carried("node1", [header, waits_for(further.was_closed), *rest])
+    scene = Scene(tmp_path, first, Carried("node2").after(first.was_closed))
+    scene.record(NEW, further=further)
+    recording = [line for line in scene.said if line.startswith("Recording")]
+    assert recording == ["Recording default/victim/app on node2; stop with ctrl-C"]  # that of node1 has ended
+
+
+def test_the_recorder_of_a_further_node_that_fails_does_not_end_what_begins(tmp_path: Path) -> None:
+    further = Carried("node3", [])
+    scene = Scene(tmp_path, Carried("node1").after(further.was_closed))
+    run = scene.record(NEW, further=further)
+    assert [part.error is None for part in run.parts] == [True, False]
+    assert "error: node node3: the recorder died" in scene.said
+    with pytest.raises(AuditError, match="the recorder died"):
+        conclude(run.parts, scene.live, tmp_path)
