@@ -84,15 +84,16 @@ def attach_to(
         parts.append(Part(recorder.node, carrier, file, view))
         logs.append(file.path)
     closing.callback(files.tidy)
-    make = changes = None
+    make = changes = is_over = None
     if follow and selection and (plan := _plan(api, selection, wanted, live)):
         closing.callback(plan.close)
+        is_over = plan.is_over
         changes = plan.changes(_followed_by_others([recorders.Recorder(pod, {}) for pod in there], wanted))
 
         def make(node: str, targets: list[dict[str, Any]], live: Live) -> Part:
             return Part(node, plan.carrier(node, targets), files.open(node), live.view(node, awaited=False))
 
-    return Run(parts, live, signals, make, changes), _path_of(logs, files, write)
+    return Run(parts, live, signals, make, changes, is_over=is_over), _path_of(logs, files, write)
 
 
 def _selection(recorder: "Recorder", live: Live) -> "Selection | None":

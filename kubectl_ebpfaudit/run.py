@@ -6,6 +6,7 @@ The main thread alone hears the user's signals and what changes in the cluster, 
 import contextlib
 import select
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -87,7 +88,10 @@ Maker = Callable[[str, list[dict[str, Any]], Live], Part]
 
 
 class Run:
-    """`make` is needed only if there are `changes`, which is an iterator that blocks and ends by itself."""
+    """`make` is needed only if there are `changes`, which is an iterator that blocks and ends by itself.
+
+    `is_over`: whether the time of the recording is over, though no recorder is left that would say so.
+    """
 
     def __init__(
         self,
@@ -98,14 +102,17 @@ class Run:
         changes: Iterator[Change] | None = None,
         sessions: int | None = None,
         detach: bool = False,
+        is_over: Callable[[], bool] | None = None,
     ) -> None:
         self.parts = parts
         self._live, self._signals = live, signals
         self._make, self._changes = make, changes
-        self._sessions, self._detach = sessions, detach
+        self._sessions, self._detach, self._is_over = sessions, detach, is_over
         self._inbox: Mailbox[Part | Change] = Mailbox()
         self._ending = False
         self._takes_in = True
+        self._more_may_come = changes is not None
+        self._all_gone = False
         self._signals_seen = 0
 
     def record(self, stop_at_once: bool = False) -> None:
@@ -151,7 +158,7 @@ class Run:
         poll = select.poll()
         for fd in (self._signals.fd, self._inbox.fd):
             poll.register(fd, select.POLLIN)
-        while not all(part.done for part in self.parts):
+        while not self._all_done() or self._waits():
             poll.poll(_PULSE_MS)
             self._signals.drain()
             for message in self._inbox.take():
@@ -167,21 +174,34 @@ class Run:
                 self._say(Leave())
             self._live.pulse()
 
+    def _all_done(self) -> bool:
+        return all(part.done for part in self.parts)
+
+    def _waits(self) -> bool:
+        """Whether it goes on without a recorder: the last one has ended for want of containers, and others may come."""
+        wanted = self._more_may_come and self._takes_in and not self._detach
+        return self._all_gone and wanted and not (self._is_over and self._is_over())
+
     def _ended(self, part: Part) -> None:
         part.done = True
         if part.is_dropped:
             self._forget(part)
             return
-        if part.outcome and part.outcome.end and part.outcome.end.reason == "duration":
+        reason = part.outcome.end.reason if part.outcome and part.outcome.end else ""
+        self._all_gone = reason == "target gone"
+        if reason == "duration":
             self._takes_in = False  # the others end by themselves, too
         if part.error and part.view.awaited and not self._live.is_live:
             raise part.error
-        if part.error and not all(other.done for other in self.parts):  # else it is the last word anyway
+        if part.error and not self._all_done():  # else it is the last word anyway
             self._live.warn(f"error: node {printable(part.node)}: {printable(str(part.error))}")
         for word in part.unheard:
             if isinstance(word, Say) and isinstance(word.about, NewTarget):
                 self._changed(word.about)
         part.unheard.clear()
+        if self._all_done() and self._waits():
+            now = time.strftime("%H:%M:%SZ", time.gmtime())
+            self._live.note(f"{now}  nothing of it is left at present: what comes is recorded; stop with ctrl-C")
 
     def _forget(self, part: Part) -> None:
         """Of one that was given up before it recorded anything, only what it has left behind is worth telling."""
@@ -216,6 +236,7 @@ class Run:
         if isinstance(change, News):
             self._live.warn(change.text)
         elif isinstance(change, Over):
+            self._more_may_come = False
             # Its recorder waits for the end of what may still run there, however long that takes.
             self._say(Say(GONE))
         elif self._takes_in:

@@ -71,6 +71,10 @@ class Source:
         """What happens meanwhile; None if nothing can."""
         return None
 
+    def is_over(self) -> bool:
+        """Whether the time of the recording is over."""
+        return False
+
     def ways(self, slow: Slow) -> list[tuple[str, Any]]:
         """(node, what its recorder says of the ways to watch things there) of each that something runs on now."""
         raise NotImplementedError
@@ -204,6 +208,9 @@ class ClusterSource(Source):
 
     def changes(self) -> Iterator[run.Change] | None:
         return self._plan.changes()
+
+    def is_over(self) -> bool:
+        return self._plan.is_over()
 
     def close(self) -> None:
         self._plan.close()

@@ -96,7 +96,7 @@ class Plan:
         order = replace(
             self._how.order,
             targets=targets,
-            duration=self._time_left(),
+            duration=self._duration(),
             node={"name": node, "recorder": name},
             follow=self._selection.container is None,
             may_be_gone=True,
@@ -106,14 +106,23 @@ class Plan:
         place = replace(self._how.place, node=node)
         return PodCarrier(self._api, pods.manifest(name, place, order, notes))
 
-    def _time_left(self) -> float | None:
+    def _duration(self) -> float | None:
         """The duration of a recorder that is started now: all of a run end at the same time."""
-        duration = self._how.order.duration
-        if duration is None:
-            return None
         if self._started is None:
             self._started = time.monotonic()
-        return max(1.0, duration - (time.monotonic() - self._started))
+        left = self._time_left()
+        return None if left is None else max(1.0, left)
+
+    def _time_left(self) -> float | None:
+        duration = self._how.order.duration
+        if duration is None or self._started is None:
+            return duration
+        return duration - (time.monotonic() - self._started)
+
+    def is_over(self) -> bool:
+        """Whether the duration is over."""
+        left = self._time_left()
+        return left is not None and left <= 0
 
     def changes(self, others: Set[str] = frozenset()) -> Iterator[run.Change]:
         """What happens while it is recorded, but for nodes whose recorders `others` follow."""

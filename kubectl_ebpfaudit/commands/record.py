@@ -263,6 +263,7 @@ def record(
                 source.changes(),
                 sessions,
                 detach,
+                source.is_over,
             )
             run.record()
         finally:

@@ -60,7 +60,9 @@ def session_events() -> list[list[Any]]:
     ]
 
 
-def log_objects(events: list[list[Any]] | None = None, lost_bytes: int = 0, **header_changes: Any) -> list[bytes]:
+def log_objects(
+    events: list[list[Any]] | None = None, lost_bytes: int = 0, reason: str = "sessions", **header_changes: Any
+) -> list[bytes]:
     """The objects of a whole log: header, a block of process events, a block of bytes, end record."""
     objects: list[bytes] = []
     writer = LogWriter(objects.append, header(**header_changes))
@@ -68,7 +70,7 @@ def log_objects(events: list[list[Any]] | None = None, lost_bytes: int = 0, **he
     writer.flush()
     writer.add("bytes", [event("tty_out", 2 * SECOND, data=b"hello\r\n", tty=1)])
     totals = {"sessions": 1, "execs": 1, "output_bytes": 7, "input_bytes": 0}
-    writer.end("sessions", {**totals, "lost_events": 0, "lost_bytes": lost_bytes})
+    writer.end(reason, {**totals, "lost_events": 0, "lost_bytes": lost_bytes})
     return objects
 
 

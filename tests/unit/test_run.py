@@ -2,10 +2,11 @@
 
 import functools
 import io
+import itertools
 import os
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from kubectl_ebpfaudit.interrupt import Interrupted, Signals
 from kubectl_ebpfaudit.live import Live
 from kubectl_ebpfaudit.outcome import conclude
 from kubectl_ebpfaudit.output import LogFile
-from kubectl_ebpfaudit.run import Change, NewTarget, Part, Run
+from kubectl_ebpfaudit.run import Change, NewTarget, Over, Part, Run
 from recorder.log.errors import AuditError
 from tests.support.carried import Chunk, FakeCarrier, log_objects
 
@@ -61,8 +62,8 @@ class Carried(FakeCarrier):
 
 
 @functools.cache  # no two are the same
-def log_of(node: str) -> list[bytes]:
-    return log_objects(node={"name": node})
+def log_of(node: str, reason: str = "sessions") -> list[bytes]:
+    return log_objects(node={"name": node}, reason=reason)
 
 
 NEW = NewTarget("node3", {"namespace": "default", "pod": "later", "container": "app"})
@@ -96,7 +97,13 @@ class Scene:
         view = self.live.view(carrier.node, awaited)
         return Part(carrier.node, carrier, LogFile(self.folder / carrier.node), view)
 
-    def record(self, *changes: Change, further: Carried | None = None) -> Run:
+    def record(
+        self,
+        *changes: Change,
+        further: Carried | None = None,
+        later: Iterable[Change] = (),
+        is_over: Callable[[], bool] = lambda: False,
+    ) -> Run:
         """The run, when it is over. `further` is the recorder of the node that is come to meanwhile."""
 
         def make(node: str, targets: list[dict[str, Any]], live: Live) -> Part:
@@ -104,7 +111,7 @@ class Scene:
             return self.part(further, awaited=False)
 
         with Signals() as signals:
-            run = Run(self.parts, self.live, signals, make, iter(changes))
+            run = Run(self.parts, self.live, signals, make, itertools.chain(changes, later), is_over=is_over)
             run.record()
         return run
 
@@ -204,3 +211,50 @@ def test_the_recorder_of_a_further_node_that_fails_does_not_end_what_begins(tmp_
     assert "error: node node3: the recorder died" in scene.said
     with pytest.raises(AuditError, match="the recorder died"):
         conclude(run.parts, scene.live, tmp_path)
+
+
+def gone(node: str) -> Carried:
+    """A recorder that ends since nothing has run on its node for long."""
+    return Carried(node, list(log_of(node, "target gone")))
+
+
+def test_a_run_goes_on_without_a_recorder_while_others_may_come(tmp_path: Path) -> None:
+    waits = threading.Event()
+    further = gone("node3")
+
+    def later() -> Iterator[Change]:
+        assert waits.wait(SECONDS)
+        yield NEW
+        assert further.was_closed.wait(SECONDS)
+        yield Over()
+
+    def is_over() -> bool:
+        waits.set()
+        return False
+
+    scene = Scene(tmp_path, gone("node1"))
+    run = scene.record(further=further, later=later(), is_over=is_over)
+    assert [part.outcome and part.outcome.end is not None for part in run.parts] == [True, True]
+    assert "nothing of it is left at present: what comes is recorded" in scene.out.getvalue()
+    conclude(run.parts, scene.live, tmp_path)
+
+
+@pytest.mark.parametrize("reason", ["stopped", "sessions", "duration", "terminated", "no client"])
+def test_a_run_whose_recorder_was_ended_does_not_wait_for_others(tmp_path: Path, reason: str) -> None:
+    ended = Carried("node1", list(log_of("node1", reason)))
+    Scene(tmp_path, ended).record(later=iter([]), is_over=lambda: pytest.fail("it waits"))
+
+
+def test_a_run_without_a_recorder_ends_when_its_time_is_over(tmp_path: Path) -> None:
+    run = Scene(tmp_path, gone("node1")).record(is_over=lambda: True)
+    assert len(run.parts) == 1
+
+
+def test_ctrl_c_ends_a_run_without_a_recorder_well(tmp_path: Path) -> None:
+    def interrupt() -> bool:
+        os.kill(os.getpid(), signal.SIGINT)
+        return False
+
+    scene = Scene(tmp_path, gone("node1"))
+    run = scene.record(is_over=interrupt)
+    conclude(run.parts, scene.live, tmp_path)
