@@ -14,8 +14,16 @@ from kubectl_ebpfaudit.cluster import suitable
 from kubectl_ebpfaudit.cluster.api import Api
 from kubectl_ebpfaudit.cluster.carrier import PodCarrier
 from kubectl_ebpfaudit.cluster.changes import Back, Lost, Missed, Over, Started
-from kubectl_ebpfaudit.cluster.errors import ApiError, Forbidden, NotFound, TargetFinished, TargetNotRunning
+from kubectl_ebpfaudit.cluster.errors import (
+    ApiError,
+    Forbidden,
+    NotFound,
+    TargetFinished,
+    TargetNotRunning,
+    Unreachable,
+)
 from kubectl_ebpfaudit.cluster.follow import Follower
+from kubectl_ebpfaudit.cluster.objects import Object
 from kubectl_ebpfaudit.cluster.selection import Selection
 from kubectl_ebpfaudit.cluster.targets import Container
 from recorder.log.errors import AuditError
@@ -43,7 +51,7 @@ class Plan:
     def __init__(self, api: Api, selection: Selection, how: Pods, goes_on: bool = False) -> None:
         self._api, self._selection, self._how = api, selection, how
         self._follower = Follower(api, selection)
-        self._checked: set[str] = set()
+        self._suitable: set[str] = set()
         self._started = time.monotonic() if goes_on else None
 
     def first(self, wait: bool, slow: Slow) -> dict[str, list[dict[str, Any]]]:
@@ -69,19 +77,26 @@ class Plan:
     def _check(self, container: Container) -> None:
         """Raises Unsuitable if the node's kernel does not see what happens in the container."""
         key = f"{container.node} {container.runtime_class}"
-        if key in self._checked:
+        if key in self._suitable:
             return
-        self._checked.add(key)
         node = runtime_class = None
-        with contextlib.suppress(Forbidden, NotFound):  # it is optional: the recorder finds out what matters
-            node = self._api.get(f"/api/v1/nodes/{container.node}")
-        if container.runtime_class:
-            with contextlib.suppress(ApiError):
-                path = f"/apis/node.k8s.io/v1/runtimeclasses/{container.runtime_class}"
-                runtime_class = self._api.get(path)
+        is_known = False
+        with contextlib.suppress(ApiError, Unreachable):  # the recorder finds out what matters
+            node = self._optional(f"/api/v1/nodes/{container.node}")
+            if container.runtime_class:
+                runtime_class = self._optional(f"/apis/node.k8s.io/v1/runtimeclasses/{container.runtime_class}")
+            is_known = True
         metadata = {"namespace": container.target["namespace"], "name": container.target["pod"]}
         pod = {"metadata": metadata, "spec": {"runtimeClassName": container.runtime_class}}
         suitable.check(pod, node, runtime_class)
+        if is_known:
+            self._suitable.add(key)
+
+    def _optional(self, path: str) -> Object | None:
+        """What is there; None if nothing is, or it is not for this user. Raises ApiError or Unreachable."""
+        with contextlib.suppress(Forbidden, NotFound):
+            return self._api.get(path)
+        return None
 
     def ways(self, wait: bool, slow: Slow) -> list[tuple[str, Any]]:
         """What recorders on the nodes of what runs now say of the ways to watch things there. Raises AuditError."""
