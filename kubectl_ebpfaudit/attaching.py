@@ -70,10 +70,11 @@ def attach_to(
         raise Whole(
             f"{printable(str(_path_of(found, files, write)))} has all of that recording; its recorder was removed"
         )
-    live.expect(len(wanted))
+    running = [one for one in wanted if recorders.ask(api, one.pod).state not in ("ended", "finished")]
+    live.expect(len(running))
     parts, logs = [], []
     for recorder in wanted:
-        view = live.view(recorder.node)
+        view = live.view(recorder.node, awaited=recorder in running)
         file = _file_of(found, recorder, view, len(known))
         if file:
             files.has(recorder.node)
@@ -85,7 +86,7 @@ def attach_to(
         logs.append(file.path)
     closing.callback(files.tidy)
     make = changes = is_over = None
-    if follow and selection and (plan := _plan(api, selection, wanted, live)):
+    if follow and selection and running and (plan := _plan(api, selection, wanted[0], live)):
         closing.callback(plan.close)
         is_over = plan.is_over
         changes = plan.changes(_followed_by_others([recorders.Recorder(pod, {}) for pod in there], wanted))
@@ -109,15 +110,13 @@ def _selection(recorder: "Recorder", live: Live) -> "Selection | None":
         return None
 
 
-def _plan(api: "Api", selection: "Selection", wanted: "list[Recorder]", live: Live) -> "Plan | None":
-    """How to go on recording, also on further nodes; None if these recorders do not record any more."""
-    from kubectl_ebpfaudit.cluster import recorders, sibling
+def _plan(api: "Api", selection: "Selection", recorder: "Recorder", live: Live) -> "Plan | None":
+    """How to go on recording, also on further nodes, with recorders like that one; None if it does not say."""
+    from kubectl_ebpfaudit.cluster import sibling
     from kubectl_ebpfaudit.cluster.plan import Plan
 
-    if all(recorders.ask(api, one.pod).state in ("ended", "finished") for one in wanted):
-        return None
     try:
-        return Plan(api, selection, sibling.how(wanted[0]), goes_on=True)
+        return Plan(api, selection, sibling.how(recorder), goes_on=True)
     except AuditError as error:
         live.warn(f"warning: new containers are not followed: {printable(str(error))}")
         return None

@@ -75,8 +75,9 @@ class Live:
     def over(self, view: "View") -> None:
         """A recorder has ended: it is not live any more, and not waited for."""
         with self.lock:
-            if not self._announced and view in self._begun:
-                del self._begun[view]
+            if not self._announced and view.awaited:
+                view.awaited = False
+                self._begun.pop(view, None)
                 self._expected -= 1
                 self._announce()
 
@@ -97,8 +98,8 @@ class Live:
 
     @property
     def is_live(self) -> bool:
-        """Whether all recorders that it waited for have begun."""
-        return self._announced
+        """Whether all recorders that it waited for have begun; it may have waited for none."""
+        return self._announced or not self._expected
 
     def note(self, line: str) -> None:
         """One line, which must be safe to print; not with `quiet`."""
@@ -179,7 +180,8 @@ class View:
             self._folding = Folding(parsed, self._live.every)
             if self._live.events and not again:
                 self._live.events(parsed, None)
-            self._live.began(self, parsed)
+            if not again:  # else its recorder may be gone: `pulse` finds out
+                self._live.began(self, parsed)
         elif isinstance(parsed, Block) and self._header:
             self._live.gaps += parsed.gaps
             if parsed.lane != PROCESS_LANE:
@@ -210,6 +212,8 @@ class View:
     def pulse(self, carrier: Carrier) -> None:
         """Looks how the connection does, and says so where that is news."""
         self.away, self.behind = carrier.away, carrier.behind
+        if self._header and not self.away:
+            self._live.began(self, self._header)
         if self.away >= 2 and not self._said_away:
             self._said_away = True
             why = f": {carrier.trouble}" if carrier.trouble else ""

@@ -10,7 +10,7 @@ import typer
 from kubectl_ebpfaudit.attaching import attach_to
 from kubectl_ebpfaudit.cluster_options import connected
 from kubectl_ebpfaudit.connection import Connection
-from kubectl_ebpfaudit.interrupt import Signals
+from kubectl_ebpfaudit.interrupt import Interrupted, Signals
 from kubectl_ebpfaudit.live import Live
 from kubectl_ebpfaudit.options import EveryRun, RecorderName, Verbose
 from kubectl_ebpfaudit.outcome import conclude
@@ -58,10 +58,13 @@ def collect(
     connection: Connection, name: str | None, write: str | None, quiet: bool, stop: bool, every: bool = False
 ) -> None:
     """Fetches the logs of the recorders that `name` means to their ends; with `stop` ends them first."""
-    with Signals() as signals:
-        live = Live(sys.stderr, quiet, every=every)
-        with contextlib.ExitStack() as closing:
+    live = Live(sys.stderr, quiet, every=every)
+    with Signals() as signals, contextlib.ExitStack() as closing:
+        try:
             with signals.interruptible():
                 run, path = attach_to(connection, name, write, live, signals, closing, follow=not stop)
             run.record(stop_at_once=stop)
+        except Interrupted:
+            text = "interrupted before every recorder was reached: what is not here yet waits there for attach"
+            raise Interrupted(text) from None
     conclude(run.parts, live, Path(path))

@@ -8,6 +8,9 @@ import pytest
 
 from kubectl_ebpfaudit import attaching
 from kubectl_ebpfaudit.cluster.recorders import Recorder
+from kubectl_ebpfaudit.commands import attach
+from kubectl_ebpfaudit.connection import Connection
+from kubectl_ebpfaudit.interrupt import Interrupted
 from kubectl_ebpfaudit.live import Live
 from tests.support.carried import log_objects
 
@@ -57,3 +60,14 @@ def test_logs_that_a_run_has_put_beside_the_named_file_are_its_own(tmp_path: Pat
     beside = _log(tmp_path / "run.node2.ebpfaudit", "b", "node2")
     _log(tmp_path / "runner.ebpfaudit", "c")
     assert attaching._files_of(RECORDING, str(named)) == [named, beside]
+
+
+def test_ctrl_c_before_a_recorder_is_reached_does_not_say_that_nothing_was_recorded(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def attach_to(*_: object, **__: object) -> None:
+        raise Interrupted
+
+    monkeypatch.setattr(attach, "attach_to", attach_to)
+    with pytest.raises(Interrupted, match="what is not here yet waits there for attach"):
+        attach.collect(Connection(), None, None, quiet=False, stop=False)

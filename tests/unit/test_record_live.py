@@ -11,7 +11,7 @@ from kubectl_ebpfaudit.live import Live
 from recorder.log.format import Block
 from recorder.log.stream import Stream
 from recorder.log.writer import LogWriter
-from tests.support.carried import SECOND, event, exec_of, header, log_objects
+from tests.support.carried import SECOND, FakeCarrier, event, exec_of, header, log_objects
 
 
 def _lines(events: list[list[Any]], **header_changes: Any) -> list[str]:
@@ -102,6 +102,34 @@ def test_block_that_cannot_be_decoded_is_told_and_passed_over() -> None:
     view.object(header)
     view.object(dataclasses.replace(block, codec="rot13"))
     assert "packed with 'rot13'" in out.getvalue()
+
+
+def test_recording_that_goes_on_is_announced_once_its_recorder_is_reached() -> None:
+    out = io.StringIO()
+    live = Live(out)
+    view, carrier = live.view(), FakeCarrier([])
+    header, *_ = (parsed for _, parsed in Stream().feed(b"".join(log_objects())))
+    view.object(header, again=True)
+    carrier.away = 1.0
+    view.pulse(carrier)
+    assert (out.getvalue(), live.is_live) == ("", False)
+    carrier.away = 0.0
+    view.pulse(carrier)
+    view.pulse(carrier)
+    assert out.getvalue() == "Recording default/victim/app on node1; stop with ctrl-C\n"
+    assert live.is_live
+
+
+def test_recorder_that_is_not_reached_any_more_does_not_keep_others_waiting() -> None:
+    out = io.StringIO()
+    live = Live(out, expected=2)
+    dead, alive = live.view(), live.view()
+    header, *_ = (parsed for _, parsed in Stream().feed(b"".join(log_objects())))
+    dead.object(header, again=True)
+    dead.over()
+    assert not live.is_live
+    alive.object(header)
+    assert out.getvalue() == "Recording default/victim/app on node1; stop with ctrl-C\n"
 
 
 LIVENESS = {"kind": "liveness probe", "argv": ["cat", "/tmp/\x1b[2J"]}

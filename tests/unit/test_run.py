@@ -258,3 +258,19 @@ def test_ctrl_c_ends_a_run_without_a_recorder_well(tmp_path: Path) -> None:
     scene = Scene(tmp_path, gone("node1"))
     run = scene.record(is_over=interrupt)
     conclude(run.parts, scene.live, tmp_path)
+
+
+def test_dead_recorder_whose_log_goes_on_is_not_said_to_record(tmp_path: Path) -> None:
+    header, block, *_ = log_of("node1")
+    (tmp_path / "log").write_bytes(header + block)
+    dead = Carried("node1", [])
+    dead.is_dead, dead.away = True, 1.0
+    scene = Scene(tmp_path)
+    scene.live.expect(1)
+    view = scene.live.view("node1")
+    file = LogFile.resume(tmp_path / "log", lambda parsed: view.object(parsed, again=True))
+    scene.parts = [Part("node1", dead, file, view)]
+    run = scene.record()
+    assert run.parts[0].outcome
+    assert run.parts[0].outcome.cut == "the recorder died"
+    assert not [line for line in scene.said if line.startswith("Recording")]
