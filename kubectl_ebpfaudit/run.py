@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from kubectl_ebpfaudit.carrier import GONE, STOP, Carrier, Slow, target_line
-from kubectl_ebpfaudit.interrupt import Interrupted, Signals
+from kubectl_ebpfaudit.interrupt import Signals
 from kubectl_ebpfaudit.live import Live, View
 from kubectl_ebpfaudit.mailbox import Mailbox
 from kubectl_ebpfaudit.output import LogFile, NoFile
@@ -214,7 +214,7 @@ class Run:
             return
         self._signals_seen = self._signals.count
         if not self._live.is_live:
-            raise Interrupted
+            raise self._signals.interrupted()
         if self._signals.count > 1:
             self._say(GiveUp("it was interrupted a second time"))
         self._end()

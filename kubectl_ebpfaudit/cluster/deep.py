@@ -31,8 +31,8 @@ def examine(api: Api, place: pods.Place) -> Iterator[Check]:
     answer: Object | Check
     try:
         answer, left = _ask(api, place, watch)
-    except Interrupted:
-        raise Interrupted("interrupted while the recorder looked at the node") from None
+    except Interrupted as error:
+        raise Interrupted("interrupted while the recorder looked at the node", error.number) from None
     if isinstance(answer, Check):
         yield answer
     else:

@@ -64,7 +64,7 @@ def collect(
             with signals.interruptible():
                 run, path = attach_to(connection, name, write, live, signals, closing, follow=not stop)
             run.record(stop_at_once=stop)
-        except Interrupted:
+        except Interrupted as error:
             text = "interrupted before every recorder was reached: what is not here yet waits there for attach"
-            raise Interrupted(text) from None
+            raise Interrupted(text, error.number) from None
     conclude(run.parts, live, Path(path))

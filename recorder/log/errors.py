@@ -11,7 +11,7 @@ from typing import ClassVar
 class AuditError(Exception):
     """Something foreseeable went wrong. `details` are more lines, shown with -v."""
 
-    exit_code: ClassVar[int] = 1
+    exit_code: int = 1
     meaning: ClassVar[str] = "failed"
 
     def __init__(self, message: str, details: str = "") -> None:

@@ -171,8 +171,42 @@ def test_recorder_that_does_not_answer_a_stop_is_given_up(tmp_path: Path, monkey
     assert "did not end" in outcome.cut
 
 
+@contextmanager
+def _signal_is(number: signal.Signals, action: signal.Handlers) -> Iterator[None]:
+    """As who has started this program has left it: tests may run under nohup."""
+    before = signal.signal(number, action)
+    try:
+        yield
+    finally:
+        signal.signal(number, before)
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+def test_program_that_is_interrupted_ends_with_the_number_of_the_signal(number: signal.Signals, code: int) -> None:
+    with _signal_is(number, signal.SIG_DFL), Signals() as signals:
+        with pytest.raises(Interrupted) as caught, signals.interruptible():
+            os.kill(os.getpid(), number)
+        assert caught.value.exit_code == code
+        with pytest.raises(Interrupted) as caught, signals.interruptible():
+            pytest.fail("entered")
+        assert caught.value.exit_code == code
+
+
+def test_terminal_that_is_closed_ends_nothing_under_nohup() -> None:
+    with _signal_is(signal.SIGHUP, signal.SIG_IGN), Signals() as signals:
+        with signals.interruptible():
+            os.kill(os.getpid(), signal.SIGHUP)
+        assert signals.count == 0
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_signals_wait_outside_of_interruptible_and_raise_within(number: signal.Signals) -> None:
+    with _signal_is(number, signal.SIG_DFL):
+        _assert_waits_and_raises(number)
+
+
+def _assert_waits_and_raises(number: signal.Signals) -> None:
     before = signal.getsignal(number)
     with Signals() as signals:
         os.kill(os.getpid(), number)
