@@ -14,9 +14,10 @@ _ALWAYS = ("warning", "gap")
 
 
 class Folding:
-    """What is told of one recorder's events. With `every` it leaves out nothing.
+    """What is told of one recorder's events, and what of it counts as somebody's. With `every` all is told.
 
-    A session is told of once it is known whether it is a run: that is as it runs its first command.
+    A session counts, and else is told of, once it is known whether it is a run: that is as it runs its first command.
+    `runs` is how many were not told of.
     """
 
     def __init__(self, header: Header, every: bool) -> None:
@@ -28,12 +29,14 @@ class Folding:
         self._folded: set[int] = set()
         self._said: set[tuple[int, str]] = set()
 
-    def take(self, event: Event) -> tuple[list[Event], str]:
-        """(the events to tell of now, a line to say besides or nothing)."""
+    def take(self, event: Event) -> tuple[list[Event], list[Event], str]:
+        """(the events to tell of now, those that count now, a line to say besides or nothing)."""
+        counted, aside = self._sift(event)
+        return ([event], counted, "") if self._every else (counted, counted, aside)
+
+    def _sift(self, event: Event) -> tuple[list[Event], str]:
         self._targets.take(event, 0)
         kind = self._begin.begins(event, self._targets.known)
-        if self._every:
-            return [event], ""
         if event.session in self._folded:
             if event.type == "session_end":
                 self._folded.discard(event.session)
@@ -43,7 +46,7 @@ class Folding:
             return [], ""
         held = [start] if (start := self._held.pop(event.session, None)) else []
         if held and kind:
-            self.runs += 1
+            self.runs += not self._every
             self._folded.add(event.session)
             return [], self._first(event, kind)
         return [*held, event], ""

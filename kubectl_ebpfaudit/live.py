@@ -233,12 +233,13 @@ class View:
         assert self._folding
         assert self._telling
         several, before = self._live.several, self._folding.runs
-        shown, aside = self._folding.take(event)
+        shown, counted, aside = self._folding.take(event)
         self._live.probe_runs += self._folding.runs - before
-        for one in shown:
+        for one in counted:
             self._live.sessions += one.type == "session_start"
             self._live.ended += one.type == "session_end"
             self._live.commands += one.type == "exec" and one.session > 0
+        for one in shown:
             yield from self._telling.lines(one, several)
         if aside:
             yield self._telling.aside(event, aside, several)

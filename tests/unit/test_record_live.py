@@ -178,6 +178,12 @@ def test_with_all_each_run_is_told_of() -> None:
     assert live.probe_runs == 0
 
 
+@pytest.mark.parametrize("every", [False, True])
+def test_runs_of_a_probe_do_not_count_as_sessions_that_have_ended(every: bool) -> None:
+    live, _ = _live(run_of(1, 1, *PROBE) + run_of(2, 2, b"ls") + run_of(3, 3, *PROBE), every=every)
+    assert (live.sessions, live.ended, live.commands) == (1, 1, 1)
+
+
 def test_what_a_session_was_is_known_though_its_command_comes_in_another_block() -> None:
     start, ran, end = run_of(1, 1, *PROBE)
     other, did, ended = run_of(2, 2, b"ls")
