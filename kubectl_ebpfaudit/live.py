@@ -7,12 +7,11 @@ import contextlib
 import threading
 import time
 from collections.abc import Callable, Iterator
-from typing import TextIO
 
 from kubectl_ebpfaudit import probes
 from kubectl_ebpfaudit.carrier import Carrier
 from kubectl_ebpfaudit.folding import Folding
-from kubectl_ebpfaudit.status_line import StatusLine, size
+from kubectl_ebpfaudit.status_line import Screen, StatusLine, size
 from kubectl_ebpfaudit.telling import Telling
 from recorder.log.errors import BadLog
 from recorder.log.events import Event, decode_block
@@ -28,13 +27,14 @@ _WORTH_TELLING = 1 << 16
 class Live:
     """Writes to `out` unless `quiet`; thread-safe. `expected`: so many recorders are to be live before it says so.
 
-    With `events` each header (with None) and each event goes to that instead of a line to `out`. With `every` it tells
+    With `events` each header (with None) and each event goes to that, which may take its time, instead of a line to
+    `out`, which may not: whoever has something to say waits for it. With `every` it tells
     of each run of a probe or hook; else it counts these, and says so at the first of each kind.
     """
 
     def __init__(
         self,
-        out: TextIO,
+        out: Screen,
         quiet: bool = False,
         expected: int = 1,
         what: str = "",
@@ -111,7 +111,8 @@ class Live:
         with self.lock, contextlib.suppress(OSError):  # a terminal that was closed must not end the recording
             if self._status:
                 self._status.clear()
-            print(line, file=self._out, flush=True)
+            self._out.write(f"{line}\n")
+            self._out.flush()
             self.pulse()
 
     def progress(self, text: str) -> None:
@@ -187,8 +188,7 @@ class View:
             if parsed.lane != PROCESS_LANE:
                 self._live.output_bytes += parsed.size
             if parsed.lane == PROCESS_LANE or self._live.events:
-                with self._live.lock:  # what is counted is counted for all recorders
-                    self._block(self._header, parsed, again)
+                self._block(self._header, parsed, again)
 
     def _block(self, header: Header, block: Block, again: bool) -> None:
         try:
@@ -196,12 +196,18 @@ class View:
         except BadLog as error:  # the log is kept as it is, and goes on
             self._live.warn(f"warning: {printable(error)}")
             return
+        if self._live.events and not again:
+            for event in events:
+                self._live.events(header, event)
+        if block.lane == PROCESS_LANE:
+            with self._live.lock:  # what is counted is counted for all recorders
+                self._tell(events, again)
+
+    def _tell(self, events: list[Event], again: bool) -> None:
         assert self._telling
         self._telling.look_ahead(events)
         for event in events:
-            if self._live.events and not again:
-                self._live.events(header, event)
-            for line in self._told(event) if block.lane == PROCESS_LANE else ():
+            for line in self._told(event):
                 if not self._live.events and not again:
                     self._live.note(line)
 

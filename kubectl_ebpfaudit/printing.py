@@ -27,16 +27,16 @@ def emit(data: str | bytes) -> None:
             sys.stdout.buffer.write(data)
         sys.stdout.flush()
     except BrokenPipeError as error:
-        _discard(sys.stdout)
+        discard(sys.stdout)
         raise typer.Exit(0) from error
     except OSError as error:
-        _discard(sys.stdout)
+        discard(sys.stdout)
         hint = ": make room, or write elsewhere" if error.errno == errno.ENOSPC else ""
         raise CannotWrite(f"cannot write to standard output: {error.strerror}{hint}") from error
 
 
-def _discard(stream: TextIO) -> None:
-    # What is buffered would fail once more when the interpreter ends.
+def discard(stream: TextIO) -> None:
+    """Lets what is written from now on get lost: what is buffered would fail once more when the interpreter ends."""
     null = os.open(os.devnull, os.O_WRONLY)
     os.dup2(null, stream.fileno())
     os.close(null)
@@ -47,7 +47,7 @@ def settle() -> None:
     try:
         sys.stdout.flush()
     except OSError:
-        _discard(sys.stdout)
+        discard(sys.stdout)
 
 
 def say(line: str) -> None:
@@ -55,7 +55,7 @@ def say(line: str) -> None:
     try:
         print(line, file=sys.stderr, flush=True)
     except OSError:
-        _discard(sys.stderr)
+        discard(sys.stderr)
 
 
 def note(line: str) -> None:

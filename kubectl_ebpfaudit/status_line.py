@@ -3,17 +3,26 @@
 import contextlib
 import os
 import time
-from typing import TextIO
+from typing import Protocol
 
 _COLUMNS = 80
 _UNITS = ("B", "kB", "MB", "GB")
 _PAUSE_SECONDS = 0.1
 
 
+class Screen(Protocol):
+    """As much of a text stream as is written to."""
+
+    def write(self, text: str, /) -> int: ...
+    def flush(self) -> None: ...
+    def isatty(self) -> bool: ...
+    def fileno(self) -> int: ...
+
+
 class StatusLine:
     """For text that is safe to print. Not thread-safe."""
 
-    def __init__(self, out: TextIO) -> None:
+    def __init__(self, out: Screen) -> None:
         self._out = out
         self._shown = ""
         self._shown_at = 0.0

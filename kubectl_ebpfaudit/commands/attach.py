@@ -1,7 +1,6 @@
 """`attach`: goes on with the recording of recorders that run, where this machine's log of it stops."""
 
 import contextlib
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -14,6 +13,7 @@ from kubectl_ebpfaudit.interrupt import Interrupted, Signals
 from kubectl_ebpfaudit.live import Live
 from kubectl_ebpfaudit.options import EveryRun, RecorderName, Verbose
 from kubectl_ebpfaudit.outcome import conclude
+from kubectl_ebpfaudit.unhurried import screen
 
 Write = Annotated[
     str | None,
@@ -58,8 +58,8 @@ def collect(
     connection: Connection, name: str | None, write: str | None, quiet: bool, stop: bool, every: bool = False
 ) -> None:
     """Fetches the logs of the recorders that `name` means to their ends; with `stop` ends them first."""
-    live = Live(sys.stderr, quiet, every=every)
-    with Signals() as signals, contextlib.ExitStack() as closing:
+    with Signals() as signals, screen(signals) as out, contextlib.ExitStack() as closing:
+        live = Live(out, quiet, every=every)
         try:
             with signals.interruptible():
                 run, path = attach_to(connection, name, write, live, signals, closing, follow=not stop)

@@ -1,6 +1,6 @@
 """`record`: records what enters containers, on their nodes or on this machine, until it is stopped."""
 
-import sys
+import contextlib
 from collections.abc import Callable
 from enum import Enum
 from typing import Annotated
@@ -23,7 +23,8 @@ from kubectl_ebpfaudit.probes import LIST, parse, table
 from kubectl_ebpfaudit.quantity import parse_bytes
 from kubectl_ebpfaudit.run import Part, Run
 from kubectl_ebpfaudit.source import Limits, PodOptions, Source, What, choose
-from recorder.log.errors import CannotWrite
+from kubectl_ebpfaudit.status_line import Screen
+from kubectl_ebpfaudit.unhurried import events, screen
 from recorder.log.events import Event
 from recorder.log.format import Header
 from replay.errors import WrongUsage
@@ -231,13 +232,17 @@ def record(
         {} if probes == LIST else parse(probes),
         parse_bytes("--stream-limit", stream_limit, least=0),
     )
-    with Signals() as signals:
+    with Signals() as signals, contextlib.ExitStack() as closing:
         with signals.interruptible():
             source = choose(is_local, what, how, connection, limits, cgroup, pid)
         if probes == LIST:
-            emit(table(source.ways(say)))
+            with signals.interruptible():
+                ways = source.ways(say)
+            emit(table(ways))
             return
-        live = Live(sys.stderr, quiet, what=source.what, events=_events(output), every=every)
+        out = closing.enter_context(screen(signals))
+        told = _told(closing.enter_context(events(signals, out.write))) if output else None
+        live = Live(out, quiet, what=source.what, events=told, every=every)
         try:
             with signals.interruptible():
                 carriers = source.carriers(live.slow)
@@ -281,23 +286,14 @@ def record(
             raise unidentified
 
 
-def _events(output: RecordOutput | None) -> Callable[[Header, Event | None], None] | None:
-    if output is None:
-        return None
+def _told(out: Screen) -> Callable[[Header, Event | None], None]:
+    """What writes each event as a line of JSON."""
     from replay.export import EventLines
 
-    lines, broken = EventLines(), False
+    lines = EventLines()
 
     def write(header: Header, event: Event | None) -> None:
-        nonlocal broken
-        if broken:
-            return
-        try:
-            emit(lines.line(header, event) if event else lines.header(header))
-        except (typer.Exit, CannotWrite) as error:  # the log is written all the same
-            broken = True
-            why = str(error) if isinstance(error, CannotWrite) else "nobody reads standard output any more"
-            say(f"warning: {printable(why)}; the recording goes on")
+        out.write(lines.line(header, event) if event else lines.header(header))
 
     return write
 

@@ -3,10 +3,12 @@
 import dataclasses
 import errno
 import io
+import json
 from typing import Any
 
 import pytest
 
+from kubectl_ebpfaudit.commands.record import _told as told_as_json
 from kubectl_ebpfaudit.live import Live
 from recorder.log.format import Block
 from recorder.log.stream import Stream
@@ -130,6 +132,16 @@ def test_recorder_that_is_not_reached_any_more_does_not_keep_others_waiting() ->
     assert not live.is_live
     alive.object(header)
     assert out.getvalue() == "Recording default/victim/app on node1; stop with ctrl-C\n"
+
+
+def test_events_as_json_are_a_line_each_and_no_lines_for_people() -> None:
+    out, said = io.StringIO(), io.StringIO()
+    view = Live(said, events=told_as_json(out)).view()
+    for _, parsed in Stream().feed(b"".join(log_objects())):
+        view.object(parsed)
+    types = [json.loads(line)["type"] for line in out.getvalue().splitlines()]
+    assert types == ["recording", "session_start", "exec", "session_end", "tty_out"]
+    assert said.getvalue() == "Recording default/victim/app on node1; stop with ctrl-C\n"
 
 
 LIVENESS = {"kind": "liveness probe", "argv": ["cat", "/tmp/\x1b[2J"]}
