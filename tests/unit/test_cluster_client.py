@@ -672,8 +672,10 @@ def test_start_that_is_given_up_deletes_the_pod_and_ends(api: Api, server: Serve
     assert carrier.close(whole=False) == ""
 
 
-@pytest.mark.parametrize("status", [201, 504])
-def test_pod_that_appears_after_its_start_was_given_up_is_deleted(api: Api, server: Server, status: int) -> None:
+@pytest.mark.parametrize(("status", "says"), [(201, "was given up while it started"), (504, "the API server answered")])
+def test_pod_that_appears_after_its_start_was_given_up_is_deleted(
+    api: Api, server: Server, status: int, says: str
+) -> None:
     carrier = PodCarrier(api, pods.manifest("p", pods.Place("n1"), ORDER))
     there: list[str] = []
 
@@ -687,7 +689,7 @@ def test_pod_that_appears_after_its_start_was_given_up_is_deleted(api: Api, serv
 
     server.answers[f"POST {PODS}"] = create
     server.answers[f"DELETE {PODS}/p"] = delete
-    with pytest.raises((PodDidNotStart, ApiError)):
+    with pytest.raises((PodDidNotStart, ApiError), match=says):
         carrier.start(contextlib.nullcontext)
     assert carrier.close(whole=False) == ""
     assert not there

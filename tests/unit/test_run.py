@@ -85,11 +85,24 @@ def waits_for(event: threading.Event) -> Callable[[], None]:
     return wait
 
 
+class Screen(io.StringIO):
+    """What the user reads. `complained` is set by the first error."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.complained = threading.Event()
+
+    def write(self, text: str, /) -> int:
+        if text.startswith("error: "):
+            self.complained.set()
+        return super().write(text)
+
+
 class Scene:
     """Parts for recorders, and a run over them. `said` is what the user has read."""
 
     def __init__(self, folder: Path, *carriers: Carried) -> None:
-        self.folder, self.out = folder, io.StringIO()
+        self.folder, self.out = folder, Screen()
         self.live = Live(self.out, expected=len(carriers))
         self.parts = [self.part(carrier) for carrier in carriers]
 
@@ -158,7 +171,7 @@ def test_ctrl_c_while_a_further_recorder_starts_ends_the_run_well(tmp_path: Path
     scene = Scene(tmp_path, first)
     run = scene.record(NEW, further=further)
     assert [part.node for part in run.parts] == ["node1"]
-    assert further.closed == [False]
+    assert (further.is_cancelled, further.closed) == (True, [False])
     conclude(run.parts, scene.live, tmp_path)
 
 
@@ -205,7 +218,9 @@ def test_the_recorder_of_a_further_node_does_not_stand_in_for_one_that_is_waited
 
 def test_the_recorder_of_a_further_node_that_fails_does_not_end_what_begins(tmp_path: Path) -> None:
     further = Carried("node3", [])
-    scene = Scene(tmp_path, Carried("node1").after(further.was_closed))
+    first = Carried("node1")
+    scene = Scene(tmp_path, first)
+    first.after(scene.out.complained)
     run = scene.record(NEW, further=further)
     assert [part.error is None for part in run.parts] == [True, False]
     assert "error: node node3: the recorder died" in scene.said

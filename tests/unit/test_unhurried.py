@@ -1,6 +1,6 @@
 """What is said while a recording is made, to readers that are slow, have stopped, or are gone."""
 
-import fcntl
+import contextlib
 import os
 import signal
 import threading
@@ -26,7 +26,6 @@ class Pipe:
 
     def __init__(self) -> None:
         self.fd, end = os.pipe()
-        fcntl.fcntl(end, fcntl.F_SETPIPE_SZ, 1 << 12)
         self.stream: TextIO = os.fdopen(end, "w", encoding="utf-8")
         self.said = ""
         self.was_read = False
@@ -40,6 +39,13 @@ class Pipe:
     def begin_to_read(self) -> None:
         self.was_read = True
         self._thread.start()
+
+    def fill(self) -> None:
+        os.set_blocking(self.stream.fileno(), False)
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                os.write(self.stream.fileno(), b"x")
+        os.set_blocking(self.stream.fileno(), True)
 
     def lose_reader(self) -> None:
         os.close(self.fd)
@@ -130,8 +136,7 @@ def test_reader_that_is_gone_is_told_once(pipe: Pipe) -> None:
 
 def test_ctrl_c_ends_a_recording_whose_screen_stands_still_with_a_whole_log(pipe: Pipe, tmp_path: Path) -> None:
     header, block, *rest = log_objects()
-    pipe.stream.write("x" * (1 << 12))  # it takes no more
-    pipe.stream.flush()
+    pipe.fill()
 
     def interrupt() -> bool:
         os.kill(os.getpid(), signal.SIGINT)
