@@ -12,7 +12,8 @@ from kubectl_ebpfaudit.files import Files
 from kubectl_ebpfaudit.interrupt import Signals
 from kubectl_ebpfaudit.live import Live, View
 from kubectl_ebpfaudit.output import LogFile
-from kubectl_ebpfaudit.run import Part, Run
+from kubectl_ebpfaudit.parts import Part
+from kubectl_ebpfaudit.run import Run
 from recorder.log.errors import AuditError, BadLog, CannotWrite, NewerLog
 from recorder.log.format import SUFFIX
 from recorder.log.reader import open_log, read_ends

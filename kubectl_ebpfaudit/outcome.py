@@ -6,8 +6,8 @@ import sys
 from pathlib import Path
 
 from kubectl_ebpfaudit.live import Live
+from kubectl_ebpfaudit.parts import Part
 from kubectl_ebpfaudit.printing import emit
-from kubectl_ebpfaudit.run import Part
 from recorder.log.errors import AuditError
 from recorder.log.format import RECORDER_DIED, End
 from replay.escape import printable

@@ -3,58 +3,25 @@
 The main thread alone hears the user's signals and what changes in the cluster, and tells the others.
 """
 
-import contextlib
 import select
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
-from kubectl_ebpfaudit.carrier import GONE, STOP, Carrier, Slow, target_line
+from kubectl_ebpfaudit.carrier import GONE, STOP, Slow, target_line
 from kubectl_ebpfaudit.interrupt import Signals
-from kubectl_ebpfaudit.live import Live, View
+from kubectl_ebpfaudit.live import Live
 from kubectl_ebpfaudit.mailbox import Mailbox
-from kubectl_ebpfaudit.output import LogFile, NoFile
-from kubectl_ebpfaudit.recording import Following, GiveUp, Leave, Outcome, Say, Word
+from kubectl_ebpfaudit.parts import Part, follow
+from kubectl_ebpfaudit.recording import GiveUp, Leave, Say, Word
 from recorder.log.errors import AuditError
 from replay.escape import printable
 from replay.open_files import make_room
 
 _PULSE_MS = 500
 _FILES_OF_A_PART = 8  # its log, its lock, its connections, its mailbox
-
-
-@dataclass
-class Part:
-    """One recorder of a run, and what became of it. `left` says what of it could not be removed."""
-
-    node: str
-    carrier: Carrier
-    file: LogFile | NoFile
-    view: View
-    words: "Mailbox[Word]" = field(default_factory=Mailbox)
-    outcome: Outcome | None = None
-    error: BaseException | None = None
-    left: str = ""
-    done: bool = False
-    unheard: "list[Word]" = field(default_factory=list)
-    thread: threading.Thread | None = None
-    is_dropped: bool = False
-    _is_starting: bool = True
-    _gate: threading.Lock = field(default_factory=threading.Lock)
-
-    def drop(self) -> bool:
-        """Gives it up if its recorder does not run yet; whether it has."""
-        with self._gate:
-            self.is_dropped |= self._is_starting
-            return self.is_dropped
-
-    def begin(self) -> bool:
-        """Its recorder runs. Whether it is still wanted, and will not be dropped any more."""
-        with self._gate:
-            self._is_starting = False
-            return not self.is_dropped
 
 
 @dataclass(frozen=True)
@@ -140,7 +107,7 @@ class Run:
             self._inbox.close()
 
     def _start(self, part: Part, slow: Slow | None) -> None:
-        part.thread = self._launch(_follow, part, slow, self._inbox)
+        part.thread = self._launch(follow, part, slow, self._inbox.put)
 
     @staticmethod
     def _launch(body: Callable[..., None], *arguments: Any) -> threading.Thread:
@@ -281,38 +248,3 @@ def _name(new: NewTarget) -> str:
 
 def _recorders(parts: list[Part]) -> str:
     return f"the recorder on {printable(parts[0].node)}" if len(parts) == 1 else f"recorders on {len(parts)} nodes"
-
-
-def _follow(part: Part, slow: Slow | None, inbox: "Mailbox[Part | Change]") -> None:
-    error: BaseException | None = None
-    try:
-        part.carrier.start(contextlib.nullcontext, slow)
-        if part.begin():
-            part.outcome = Following(part.carrier, part.file, part.view, part.words).follow()
-            part.view.over()
-    except BaseException as caught:  # noqa: BLE001 - the main thread tells or raises it
-        error = caught
-    part.begin()  # what it has ended with is not for `drop` to forget
-    _close(part, error)
-    inbox.put(part)
-
-
-def _close(part: Part, error: BaseException | None) -> None:
-    """Lets go of all that a part has, whatever goes wrong meanwhile."""
-    part.error = error
-    # First: what is told from now on goes to another part.
-    part.unheard = part.words.close()
-    try:
-        outcome = part.outcome
-        if outcome and outcome.left:
-            part.carrier.leave()
-        elif outcome and not (outcome.end or outcome.given_up) and part.carrier.away and part.carrier.name:
-            # It cannot be reached, and has what is not here yet.
-            part.carrier.leave()
-            name = printable(part.carrier.name)
-            part.left = f"recorder {name} was left with the rest: fetch that with kubectl ebpfaudit attach {name}"
-        else:
-            part.left = part.carrier.close(whole=bool(outcome and outcome.end))
-        part.file.close()
-    except BaseException as caught:  # noqa: BLE001 - the main thread raises it
-        part.error = part.error or caught

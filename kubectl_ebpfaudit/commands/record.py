@@ -18,10 +18,11 @@ from kubectl_ebpfaudit.live import Live
 from kubectl_ebpfaudit.options import EveryRun, RecorderImage, RecorderPullPolicy, Verbose
 from kubectl_ebpfaudit.outcome import conclude
 from kubectl_ebpfaudit.output import LogFile, NoFile
+from kubectl_ebpfaudit.parts import Part
 from kubectl_ebpfaudit.printing import emit, say
 from kubectl_ebpfaudit.probes import LIST, parse, table
 from kubectl_ebpfaudit.quantity import parse_bytes
-from kubectl_ebpfaudit.run import Part, Run
+from kubectl_ebpfaudit.run import Run
 from kubectl_ebpfaudit.source import Limits, PodOptions, Source, What, choose
 from kubectl_ebpfaudit.status_line import Screen
 from kubectl_ebpfaudit.unhurried import events, screen

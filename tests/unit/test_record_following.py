@@ -18,8 +18,9 @@ from kubectl_ebpfaudit.interrupt import Interrupted, Signals
 from kubectl_ebpfaudit.live import Live
 from kubectl_ebpfaudit.outcome import summary
 from kubectl_ebpfaudit.output import LogFile
+from kubectl_ebpfaudit.parts import Part
 from kubectl_ebpfaudit.recording import Outcome
-from kubectl_ebpfaudit.run import Part, Run
+from kubectl_ebpfaudit.run import Run
 from recorder.log.errors import AuditError, BadLog, CannotWrite
 from recorder.log.reader import open_log
 from tests.support.carried import FakeCarrier, log_objects

@@ -154,7 +154,8 @@ from kubectl_ebpfaudit.interrupt import Signals
 from kubectl_ebpfaudit.live import Live
 from kubectl_ebpfaudit.local import LocalCarrier
 from kubectl_ebpfaudit.output import LogFile
-from kubectl_ebpfaudit.run import Part, Run
+from kubectl_ebpfaudit.parts import Part
+from kubectl_ebpfaudit.run import Run
 with Signals() as signals:
     live = Live(sys.stderr)
     part = Part("here", LocalCarrier(Order([]), sys.argv[2:]), LogFile(Path(sys.argv[1])), live.view())

@@ -18,7 +18,8 @@ from kubectl_ebpfaudit.interrupt import Interrupted, Signals
 from kubectl_ebpfaudit.live import Live
 from kubectl_ebpfaudit.outcome import conclude
 from kubectl_ebpfaudit.output import LogFile
-from kubectl_ebpfaudit.run import Change, NewTarget, Over, Part, Run
+from kubectl_ebpfaudit.parts import Part
+from kubectl_ebpfaudit.run import Change, NewTarget, Over, Run
 from recorder.log.errors import AuditError
 from tests.support.carried import Chunk, FakeCarrier, log_objects
 

@@ -13,7 +13,8 @@ import pytest
 from kubectl_ebpfaudit.interrupt import Signals
 from kubectl_ebpfaudit.live import Live
 from kubectl_ebpfaudit.output import LogFile
-from kubectl_ebpfaudit.run import Part, Run
+from kubectl_ebpfaudit.parts import Part
+from kubectl_ebpfaudit.run import Run
 from kubectl_ebpfaudit.unhurried import Unhurried
 from tests.support.carried import FakeCarrier, log_objects
 
