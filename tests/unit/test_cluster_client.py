@@ -15,9 +15,8 @@ import pytest
 import yaml
 
 from kubectl_ebpfaudit.carrier import Order, config_of
-from kubectl_ebpfaudit.cluster import deep
+from kubectl_ebpfaudit.cluster import deep, recorders, retry
 from kubectl_ebpfaudit.cluster import pod as pods
-from kubectl_ebpfaudit.cluster import recorders, retry
 from kubectl_ebpfaudit.cluster.access import Access
 from kubectl_ebpfaudit.cluster.api import Api, connect
 from kubectl_ebpfaudit.cluster.carrier import PodCarrier
