@@ -88,7 +88,9 @@ int on_exec_file(u64 *ctx)
 		if (!walk_up(mnt, dentry, NULL, NULL, b->tail, &b->path_size, &b->inside))
 			flags = FILE_PATH_CUT;
 		else if (b->inside < b->path_size) /* its mount is not at the root */
-			flags = magic == TMPFS_MAGIC ? FILE_OTHER_MOUNT | FILE_TMPFS : FILE_OTHER_MOUNT;
+			flags = FILE_OTHER_MOUNT;
+		if (magic == TMPFS_MAGIC) /* also where somebody has made it the root of a namespace of its own */
+			flags |= FILE_TMPFS;
 		if (is_deleted(dentry))
 			flags |= FILE_DELETED;
 		if (magic == OVERLAYFS_SUPER_MAGIC && in_upper_layer(inode))

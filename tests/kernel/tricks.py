@@ -60,6 +60,13 @@ def _flags(*names: str) -> Callable[[Session], object]:
     return check
 
 
+def _same_ids_apart(session: Session) -> object:
+    first, second = [ran for ran in session["execs"] if ran["argv"][0] == "/bin/true"]
+    assert (first["pid"], first["argv"], second["argv"]) == (second["pid"], ["/bin/true", "1"], ["/bin/true", "2"])
+    assert first["ended"] <= second["time"] <= second["ended"]
+    return True
+
+
 def _hashed(*names: str) -> Callable[[Session], object]:
     """The same, and that the SHA-256 of the file was taken: all these run copies of busybox."""
 
@@ -265,6 +272,10 @@ ROWS = [
         _flags("upper"), "cp /bin/busybox /bin/own; echo >>/bin/own; ln -s own /bin/own-true; /bin/own true; :"),
     Row("exec", "a program on a tmpfs", "`[tmpfs, other mount]`, SHA-256", _hashed("tmpfs", "other_mount"),
         "cp /bin/busybox /mnt/sleep; /mnt/sleep 0.2; :"),
+    Row("exec", "the same where the tmpfs is made the root of a mount namespace of its own (`pivot_root`)",
+        "`[tmpfs]`", _flags("tmpfs"),
+        "unshare -m /bin/sh -c 'mkdir -p /mnt/bin /mnt/old && cp /bin/busybox /mnt/bin/true && cd /mnt && "
+        "mount --bind /mnt /mnt && cd /mnt && pivot_root . old && exec /bin/true'; :"),
     Row("exec", "a program that lies in no folder (`memfd_create`, then `/proc/self/fd/N`)",
         "`[memfd]`, SHA-256, the name that it was given", _hashed("memfd"),
         "/bin/tricks memfd /bin/busybox cat; :", waits=("cat",)),
@@ -307,6 +318,9 @@ ROWS = [
     Row("session", "a process that forks and runs no program", "the same, with the program of its parent",
         _left_a_shell,
         "(while /bin/true; do /bin/sleep 1004; done) >/dev/null 2>&1 & :"),
+    Row("session", "a process whose ID another one had before", "as another process", _same_ids_apart,
+        "/bin/sh -c 'echo $$ >/tmp/id; exec /bin/true 1'; mount -o remount,rw /proc/sys 2>/dev/null; "
+        "echo $(($(cat /tmp/id) - 1)) >/proc/sys/kernel/ns_last_pid; /bin/true 2; :"),
     Row("session", "`script`", "a terminal of its own, both directions, byte for byte", _two_terminals,
         "script -q -c /bin/id /tmp/typescript; :", tty=True),
     Row("session", "`tmux`", "the same", _two_terminals, f"tmux -f /dev/null new-session '{_ANSWERED}'; :", tty=True),
@@ -383,6 +397,9 @@ UNSEEN = {
     ),
     "Shell builtins (`echo`, `cd`, `>` …), and what an interpreter does by itself": (
         "no program is run: only what shows on the terminal is recorded"
+    ),
+    "That a program lies on a file system of its own, no tmpfs, that its user has made the root of a mount namespace": (
+        "nothing then lies above it, as above the image's own files; that it was mounted is a warning"
     ),
     "Whether a program is the image's own, where the container's root is no overlay": (
         "nothing in such a file system tells; its path, size, mode and inode are there"
