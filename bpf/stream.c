@@ -24,6 +24,7 @@
 struct stream {
 	u64 offset; /* bytes that went through so far */
 	u64 start_time; /* of the container's own, when its program was created, as in struct process */
+	u64 inode; /* where its inode is, which may be another's by now */
 	u32 target;
 	u32 session; /* 0: of the container's own program, to which nobody has attached */
 	u32 number;
@@ -317,7 +318,7 @@ static __always_inline struct stream *stream_at(void *file, bool reading, u64 *k
 	return in_session(s, *key) ? s : NULL;
 }
 
-static __always_inline void add_stream(struct process *p, u32 pid, u32 fd, u64 key, u32 flags)
+static __always_inline void add_stream(struct process *p, u32 pid, u32 fd, u64 key, void *inode, u32 flags)
 {
 	struct stream_open_event e = {};
 	struct target_state *state;
@@ -329,6 +330,7 @@ static __always_inline void add_stream(struct process *p, u32 pid, u32 fd, u64 k
 	s.target = p->target;
 	s.session = p->session;
 	s.fd = fd;
+	s.inode = (u64)inode;
 	s.flags = flags;
 	s.number = number;
 	if (streams.insert(&key, &s) && streams.lookup(&key))
@@ -379,7 +381,7 @@ static __always_inline void learn_streams(void)
 		READ(tail, pipe, OFF_pipe_inode_info_tail);
 		if (fd == 0 && head != tail)
 			flags = STREAM_READ_SIDE;
-		add_stream(p, pid, fd, key, flags);
+		add_stream(p, pid, fd, key, inode, flags);
 	}
 }
 
@@ -392,7 +394,7 @@ int on_exec_streams(u64 *ctx)
 }
 
 /*
- * Run by the recorder itself (BPF_PROG_TEST_RUN) for a session that is under way: (number of the inode of a pipe, what
+ * Run by the recorder itself (BPF_PROG_TEST_RUN) for a session that is under way: (descriptor of a pipe, as O_PATH, what
  * it is to the session's first process, target, session, ID of that process), or with session 0 for the container's own
  * program, then also with its ID in its own PID namespace. What went before is not counted.
  */
@@ -400,9 +402,14 @@ int raw_adopt_stream(u64 *ctx)
 {
 	struct process p = { .target = ctx[2], .session = ctx[3] };
 	struct stream own = { .target = ctx[2], .fd = ctx[1], .owner = ctx[4], .flags = STREAM_UNDER_WAY };
-	u64 key = ctx[0];
+	void *file = file_of_fd(ctx[0]), *inode = NULL;
+	u64 key = pipe_of(file);
 	struct process *program;
 
+	if (!key)
+		return 0;
+	READ(inode, file, OFF_file_f_inode);
+	own.inode = (u64)inode;
 	own.ns_pid = ctx[5];
 	program = process_of(own.owner);
 	if (program)
@@ -410,8 +417,29 @@ int raw_adopt_stream(u64 *ctx)
 	if (!stream_number(STREAMS_WATCHED))
 		return 0;
 	if (p.session)
-		add_stream(&p, ctx[4], ctx[1], key, STREAM_UNDER_WAY);
+		add_stream(&p, ctx[4], ctx[1], key, inode, STREAM_UNDER_WAY);
 	else if (!streams.insert(&key, &own))
 		count_streams(1);
 	return 0;
+}
+
+/*
+ * Run by the recorder itself: (number of the inode of a pipe in the map). Whether somebody has it open for reading. With
+ * its last end the inode loses the pipe (put_pipe_info() in fs/pipe.c), and whoever gets its memory has another number.
+ */
+int raw_has_reader(u64 *ctx)
+{
+	u64 key = ctx[0], number = 0;
+	struct stream *s = streams.lookup(&key);
+	void *pipe = NULL;
+	u32 readers = 0;
+
+	if (!s)
+		return 0;
+	READ(number, s->inode, OFF_inode_i_ino);
+	READ(pipe, s->inode, OFF_inode_i_pipe);
+	if (number != key || !pipe)
+		return 0;
+	READ(readers, pipe, OFF_pipe_inode_info_readers);
+	return !!readers;
 }

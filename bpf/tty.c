@@ -140,6 +140,28 @@ static __always_inline struct terminal *known_slave(void *slave)
 	return NULL;
 }
 
+#if ENUM_tty_struct_flags__TTY_OTHER_CLOSED >= 0
+#define OTHER_END_CLOSED ENUM_tty_struct_flags__TTY_OTHER_CLOSED
+#else
+#define OTHER_END_CLOSED 2 /* include/linux/tty.h, where the flags were no enum before */
+#endif
+
+/*
+ * Run by the recorder itself (BPF_PROG_TEST_RUN): (key of a terminal in the map). Whether somebody has the owner's end
+ * open: pty_close(), drivers/tty/pty.c, says at the slave that nobody has. Both ends are freed together, and by
+ * then it is said.
+ */
+int raw_is_held(u64 *ctx)
+{
+	void *slave = (void *)ctx[0];
+	u64 flags = 0;
+
+	if (!known_slave(slave))
+		return 0;
+	READ(flags, slave, OFF_tty_struct_flags);
+	return !(flags >> OTHER_END_CLOSED & 1);
+}
+
 /* A task's controlling terminal, which becomes known with this. Its number, or 0 if it has none. */
 static __always_inline u32 controlling_terminal(void *task, struct process *p, u32 pid)
 {

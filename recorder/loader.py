@@ -33,7 +33,7 @@ _MAX_ANSWER = 1 << 16
 class Probes:
     """Live probes: file descriptors of the maps by name, of the programs, and of what holds them attached.
 
-    The last programs take a pipe, and a process, into a session. `taken` names the way taken for each kind of probe,
+    The last programs are those that the recorder runs itself. `taken` names the way taken for each kind of probe,
     and `refused` those before it that were not possible. As long as the maps are empty, nothing is recorded.
     """
 
@@ -52,6 +52,16 @@ class Probes:
     def adopt_stream(self) -> int:
         """The program raw_adopt_stream of bpf/stream.c."""
         return self.programs[-2]
+
+    @property
+    def is_held(self) -> int:
+        """The program raw_is_held of bpf/tty.c."""
+        return self.programs[-3]
+
+    @property
+    def has_reader(self) -> int:
+        """The program raw_has_reader of bpf/stream.c."""
+        return self.programs[-4]
 
     def close(self) -> None:
         """Detaches all, and lets go of what they have seen."""

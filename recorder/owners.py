@@ -1,30 +1,7 @@
-"""Whether somebody still holds the other end of a terminal or pipe, from /proc."""
+"""The pipes that a process has, from /proc."""
 
 import os
 from collections.abc import Iterable
-from pathlib import Path
-
-
-def holds_master(pid: int, index: int) -> bool:
-    """Whether a process has an open ptmx for /dev/pts/`index`.
-
-    The `tty-index` line of /proc/PID/fdinfo/FD is there for a ptmx only (drivers/tty/pty.c,
-    ptm_open_peer's neighbour pty_show_fdinfo, since Linux 4.14).
-    """
-    try:
-        fds = os.listdir(f"/proc/{pid}/fd")
-    except OSError:  # the process is gone
-        return False
-    line = f"tty-index:\t{index}\n"
-    for fd in fds:
-        try:
-            if not os.readlink(f"/proc/{pid}/fd/{fd}").endswith("ptmx"):
-                continue
-            if line in Path(f"/proc/{pid}/fdinfo/{fd}").read_text():
-                return True
-        except OSError:  # closed meanwhile
-            continue
-    return False
 
 
 def pipes(pid: int, only: Iterable[int] | None = None) -> dict[int, int]:

@@ -9,7 +9,7 @@ from recorder.ladder import NONE
 from recorder.loader import Probes
 
 # As in bpf/stream.c; tests/kernel/test_layout.py holds it against the compiler.
-_STREAM = struct.Struct("=QQIIIIIIII")
+_STREAM = struct.Struct("=QQQIIIIIIII")
 _U32, _U64 = struct.Struct("=I"), struct.Struct("=Q")
 _FORGOTTEN, _LIMIT, _WATCHED = 1, 2, 3
 """Places in the array stream_numbers."""
@@ -34,6 +34,7 @@ class Pipes:
     """The maps of pipes. Of each pipe the probes number only what is within its first `limit` bytes."""
 
     def __init__(self, probes: Probes, limit: int) -> None:
+        self._probes = probes
         self._streams = bpf.Map(probes.maps["streams"], _STREAM.size)
         self._numbers = bpf.Map(probes.maps["stream_numbers"], _U64.size)
         self._forgotten = 0
@@ -45,16 +46,20 @@ class Pipes:
         found = []
         for key in self._streams.keys(_U64.size):
             if value := self._streams.lookup(key):
-                size, _, target, session, number, fd, owner, _, closed, _ = _STREAM.unpack(value)
+                size, _, _, target, session, number, fd, owner, _, closed, _ = _STREAM.unpack(value)
                 if session:
                     found.append(Pipe(_U64.unpack(key)[0], size, target, session, number, fd, owner, bool(closed)))
         return found
+
+    def has_reader(self, pipe: Pipe) -> bool:
+        """Whether anybody has it open for reading still."""
+        return bool(bpf.run(self._probes.has_reader, pipe.inode))
 
     def forget_own(self, targets: Container[int]) -> None:
         """Takes out the pipes of containers' own programs but those of `targets`, that nobody has attached to."""
         for key in self._streams.keys(_U64.size):
             value = self._streams.lookup(key)
-            if value and not _STREAM.unpack(value)[3] and _STREAM.unpack(value)[2] not in targets:
+            if value and not _STREAM.unpack(value)[4] and _STREAM.unpack(value)[3] not in targets:
                 self._forget(key, counted=True)
 
     def forget(self, pipe: Pipe) -> bool:

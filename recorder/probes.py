@@ -48,7 +48,7 @@ MAPS = (
 
 _U32 = struct.Struct("=I")
 
-RUN_BY_HAND = ("raw_adopt_stream", "raw_adopt")
+RUN_BY_HAND = ("raw_has_reader", "raw_is_held", "raw_adopt_stream", "raw_adopt")
 """The programs that the recorder runs itself, which come last (recorder/loader.py)."""
 
 

@@ -42,7 +42,6 @@ class Terminal:
     number: int
     leader: int
     owner: int
-    index: int
     closed: bool
     """Whether the kernel has seen its end and could not tell."""
 
@@ -147,8 +146,15 @@ class Scope:
         if not session and not known:
             return  # nobody can attach to it
         ns_pid = known.ns_pids[-1] if known else 0
-        for fd, inode in sorted(pipes.items()):
-            bpf.run(self._probes.adopt_stream, inode, fd, target, session, pid, ns_pid)
+        for fd in sorted(pipes):
+            try:
+                pipe = os.open(f"/proc/{pid}/fd/{fd}", os.O_PATH | os.O_CLOEXEC)
+            except OSError:  # closed meanwhile
+                continue
+            try:
+                bpf.run(self._probes.adopt_stream, pipe, fd, target, session, pid, ns_pid)
+            finally:
+                os.close(pipe)
 
     def enter(self, number: int, target: Target, now: int) -> list[Event]:
         """Makes a session of the workload of a target that was not known to be `is_entered` yet; its events."""
@@ -191,18 +197,17 @@ class Scope:
         for key in self._terminals.keys(_U64.size):
             value = self._terminals.lookup(key)
             if value:
-                out, typed, _, target, session, number, leader, owner, index, _, _, closed, _ = _TERMINAL.unpack(value)
-                found.append(Terminal(key, out, typed, target, session, number, leader, owner, index, bool(closed)))
+                out, typed, _, target, session, number, leader, owner, _, _, _, closed, _ = _TERMINAL.unpack(value)
+                found.append(Terminal(key, out, typed, target, session, number, leader, owner, bool(closed)))
         return found
 
     def knows(self, pid: int) -> bool:
         """Whether the probes know a process with this ID on the host: they forget it when it ends."""
         return self._processes.lookup(_U32.pack(pid)) is not None
 
-    def members(self, session: int) -> list[int]:
-        """Host process IDs of the processes of a session that live."""
-        found = ((key, self._processes.lookup(key)) for key in self._processes.keys(_U32.size))
-        return [_U32.unpack(key)[0] for key, value in found if value and _PROCESS.unpack(value)[1] == session]
+    def is_held(self, terminal: Terminal) -> bool:
+        """Whether anybody has the other end of a terminal open still."""
+        return bool(bpf.run(self._probes.is_held, *_U64.unpack(terminal.key)))
 
     def forget(self, terminal: Terminal) -> bool:
         """Takes a terminal out of the map; False if the kernel has done so already."""

@@ -6,7 +6,7 @@ may have closed its end of the others without reading to the end.
 
 import time
 
-from recorder import events, owners
+from recorder import events
 from recorder.events import Event
 from recorder.pipes import Pipe, Pipes
 from recorder.sessions import Session, Sessions
@@ -39,9 +39,10 @@ class StreamEnds:
         known = {pipe.number for pipe in pipes}
         waiting = {number for session in lingering.values() for number in session.streams}
         self._since = {number: since for number, since in self._since.items() if number in waiting | known}
+        with_output = {pipe.session for pipe in pipes if pipe.fd}
         told: list[Event] = []
         for pipe in pipes:
-            if (pipe.closed or self._is_over(pipe, pipes)) and self._pipes.forget(pipe):
+            if (pipe.closed or self._is_over(pipe, with_output)) and self._pipes.forget(pipe):
                 told.append(_close(pipe))
         for session in lingering.values():
             self._wait_no_more(session, known)
@@ -51,16 +52,16 @@ class StreamEnds:
         now = time.monotonic()
         return now - self._since.setdefault(number, now)
 
-    def _is_over(self, pipe: Pipe, pipes: list[Pipe]) -> bool:
+    def _is_over(self, pipe: Pipe, with_output: set[int]) -> bool:
         session = self._sessions.open.get(pipe.session)
         if session and not session.exit:
             return False
         if pipe.fd == 0:
-            return not any(other.session == pipe.session and other.fd for other in pipes)
+            return pipe.session not in with_output
         waited = self._waited(pipe.number)
         if not pipe.owner:
             return waited >= UNREAD_SECONDS
-        return pipe.inode not in owners.pipes(pipe.owner).values()
+        return not self._pipes.has_reader(pipe)
 
     def _wait_no_more(self, session: Session, known: set[int]) -> None:
         """Lets a session end whose stream_close was lost, or whose output somebody holds who may never end."""

@@ -7,12 +7,11 @@ import time
 
 from recorder import events
 from recorder.events import Event
-from recorder.owners import holds_master
 from recorder.scope import Scope, Terminal
 from recorder.sessions import Session, Sessions
 
 OWNERLESS_SECONDS = 5.0
-SECOND_LOOK_SECONDS = 1.0  # how often it is looked whether the owners of terminals that sessions have opened hold them
+SECOND_LOOK_SECONDS = 1.0  # how often it is looked whether anybody holds the terminals that sessions have opened
 LOST_CLOSE_SECONDS = 2.0  # a terminal that the kernel has forgotten so long ago: its tty_close was lost
 
 _TTY_CLOSE = {layout.name: number for number, layout in events.layouts().items()}["tty_close"]
@@ -52,12 +51,7 @@ class Terminals:
             return set()
         self._looked = now
         own = {number for session in self._sessions.open.values() for number in session.terminals}
-        return {t.number for t in terminals if t.owner and t.number not in own and not self._held(t)}
-
-    def _held(self, terminal: Terminal) -> bool:
-        if holds_master(terminal.owner, terminal.index):
-            return True
-        return any(holds_master(pid, terminal.index) for pid in self._scope.members(terminal.session))
+        return {t.number for t in terminals if t.number not in own and not self._scope.is_held(t)}
 
     def _waited(self, number: int) -> float:
         now = time.monotonic()
@@ -74,7 +68,7 @@ class Terminals:
 
     def _is_over(self, terminal: Terminal) -> bool:
         waited = self._waited(terminal.number)
-        return not holds_master(terminal.owner, terminal.index) if terminal.owner else waited >= OWNERLESS_SECONDS
+        return not self._scope.is_held(terminal) if terminal.owner else waited >= OWNERLESS_SECONDS
 
 
 def _close(terminal: Terminal) -> Event:

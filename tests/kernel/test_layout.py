@@ -35,7 +35,7 @@ MAP_VALUES = {
         scope._TERMINAL,
     ),
     "stream": (
-        ("offset", "start_time", "target", "session", "number", "fd", "owner", "flags", "closed", "ns_pid"),
+        ("offset", "start_time", "inode", "target", "session", "number", "fd", "owner", "flags", "closed", "ns_pid"),
         pipes._STREAM,
     ),
 }  # fmt: skip

@@ -154,3 +154,42 @@ def test_a_program_names_the_terminal_that_it_runs_on(ran: dict[str, Ran]) -> No
     first, second = one.terminals
     ttys = {e.fields["argv"].split(b"\0")[0]: e.fields["tty"] for e in one.live.of("exec", session=one.session)}
     assert (ttys[b"script"], ttys[b"/bin/seq"]) == (first, second)
+
+
+UNREAD = """
+import os, pty, signal, time
+def opened():
+    pid, master = pty.fork()
+    if pid == 0:
+        os.closerange(3, 64)
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        os.write(1, b"inner")
+        time.sleep(1000)
+    os.read(master, 5)
+    return pid, master
+(one, closed), (two, held) = opened(), opened()
+os.close(closed)
+print("ready", flush=True)
+input()
+os.kill(one, signal.SIGKILL)
+os.kill(two, signal.SIGKILL)
+"""
+
+
+@pytest.mark.parametrize("way", [{}, {"tty": ["syscall"]}], ids=["best", "syscall"])
+def test_a_terminal_whose_other_end_is_closed_unread_is_over_while_the_session_goes_on(
+    programs: Container, way: dict[str, list[str]]
+) -> None:
+    (programs.root / "tmp/unread").write_text(UNREAD)
+    with (
+        recording({"container_id": programs.id}, sessions=1, probes=way) as live,
+        Terminal(programs.exec_argv("python3", "/tmp/unread")) as outer,
+    ):
+        outer.expect(b"ready")
+        closed = live.wait_for("tty_close")
+        assert closed.fields["tty"] == live.of("tty_open")[1].fields["tty"]
+        assert closed.fields["out_bytes"] == 5
+        outer.send(b"\r")
+        assert outer.wait() == 0
+        live.end()
+    assert len(live.of("tty_open")) == 3
