@@ -101,11 +101,6 @@ int on_exec(u64 *ctx)
 	return 0;
 }
 
-#define NEW_SESSION 0xffffffff /* recorder/scope.py */
-#define GONE 0xffffffff
-#define WAS_KNOWN 0x80000000
-#define IS_AT_HOME 0x40000000
-
 /* The process that the current task has open as the folder /proc/PID, as O_PATH; NULL if it has ended. */
 static __always_inline void *process_of_fd(u64 fd)
 {
@@ -115,6 +110,23 @@ static __always_inline void *process_of_fd(u64 fd)
 	READ(p, p, OFF_proc_inode_pid - OFF_proc_inode_vfs_inode); /* PROC_I(), fs/proc/internal.h */
 	return task_of(p);
 }
+
+/*
+ * Run by the recorder itself (BPF_PROG_TEST_RUN): (descriptor of the folder /proc/PID). The ID that the process has on the
+ * host, which is another one where /proc is that of a node that is itself a container; 0 if it has ended.
+ */
+int raw_pid(u64 *ctx)
+{
+	u32 pid = 0;
+
+	READ(pid, process_of_fd(ctx[0]), OFF_task_struct_tgid);
+	return pid;
+}
+
+#define NEW_SESSION 0xffffffff /* recorder/scope.py */
+#define GONE 0xffffffff
+#define WAS_KNOWN 0x80000000
+#define IS_AT_HOME 0x40000000
 
 /*
  * Run by the recorder itself (BPF_PROG_TEST_RUN) for a process that runs already: (descriptor of its folder, target,

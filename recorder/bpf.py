@@ -47,8 +47,9 @@ def run(program: int, *arguments: int) -> int:
     net/bpf/test_run.c, which wants all else to be 0).
     """
     context = ctypes.create_string_buffer(struct.pack(f"={len(arguments)}Q", *arguments), 8 * len(arguments))
+    address = ctypes.addressof(context) if arguments else 0
     # prog_fd, retval, data sizes and addresses, repeat, duration, size and address of the context
-    fixed = struct.pack("=IIIIQQIIIIQ", program, 0, 0, 0, 0, 0, 0, 0, len(context), 0, ctypes.addressof(context))
+    fixed = struct.pack("=IIIIQQIIIIQ", program, 0, 0, 0, 0, 0, 0, 0, len(context), 0, address)
     attributes = ctypes.create_string_buffer(fixed, _TEST_RUN_BYTES)
     _call(_TEST_RUN, attributes)
     returned: int = struct.unpack_from("=I", attributes, 4)[0]
@@ -70,6 +71,8 @@ READ_KERNEL = (
 )  # fmt: skip
 """Calls bpf_probe_read_kernel(), which lockdown mode confidentiality forbids (bpf_tracing_func_proto())."""
 NOTHING = _END
+OWN_PID = ((0x85, 0, 0, 14), (0x77, 0, 0, 32), (0x95, 0, 0, 0))
+"""Returns the upper half of what bpf_get_current_pid_tgid() gives: the ID of the process that runs it."""
 
 
 Instructions = Sequence[tuple[int, int, int, int]]

@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
 
-from recorder import kallsyms, ladder, preemption, privileges
+from recorder import kallsyms, ladder, pids, preemption, privileges
 from recorder.btf import Btf
 from recorder.ladder import NoWay, Refusal
 from recorder.log.errors import AuditError, KernelRefused, NoBcc, NoBtf
@@ -63,6 +63,11 @@ class Probes:
         """The program raw_has_reader of bpf/stream.c."""
         return self.programs[-4]
 
+    @property
+    def pid(self) -> int:
+        """The program raw_pid of bpf/session.c."""
+        return self.programs[-5]
+
     def close(self) -> None:
         """Detaches all, and lets go of what they have seen."""
         for fd in (*self.links, *self.programs, *self.maps.values()):
@@ -88,13 +93,14 @@ def load(
     Raises NoBcc, NoBtf, KernelRefused or NoProbes; what compiler and verifier said is in `details`.
     """
     ours, theirs = socket.socketpair()
+    recorder = pids.own()
     with tempfile.TemporaryFile() as log, ours:
         sys.stdout.flush()
         sys.stderr.flush()
         pid = os.fork()
         if pid == 0:
             ours.close()
-            _run_child(theirs, log.fileno(), lambda: _child(theirs, keep_input, ways or {}, rings, sysfs))
+            _run_child(theirs, log.fileno(), lambda: _child(theirs, keep_input, ways or {}, rings, sysfs, recorder))
         theirs.close()
         data, fds, _, _ = socket.recv_fds(ours, _MAX_ANSWER, _MAX_DESCRIPTORS)
         os.waitpid(pid, 0)
@@ -137,7 +143,9 @@ def _answer(**fields: Any) -> bytes:
     return json.dumps(fields).encode()
 
 
-def _child(channel: socket.socket, keep_input: bool, ways: Ways, rings: tuple[int, int], sysfs: Path) -> None:
+def _child(
+    channel: socket.socket, keep_input: bool, ways: Ways, rings: tuple[int, int], sysfs: Path, recorder: int
+) -> None:
     from recorder.probes import Programs
 
     kallsyms.hide()
@@ -147,7 +155,7 @@ def _child(channel: socket.socket, keep_input: bool, ways: Ways, rings: tuple[in
         choice, programs, refused = ladder.climb(
             btf,
             ways,
-            lambda choice: Programs(btf, choice, keep_input, rings),
+            lambda choice: Programs(btf, choice, keep_input, rings, recorder),
             preempted=preemption.preempted(sysfs),
         )
     except NoWay as error:

@@ -10,7 +10,7 @@ import struct
 import sys
 from pathlib import Path
 
-from recorder import bpf, pipe_check, privileges
+from recorder import bpf, pids, pipe_check, privileges
 from recorder.btf import Btf
 from recorder.definitions import definitions
 from recorder.ladder import (
@@ -48,7 +48,7 @@ MAPS = (
 
 _U32 = struct.Struct("=I")
 
-RUN_BY_HAND = ("raw_has_reader", "raw_is_held", "raw_adopt_stream", "raw_adopt")
+RUN_BY_HAND = ("raw_pid", "raw_has_reader", "raw_is_held", "raw_adopt_stream", "raw_adopt")
 """The programs that the recorder runs itself, which come last (recorder/loader.py)."""
 
 
@@ -57,8 +57,11 @@ def source(choice: Choice) -> str:
     return "\n".join((BPF_DIR / name).read_text() for name in sources(choice))
 
 
-def flags(btf: Btf, choice: Choice, text: str, keep_input: bool, rings: tuple[int, int]) -> list[str]:
-    """What the compiler is told for a source text, with the sizes of process ring and byte ring in bytes."""
+def flags(btf: Btf, choice: Choice, text: str, keep_input: bool, rings: tuple[int, int], recorder: int) -> list[str]:
+    """What the compiler is told for a source text, with the sizes of process ring and byte ring in bytes.
+
+    `recorder` is the ID of the recorder on the host.
+    """
     return [
         *definitions(btf, text),
         *(f"-D{way.define}" for way in choice.values() if way and way.define),
@@ -69,8 +72,8 @@ def flags(btf: Btf, choice: Choice, text: str, keep_input: bool, rings: tuple[in
         f"-DPROCESS_RING_BYTES={rings[0]}",
         f"-DBYTE_RING_BYTES={rings[1]}",
         f"-DNO_INPUT={int(not keep_input)}",
-        f"-DRECORDER={os.getppid()}",  # who started this process
-        f"-DLOADER={os.getpid()}",
+        f"-DRECORDER={recorder}",
+        f"-DLOADER={pids.own()}",
         f"-I{BPF_DIR}",
         "-Wno-everything",
         "-g0",  # bcc asks for debug information, which takes a quarter of the compiler's time and is read by nobody
@@ -95,7 +98,7 @@ class Programs:
     that, to maps that stay empty, goes with the process.
     """
 
-    def __init__(self, btf: Btf, choice: Choice, keep_input: bool, rings: tuple[int, int]) -> None:
+    def __init__(self, btf: Btf, choice: Choice, keep_input: bool, rings: tuple[int, int], recorder: int) -> None:
         os.environ["BCC_KERNEL_SOURCE"] = str(BPF_DIR)
         try:
             from bcc import BPF
@@ -116,7 +119,7 @@ class Programs:
         self.programs: list[int] = []
         self._choice = choice
         text = source(choice)
-        options = flags(btf, choice, text, keep_input, rings)
+        options = flags(btf, choice, text, keep_input, rings, recorder)
         try:
             self.module = Module(text=text, cflags=options)
         except Exception as error:

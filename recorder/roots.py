@@ -1,15 +1,13 @@
 """Finds sessions whose first process has ended without an event: the ring was full, or a probe was skipped."""
 
-import os
 import time
 
-from recorder import processes
+from recorder import pids, processes
 from recorder.scope import Scope
 from recorder.sessions import Session, Sessions
 
 LOOK_SECONDS = 1.0
 LOST_EXIT_SECONDS = 2.0  # an exit event that has not come by then was lost: nothing is held back for longer
-_INIT_PID_NS = 0xEFFFFFFC  # PROC_PID_INIT_INO, include/linux/proc_ns.h
 
 
 class Roots:
@@ -20,8 +18,7 @@ class Roots:
         self._looked = 0.0
         self._since: dict[int, float] = {}
         """When each was first seen to be gone."""
-        # Elsewhere process IDs in /proc are others than the kernel's.
-        self._sees_all = os.stat("/proc/self/ns/pid").st_ino == _INIT_PID_NS
+        self._shown = pids.are_of_host()
 
     def look(self) -> None:
         """Ends the sessions whose first process has been gone for long enough."""
@@ -38,6 +35,6 @@ class Roots:
     def _is_gone(self, session: Session) -> bool:
         if not self._scope.knows(session.root):
             return True
-        if not self._sees_all:
+        if not self._shown:
             return False
         return not processes.is_alive(session.root, session.started)

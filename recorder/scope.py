@@ -6,7 +6,7 @@ import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from recorder import bpf, owners, processes
+from recorder import bpf, owners, pids, processes
 from recorder.cgroups import Target
 from recorder.events import Event
 from recorder.loader import Probes
@@ -56,6 +56,7 @@ class Scope:
     def __init__(self, probes: Probes) -> None:
         maps = probes.maps
         self._probes = probes
+        self._pids_are_of_host = pids.are_of_host()
         states = mmap.mmap(
             maps["target_states"],
             -(-_STATE.size * MAX_TARGETS // mmap.PAGESIZE) * mmap.PAGESIZE,
@@ -119,7 +120,10 @@ class Scope:
         self.sieve.tell()
 
     def _under_way(self) -> UnderWay:
-        return UnderWay(self._adopt, self._terminal_of, self._take_pipes)
+        return UnderWay(self._adopt, self._terminal_of, self._take_pipes, self._on_host)
+
+    def _on_host(self, pid: int) -> int:
+        return pid if self._pids_are_of_host else pids.on_host(pid, self._probes.pid)
 
     def _adopt(self, pid: int, target: int, session: int | None, workload_too: bool) -> Adopted | None:
         """Takes a process that runs already into a session, its terminal with it; recorder.under_way.Adopt."""
@@ -135,7 +139,8 @@ class Scope:
         if found == _GONE:
             return None
         of_session = found & ~(_WAS_KNOWN | _IS_AT_HOME)
-        entry = self._processes.lookup(_U32.pack(pid)) if of_session else None  # nothing is told of the workload
+        # Nothing is told of the workload.
+        entry = self._processes.lookup(_U32.pack(self._on_host(pid))) if of_session else None
         started = _PROCESS.unpack(entry)[4] if entry else 0
         return Adopted(of_session, started, bool(found & _WAS_KNOWN), bool(found & _IS_AT_HOME))
 
@@ -145,14 +150,14 @@ class Scope:
         known = None if session or 0 not in pipes else processes.details(pid)
         if not session and not known:
             return  # nobody can attach to it
-        ns_pid = known.ns_pids[-1] if known else 0
+        host_pid, ns_pid = self._on_host(pid), known.ns_pids[-1] if known else 0
         for fd in sorted(pipes):
             try:
                 pipe = os.open(f"/proc/{pid}/fd/{fd}", os.O_PATH | os.O_CLOEXEC)
             except OSError:  # closed meanwhile
                 continue
             try:
-                bpf.run(self._probes.adopt_stream, pipe, fd, target, session, pid, ns_pid)
+                bpf.run(self._probes.adopt_stream, pipe, fd, target, session, host_pid, ns_pid)
             finally:
                 os.close(pipe)
 

@@ -44,11 +44,15 @@ With session 0: those of the container's own program, which are one's once someb
 """
 
 
+OnHost = Callable[[int], int]
+"""Of a process ID in /proc, that on the host; 0 if it has ended."""
+
+
 class UnderWay:
     """Looks at targets, some of them again and again."""
 
-    def __init__(self, adopt: Adopt, terminal_of: TerminalOf, take_pipes: TakePipes) -> None:
-        self._adopt, self._terminal_of, self._take_pipes = adopt, terminal_of, take_pipes
+    def __init__(self, adopt: Adopt, terminal_of: TerminalOf, take_pipes: TakePipes, on_host: OnHost) -> None:
+        self._adopt, self._terminal_of, self._take_pipes, self._on_host = adopt, terminal_of, take_pipes, on_host
         self._seen: dict[int, Process] = {}
         self.known: dict[int, int] = {}
         """Sessions of processes."""
@@ -96,13 +100,14 @@ class UnderWay:
         return told
 
     def attached(self, number: int, target: Target, session: int, root: int, now: int) -> list[Event]:
-        """Takes into a session that has begun with `root` what runs on its terminal; the events of that."""
+        """Takes into a session that has begun with `root`, a host PID, what runs on its terminal; its events."""
         told = [gap(now, number, "GAP_BEFORE_RECORDING", session=session)]
         for _ in range(2):
             members = target.members()
-            running = [of for of in map(processes.quick, members) if of and of.sid == root]
-            tree = sorted(running, key=lambda of: (of.pid != root, of.start_time, of.pid))
-            told += self._take(number, session, tree, members, now, workload_too=True, begun_with=root)
+            first = next((pid for pid in members if self._on_host(pid) == root), root)
+            running = [of for of in map(processes.quick, members) if of and of.sid == first]
+            tree = sorted(running, key=lambda of: (of.pid != first, of.start_time, of.pid))
+            told += self._take(number, session, tree, members, now, workload_too=True, begun_with=first)
         return told
 
     @property
@@ -134,7 +139,8 @@ class UnderWay:
             if process.pid in self.known:
                 continue
             known = None if session == 0 else processes.details(process.pid)
-            if session != 0 and not known:
+            pid = self._on_host(process.pid)
+            if (session != 0 and not known) or not pid:
                 continue
             adopted = self._adopt(process.pid, target, session, workload_too)
             if not adopted:
@@ -146,13 +152,15 @@ class UnderWay:
             if (adopted.was_known and process.pid != begun_with) or not known:
                 continue
             if starts:
-                told.append(_session_start(process, known, adopted, target, now))
+                told.append(_session_start(pid, known, adopted, target, now))
                 told.append(gap(now, target, "GAP_BEFORE_RECORDING", session=session))
                 self._take_pipes(process.pid, target, session)
             ns_pids[process.pid] = known.ns_pids[-1]
-            tty = self._terminal_of(session, process.sid) if process.has_terminal else 0
+            leader = self._on_host(process.sid) if process.has_terminal else 0
+            tty = self._terminal_of(session, leader) if leader else 0
+            pids = pid, self._on_host(process.ppid)
             ns_ppid = ns_pids.get(process.ppid, 0)
-            told.append(_exec(process, known, adopted, target, now, cgroups[process.pid], ns_ppid, tty))
+            told.append(_exec(pids, known, adopted, target, now, cgroups[process.pid], ns_ppid, tty))
         return told
 
 
@@ -169,23 +177,32 @@ def _is_orphan(root: Process) -> bool:
     return len(known.ns_pids) > 1 or not (root.sid == root.pid or processes.quick(root.sid))
 
 
-def _session_start(root: Process, known: Details, adopted: Adopted, target: int, now: int) -> Event:
+def _session_start(root: int, known: Details, adopted: Adopted, target: int, now: int) -> Event:
     flags = _FLAGS["session_flag"]["SESSION_UNDER_WAY"]
     return [
-        _TYPES["session_start"], now, None, target, adopted.session, root.pid,
+        _TYPES["session_start"], now, None, target, adopted.session, root,
         adopted.start_time, known.ns_pids[-1], flags,
     ]  # fmt: skip
 
 
 def _exec(
-    process: Process, known: Details, adopted: Adopted, target: int, now: int, cgroup: int, ns_ppid: int, tty: int
+    pids: tuple[int, int],
+    known: Details,
+    adopted: Adopted,
+    target: int,
+    now: int,
+    cgroup: int,
+    ns_ppid: int,
+    tty: int,
 ) -> Event:
+    """Of a process by its ID and its parent's on the host."""
     flags = _FLAGS["exec_flag"]["EXEC_UNDER_WAY"]
+    pid, ppid = pids
     if known.argv_total > len(known.argv):
         flags |= _FLAGS["exec_flag"]["EXEC_ARGV_CUT"]
     return [
-        _TYPES["exec"], now, None, target, adopted.session, process.pid, adopted.start_time, cgroup, known.argv_total,
-        known.capabilities, process.ppid, known.ns_pids[-1], ns_ppid, known.uid, known.gid, known.euid, known.egid,
+        _TYPES["exec"], now, None, target, adopted.session, pid, adopted.start_time, cgroup, known.argv_total,
+        known.capabilities, ppid, known.ns_pids[-1], ns_ppid, known.uid, known.gid, known.euid, known.egid,
         known.no_new_privs, tty, flags,
         known.filename, b"", known.cwd, known.argv,
     ]  # fmt: skip

@@ -284,6 +284,7 @@ def scoped(monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[list[Event], 
         seen: tuple[int, ...] = (),
         argv: dict[int, bytes] | None = None,
         depths: dict[int, int] | None = None,
+        on_host: Callable[[int], int] = lambda pid: pid,
     ) -> tuple[list[Event], dict[int, int], int]:
         running: dict[int, Process] = {}
         taken = iter(range(1, 100))
@@ -311,7 +312,7 @@ def scoped(monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[list[Event], 
 
         monkeypatch.setattr(processes, "quick", running.get)
         monkeypatch.setattr(processes, "details", details)
-        under_way = UnderWay(adopt, lambda session, leader: 0, lambda pid, target, session: None)
+        under_way = UnderWay(adopt, lambda session, leader: 0, lambda pid, target, session: None, on_host)
         told = []
         for look in looks:
             running.clear()
@@ -343,6 +344,12 @@ def test_a_session_under_way_says_that_what_was_before_is_missing(scoped: Any) -
     (gap,) = [e for e in told if e[0] == TYPES["gap"]]
     assert (gap[4], gap[7], gap[9]) == (1, 0, 0)
     assert gap[12] == events.enums()["gap_reason"]["GAP_BEFORE_RECORDING"]
+
+
+def test_a_session_under_way_is_told_by_the_process_ids_of_the_host(scoped: Any) -> None:
+    told, _, _ = scoped([INIT, SHELL, CHILD], on_host=lambda pid: pid + 7000)
+    assert starts(told) == [(1, 7020)]
+    assert [(e[5], e[10]) for e in told if e[0] == TYPES["exec"]] == [(7020, 7000 + SHIM), (7021, 7020)]
 
 
 def test_a_child_that_only_the_second_look_finds_is_of_its_parents_session(scoped: Any) -> None:
