@@ -13,7 +13,11 @@ _TICK_NS = 1_000_000_000 // os.sysconf("SC_CLK_TCK")
 
 
 class Process(NamedTuple):
-    """A process as a quick look at /proc shows it. `start_time` is ns of CLOCK_MONOTONIC, to a clock tick."""
+    """A process as a quick look at /proc shows it.
+
+    `start_time` is ns of CLOCK_MONOTONIC, to a clock tick; of one that has lived through a suspend of the machine, earlier
+    by how long that took.
+    """
 
     pid: int
     ppid: int
@@ -80,20 +84,28 @@ def _stat(pid: int) -> list[bytes] | None:
     return None if fields[0] in (b"Z", b"X") and fields[17] in (b"0", b"1") else fields
 
 
+def _suspended() -> int:
+    """For how long the machine was suspended since it was started, ns."""
+    return time.clock_gettime_ns(time.CLOCK_BOOTTIME) - time.clock_gettime_ns(time.CLOCK_MONOTONIC)
+
+
 def quick(pid: int) -> Process | None:
     """The process with that ID; None if it has ended."""
     fields = _stat(pid)
     if fields is None:
         return None
-    suspended = time.clock_gettime_ns(time.CLOCK_BOOTTIME) - time.clock_gettime_ns(time.CLOCK_MONOTONIC)
-    started = int(fields[19]) * _TICK_NS - suspended
+    started = int(fields[19]) * _TICK_NS - _suspended()
     return Process(pid, int(fields[1]), int(fields[3]), fields[4] != b"0", started)
 
 
 def is_alive(pid: int, started: int) -> bool:
-    """Whether the process that was created at `started` (ns of CLOCK_MONOTONIC) still has that ID."""
+    """Whether the process that was created at `started` (ns of CLOCK_MONOTONIC) still has that ID.
+
+    /proc has the times of CLOCK_BOOTTIME, which goes on in a suspend, and nobody knows for how long the machine had
+    been suspended by then: so where it was, one that got the ID within so long may be taken for that process.
+    """
     found = quick(pid)
-    return found is not None and abs(found.start_time - started) <= 2 * _TICK_NS
+    return found is not None and -2 * _TICK_NS <= started - found.start_time <= _suspended() + 2 * _TICK_NS
 
 
 def mount_namespace(pid: int) -> int:

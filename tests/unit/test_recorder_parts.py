@@ -267,6 +267,34 @@ ctypes.CDLL(None).pthread_exit(None)
         process.kill()
 
 
+SECOND = 1_000_000_000
+HOUR = 3600 * SECOND
+
+
+@pytest.mark.parametrize(
+    ("created", "slept_before", "slept", "alive"),
+    [
+        (1000 * SECOND, 0, 0, True),
+        (1000 * SECOND, 0, HOUR, True),  # older than the suspend
+        (1000 * SECOND, HOUR, HOUR, True),  # younger
+        (1000 * SECOND, HOUR, 3 * HOUR, True),  # in between
+        (1001 * SECOND, 0, 0, False),  # another one, that got the ID later
+        (1001 * SECOND, HOUR, HOUR, False),
+        (999 * SECOND, 0, 0, False),
+    ],
+)
+def test_a_process_is_the_one_that_it_was_after_a_suspend(
+    monkeypatch: pytest.MonkeyPatch, created: int, slept_before: int, slept: int, alive: bool
+) -> None:
+    """/proc tells when it was created by a clock that goes on in a suspend; the kernel's probes, by one that stops."""
+    clocks = {time.CLOCK_MONOTONIC: 5000 * SECOND, time.CLOCK_BOOTTIME: 5000 * SECOND + slept}
+    monkeypatch.setattr("time.clock_gettime_ns", clocks.__getitem__)
+    ticks = (created + slept_before) // SECOND * os.sysconf("SC_CLK_TCK")
+    stat = b"7 (sh) S 1 7 7 0 " + b"0 " * 14 + b"%d " % ticks + b"0 " * 30
+    monkeypatch.setattr(processes, "_read", lambda path: stat)
+    assert processes.is_alive(7, 1000 * SECOND) is alive
+
+
 # What is under way when recording starts.
 
 
