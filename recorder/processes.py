@@ -15,8 +15,8 @@ _TICK_NS = 1_000_000_000 // os.sysconf("SC_CLK_TCK")
 class Process(NamedTuple):
     """A process as a quick look at /proc shows it.
 
-    `start_time` is ns of CLOCK_MONOTONIC, to a clock tick; of one that has lived through a suspend of the machine, earlier
-    by how long that took.
+    `start_time` is ns of CLOCK_MONOTONIC, to a clock tick; of one that has lived through a suspend of the machine,
+    earlier by how long that took.
     """
 
     pid: int

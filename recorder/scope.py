@@ -3,6 +3,7 @@
 import mmap
 import os
 import struct
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -22,6 +23,8 @@ _TERMINAL = struct.Struct("=QQQIIIIIIHHHH")
 _U32, _U64 = struct.Struct("=I"), struct.Struct("=Q")
 
 MAX_TARGETS = 4096
+ON_ITS_WAY_SECONDS = 1.0
+"""For so long the runtime is believed to be on its way into a container."""
 PROCESS, BYTES = 0, 1
 """Numbers of the lanes, as in bpf/common.c."""
 
@@ -71,6 +74,7 @@ class Scope:
         self.sieve.host_mounts = self._home
         self.first: dict[int, Process] = {}
         """The first process of each target, by its number, as it came under watch."""
+        self._passed_by: list[tuple[float, int, Target, UnderWay]] = []
         self._numbers = bpf.Map(maps["numbers"], _NUMBERS.size)
         self._processes = bpf.Map(maps["processes"], _PROCESS.size)
         self._terminals = bpf.Map(maps["terminals"], _TERMINAL.size)
@@ -100,6 +104,7 @@ class Scope:
         for number, target in targets:
             told += under_way.look(number, target, now)
         self._tell_found(under_way)
+        self._come_back(under_way, targets)
         return told
 
     def add(self, number: int, target: Target, now: int) -> list[Event]:
@@ -111,6 +116,22 @@ class Scope:
         self._watch(number, target)
         told += under_way.look(number, target, now)
         self._tell_found(under_way)
+        self._come_back(under_way, [(number, target)])
+        return told
+
+    def _come_back(self, under_way: UnderWay, targets: Sequence[tuple[int, Target]]) -> None:
+        due = time.monotonic() + ON_ITS_WAY_SECONDS
+        self._passed_by += (
+            (due, number, target, under_way) for number, target in targets if number in under_way.passed_by
+        )
+
+    def look_again(self, now: int) -> list[Event]:
+        """The events (of time `now`, ns) that tell of those that only looked like the runtime on its way in."""
+        told: list[Event] = []
+        while self._passed_by and self._passed_by[0][0] <= time.monotonic():
+            _, number, target, under_way = self._passed_by.pop(0)
+            told += under_way.look_again(number, target, now)
+            self._tell_found(under_way)
         return told
 
     def remove(self, target: Target) -> None:

@@ -158,7 +158,7 @@ class Targets:
 
     def look(self, now: int, follow: bool) -> list[Event]:
         """The events of those that have ended, and, if they are to be followed, of those that came up."""
-        told: list[Event] = []
+        told = self._scope.look_again(now)
         for number in sorted(self._open):
             target = self._target(number)
             if not target.populated():

@@ -58,6 +58,9 @@ class UnderWay:
         """Sessions of processes."""
         self.first: dict[int, Process] = {}
         """The first process of each target, by its number: the container's init, if it is there yet."""
+        self.passed_by: dict[int, list[Process]] = {}
+        """Those that look like the runtime on its way in, by the numbers of their targets; see `look_again`."""
+        self._stayed: set[int] = set()
         self.at_home = False
         """Whether one of the processes is in the node's mount namespace."""
 
@@ -80,13 +83,25 @@ class UnderWay:
             own = i == 0 or (being_made and self._is_runtime(root))
             if session is None and ((own and not target.is_entered) or (not own and _is_orphan(root))):
                 session = 0  # the container's own workload
-            if session is None and self._is_runtime(root):
-                continue  # on its way in for a session, which begins, for the probes, with what it runs in the end
+            if session is None and root.pid not in self._stayed and self._is_runtime(root):
+                # On its way in for a session, which begins, for the probes, with what it runs in the end.
+                self.passed_by.setdefault(number, []).append(root)
+                continue
             is_new = root.pid not in self.known
             told += self._take(number, session, tree, members, now)
             if i == 0 and session == 0 and is_new:
                 self._take_pipes(root.pid, number, 0)
         return told
+
+    def look_again(self, number: int, target: Target, now: int) -> list[Event]:
+        """The same some time later: who was passed by, and is there still, is a session.
+
+        Anybody can look like the runtime (`exec -a runc sh init`); the runtime itself is on its way for moments only.
+        """
+        passed = self.passed_by.pop(number, [])
+        self._stayed |= {of.pid for of in passed if processes.is_alive(of.pid, of.start_time)}
+        self._seen = {pid: self._seen[pid] for pid in self.known}
+        return self.look(number, target, now)
 
     def enter(self, number: int, target: Target, now: int) -> list[Event]:
         """Makes a session of the workload of a target. The events of that."""

@@ -31,7 +31,7 @@ assert told(live) == [("SIGNAL", 18, b"bash")], told(live)
 
 
 def nested(*argv: str) -> "subprocess.CompletedProcess[str]":
-    """Runs Python in a PID namespace of its own, with its /proc, and its /run: whose containers are dead shows by PIDs."""
+    """Runs Python in a PID namespace of its own, with its /proc and, as containers' owners are known by PIDs, /run."""
     command = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc"]
     command += ["sh", "-c", 'mount -t tmpfs run /run && exec "$@"', "sh", sys.executable, *argv]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)

@@ -354,6 +354,23 @@ def test_a_session_that_is_under_way_is_recorded_from_then_on(victim: Container)
     assert live.of("session_end")[0].fields["exit_code"] == 6
 
 
+def test_a_session_under_way_that_looks_like_the_runtime_is_recorded_all_the_same(victim: Container) -> None:
+    (victim.root / "tmp/init").write_text("echo ready; while read -r line; do echo got $line; done")
+    with Terminal(victim.exec_argv("/bin/bash", "-c", "exec -a runc /bin/bash init", cwd="/tmp")) as terminal:
+        terminal.expect(b"ready")
+        with recording({"container_id": victim.id}, sessions=1) as live:
+            until(live, lambda: live.of("tty_open"))
+            terminal.send(b"this\r")
+            terminal.expect(b"got this")
+            terminal.send(b"\x04")
+            assert terminal.wait() == 0
+            live.end()
+    (start,) = live.of("session_start")
+    assert start.fields["flags"] == SESSION_UNDER_WAY
+    assert live.commands() == [["runc", "init"]]
+    assert live.output().replace(b"\r", b"") == b"this\ngot this\n"
+
+
 def unified() -> Path:
     root = Path("/sys/fs/cgroup")
     return root if (root / "cgroup.controllers").exists() else root / "unified"

@@ -313,6 +313,7 @@ def scoped(monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[list[Event], 
         argv: dict[int, bytes] | None = None,
         depths: dict[int, int] | None = None,
         on_host: Callable[[int], int] = lambda pid: pid,
+        later: list[Process] | None = None,
     ) -> tuple[list[Event], dict[int, int], int]:
         running: dict[int, Process] = {}
         taken = iter(range(1, 100))
@@ -346,6 +347,10 @@ def scoped(monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[list[Event], 
             running.clear()
             running.update({p.pid: p for p in look})
             told += under_way.look(1, Target, 77)  # type: ignore[arg-type]
+        if later is not None:
+            running.clear()
+            running.update({p.pid: p for p in later})
+            told += under_way.look_again(1, Target, 99)  # type: ignore[arg-type]
         return told, adopted, next(taken)
 
     return looked
@@ -428,6 +433,20 @@ def test_a_session_that_is_on_its_way_in_is_left_to_the_probes(scoped: Any) -> N
     told, known, _ = scoped([INIT], [INIT, a_helper(50, 8)])
     assert starts(told) == [(1, 50)]
     assert known[50] == 1
+
+
+@pytest.mark.parametrize("argv", [RUNC, b""])
+def test_a_session_that_only_looks_like_the_runtime_is_one_when_it_is_there_still(scoped: Any, argv: bytes) -> None:
+    shell, child = a_helper(50, 8), a_process(51, 50, 9)
+    told, known, _ = scoped([INIT, shell, child], later=[INIT, shell, child], argv={50: argv})
+    assert starts(told) == [(1, 50)]
+    assert known == {10: 0, 50: 1, 51: 1}
+
+
+def test_the_runtime_that_has_gone_on_is_left_to_the_probes_and_so_is_another_that_comes(scoped: Any) -> None:
+    argv = {50: RUNC, 60: RUNC}
+    told, known, _ = scoped([INIT, a_helper(50, 8)], later=[INIT, a_helper(60, 100)], argv=argv)
+    assert (told, known) == ([], {10: 0})
 
 
 def test_a_process_that_ends_meanwhile_is_nobodys(scoped: Any) -> None:

@@ -33,6 +33,9 @@ class FakeScope:
     def open(self, targets: Sequence[tuple[int, Target]], now: int) -> list[Event]:
         return [event for number, target in targets for event in self.add(number, target, now)]
 
+    def look_again(self, now: int) -> list[Event]:
+        return []
+
     def add(self, number: int, target: Target, now: int) -> list[Event]:
         if number >= MAX_TARGETS or len(self.levels | set(target.levels)) > MAX_LEVELS:
             raise Full
