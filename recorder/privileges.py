@@ -54,7 +54,7 @@ def check_bpf() -> None:
 def check(pids: Iterable[int]) -> None:
     """Raises KernelRefused if, with few capabilities, the kernel does not let this process look at those processes.
 
-    The recorder must see who holds a terminal: else it would take one that is in use for closed.
+    The recorder must see what runs already, its pipes and its namespaces: else it would miss sessions under way.
     """
     if not few():
         return
