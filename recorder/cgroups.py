@@ -3,7 +3,7 @@
 import errno
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -33,7 +33,7 @@ class Target:
     def members(self) -> dict[int, int]:
         """Host process IDs in the cgroup and those below it, each with the ID of its cgroup; none if it is gone."""
         found: dict[int, int] = {}
-        for folder, _, _ in os.walk(self.path):
+        for folder in (str(self.path), *_below(self.path)):
             try:
                 text = Path(folder, "cgroup.procs").read_text()
                 found.update(dict.fromkeys(map(int, text.split()), os.stat(folder).st_ino))
@@ -64,7 +64,7 @@ class Cgroups:
                 "start the node with cgroup v2 (systemd.unified_cgroup_hierarchy=1 on its kernel's command line)"
             )
         self.root = root
-        self._containers: dict[str, Path] = {}
+        self._containers: dict[str, Path | None] = {}
 
     def find(self, wanted: dict[str, Any]) -> Target:
         """The target that an entry of the configuration names by container_id, cgroup or pid.
@@ -138,19 +138,40 @@ class Cgroups:
         return matches[0]
 
     def _search(self, wanted: str) -> list[Path]:
-        """The cgroups whose container ID is `wanted`, or if there is none, begins with it. Remembers all it sees."""
-        exact, prefixed = [], []
+        """The cgroups whose container ID is `wanted`, or if there is none, begins with it.
+
+        Only those that are below the fewest containers: whoever may make cgroups in a container can give one the name
+        of another container. Remembers all that are below none.
+        """
+        exact: dict[int, list[Path]] = {}
+        prefixed: dict[int, list[Path]] = {}
         self._containers.clear()
-        for folder, below, _ in os.walk(self.root):
-            for name in below:
-                found = container_id(name)
-                if found == wanted or name == wanted:
-                    exact.append(Path(folder, name))
-                elif len(wanted) >= 6 and found.startswith(wanted):
-                    prefixed.append(Path(folder, name))
-                if _WHOLE_ID.fullmatch(found):
-                    self._containers[found] = Path(folder, name)
-        return exact or prefixed
+        for path in map(Path, _below(self.root)):
+            found = container_id(path.name)
+            if found == wanted or path.name == wanted:
+                exact.setdefault(self._containers_above(path), []).append(path)
+            elif len(wanted) >= 6 and found.startswith(wanted):
+                prefixed.setdefault(self._containers_above(path), []).append(path)
+            if _WHOLE_ID.fullmatch(found) and not self._containers_above(path):
+                self._containers[found] = None if found in self._containers else path
+        fewest = min((*exact, *prefixed), default=0)
+        return exact.get(fewest) or prefixed.get(fewest, [])
+
+    def _containers_above(self, cgroup: Path) -> int:
+        return sum(map(is_container, cgroup.relative_to(self.root).parts[:-1]))
+
+
+def _below(top: Path) -> Iterator[str]:
+    """The folders below one. Not by os.walk, which calls itself: a container may nest cgroups as deep as it likes."""
+    waiting = [str(top)]
+    while waiting:
+        try:
+            with os.scandir(waiting.pop()) as entries:
+                below = [entry.path for entry in entries if entry.is_dir(follow_symlinks=False)]
+        except OSError:  # gone meanwhile, or its path is longer than the kernel takes
+            continue
+        yield from below
+        waiting += below
 
 
 def populated(cgroup: Path) -> bool:

@@ -214,6 +214,60 @@ def test_processes_of_cgroups_below_count_and_those_out_of_sight_do_not(sysfs: P
     assert target.pids() == {3, 7, 9}
 
 
+OTHER = "3" * 64
+
+
+@pytest.mark.parametrize("name", [OTHER, f"x/cri-containerd-{OTHER}.scope", OTHER[:12]])
+@pytest.mark.parametrize("wanted", [OTHER, OTHER[:12]])
+def test_a_cgroup_in_a_container_that_has_the_name_of_another_container_is_not_that_one(
+    sysfs: Path, wanted: str, name: str
+) -> None:
+    (sysfs / f"fs/cgroup/kubepods/pod1/{ID}" / name).mkdir(parents=True)
+    there = cgroups.Cgroups(sysfs)
+    for _ in range(2):
+        assert there.find({"container_id": ID}).name == f"/kubepods/pod1/{ID}"
+        assert there.find({"container_id": wanted}).name == f"/pods.slice/cri-containerd-{OTHER}.scope"
+
+
+def test_a_cgroup_that_has_the_name_of_a_container_is_not_taken_for_it_once_that_is_there(sysfs: Path) -> None:
+    (sysfs / f"fs/cgroup/kubepods/pod1/{ID}/{'7' * 64}").mkdir()
+    there = cgroups.Cgroups(sysfs)
+    there.find({"container_id": ID})
+    (sysfs / f"fs/cgroup/kubepods/pod2/{'7' * 64}").mkdir(parents=True)
+    assert there.find({"container_id": "7" * 64}).name == f"/kubepods/pod2/{'7' * 64}"
+
+
+def test_a_container_in_a_container_is_found(sysfs: Path) -> None:
+    (sysfs / f"fs/cgroup/kubepods/pod1/{ID}/docker/{'7' * 64}").mkdir(parents=True)
+    found = cgroups.Cgroups(sysfs).find({"container_id": "7" * 64})
+    assert found.name == f"/kubepods/pod1/{ID}/docker/{'7' * 64}"
+
+
+def test_two_cgroups_of_one_id_of_which_neither_is_in_a_container_are_refused_each_time(sysfs: Path) -> None:
+    (sysfs / f"fs/cgroup/kubepods/pod2/{ID}").mkdir(parents=True)
+    there = cgroups.Cgroups(sysfs)
+    there.find({"container_id": OTHER})
+    with pytest.raises(NoSuchTarget, match="not unique"):
+        there.find({"container_id": ID})
+
+
+def test_cgroups_nested_deeper_than_functions_call_each_other_hide_nothing(sysfs: Path) -> None:
+    inner = sysfs / f"fs/cgroup/kubepods/pod1/{ID}"
+    deep = [str(inner)]
+    while len(deep) <= sys.getrecursionlimit():
+        deep.append(deep[-1] + "/d")
+        os.mkdir(deep[-1])
+    Path(deep[-1], "cgroup.procs").write_text("7\n")
+    try:
+        there = cgroups.Cgroups(sysfs)
+        assert there.find({"container_id": OTHER}).name == f"/pods.slice/cri-containerd-{OTHER}.scope"
+        assert there.find({"container_id": ID}).pids() == {7}
+    finally:
+        Path(deep[-1], "cgroup.procs").unlink()
+        for folder in reversed(deep[1:]):  # what removes it afterwards calls itself, too
+            os.rmdir(folder)
+
+
 # Process trees.
 
 
