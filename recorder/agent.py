@@ -108,7 +108,7 @@ class Agent:
         self._mounts = Mounts(self._probes, self._scope)
         self._mounts.follow(self._targets.watched)
         self._writer = LogWriter(
-            self._spool.write, header(config, entries, self._probes.taken, now, now + self._realtime_offset)
+            self._append, header(config, entries, self._probes.taken, now, now + self._realtime_offset)
         )
         self._put(PROCESS_LANE, under_way)
         self._writer.flush()
@@ -290,6 +290,15 @@ class Agent:
         self._ended_for, self._ended_at = reason, time.monotonic()
         self._spool.close(self._hear)
         self._control.announce_end(self._spool.size)
+
+    def _append(self, data: bytes) -> None:
+        self._spool.write(data, self._wait_for_disk)
+
+    def _wait_for_disk(self) -> None:
+        """What a client acknowledges may be the only room; and who ends the recording is not to wait for any."""
+        self._hear()
+        if self._over(time.monotonic() - self._started):
+            self._spool.hurry()
 
     def _hear(self, seconds: float = 0) -> None:
         self._control.wait(seconds)

@@ -59,6 +59,7 @@ class Spool:
         self._queue: deque[bytes] = deque()
         self._queued = 0
         self._closing = False
+        self._hurried = False
         self._error: OSError | None = None
         self.size = 0
         self.acknowledged = 0
@@ -85,16 +86,28 @@ class Spool:
         with self._changed:
             self.acknowledged = max(self.acknowledged, min(offset, self.size))
 
-    def write(self, data: bytes) -> None:
-        """Takes one whole object. Raises CannotWrite if this or an earlier one could not be written."""
+    def write(self, data: bytes, meanwhile: Callable[[], None] = lambda: None) -> None:
+        """Takes one whole object. Raises CannotWrite if this or an earlier one could not be written.
+
+        While too much waits for the disk it calls `meanwhile` now and then, as `close` does.
+        """
+        while not self._takes_more():
+            meanwhile()
         with self._changed:
-            while self._queued > MAX_QUEUED and not self._error:
-                self._changed.wait()
             self.check()
             self._queue.append(data)
             self._queued += len(data)
             self.size += len(data)
             self._changed.notify_all()
+
+    def _takes_more(self) -> bool:
+        """Whether the queue for the disk has room, or had some within moments; or will never have any."""
+        with self._changed:
+            return self._changed.wait_for(lambda: bool(self._queued <= MAX_QUEUED or self._error), _LOOK_SECONDS)
+
+    def hurry(self) -> None:
+        """Waits for room on a full disk no longer than the end of a log may: the recording is to end."""
+        self._hurried = True
 
     def check(self) -> None:
         """Raises CannotWrite if an object could not be written."""
@@ -107,7 +120,7 @@ class Spool:
         Until then it calls `meanwhile` now and then: what a client acknowledges may be the only room on the disk.
         """
         with self._changed:
-            self._closing = True
+            self._closing = self._hurried = True
             self._changed.notify_all()
         self._thread.join(_LOOK_SECONDS)
         while self._thread.is_alive():
@@ -154,7 +167,7 @@ class Spool:
                 continue
             with self._changed:
                 self._changed.wait(_FULL_DISK_PAUSE)
-                patience -= _FULL_DISK_PAUSE if self._closing else 0
+                patience -= _FULL_DISK_PAUSE if self._hurried else 0
 
     def _append_now(self, data: bytes, anew: bool) -> None:
         """Appends to the last segment, or begins one: if that is full, or where `anew` asks for it."""

@@ -13,7 +13,7 @@ from recorder.shed import _BATCH, _MAX_RUNS, SHARES, Shed
 TYPES = {layout.name: number for number, layout in events.layouts().items()}
 NAMES = {number: name for name, number in TYPES.items()}
 FULL = events.enums()["gap_reason"]["GAP_SPOOL_FULL"]
-ALWAYS = ("session_start", "session_end", "tty_open", "tty_close", "tty_resize", "target_start", "target_end", "gap")
+ALWAYS = ("session_start", "session_end", "tty_open", "tty_close", "target_start", "target_end")
 
 
 class Lane:
@@ -22,6 +22,7 @@ class Lane:
     def __init__(self) -> None:
         self.seqs: dict[int, int] = {}
         self.offsets: dict[tuple[int, int], int] = {}
+        self.sizes: dict[int, int] = {}
         self.time = 0
 
     def event(self, name: str, target: int, session: int, size: int) -> Event:
@@ -33,7 +34,11 @@ class Lane:
             own = [self._offset(tty, loss.OUT, size), tty, b"x" * size]
         elif name == "tty_in":
             own = [self._offset(tty, loss.IN, 2 * size), tty, 0, size, b"x" * size]
+        elif name == "tty_resize":
+            own = [tty, 24, 80 + size]
+            self.sizes[tty] = 80 + size
         elif name == "tty_close":
+            self.sizes.pop(tty, None)
             own = [self.offsets.get((tty, d), 0) for d in (loss.OUT, loss.IN)] + [tty]
         elif name == "gap":  # the kernel's: bytes that it could not read
             own = [None, 0, self._offset(tty, loss.OUT, size), size, tty, loss.OUT, 2]
@@ -78,7 +83,14 @@ def covered(log: list[Event]) -> tuple[dict[int, int], dict[tuple[int, int], int
     return {t: tiles(p) for t, p in seqs.items()}, {s: tiles(p) for s, p in streams.items()}
 
 
-KINDS = st.sampled_from(["tty_out", "tty_out", "tty_in", "exec_argv", "exec", "exec_failed", "fork", "exit", *ALWAYS])
+def by_shed(event: Event) -> bool:
+    """Whether it says what was left out."""
+    return (NAMES[event[0]] == "gap" and event[-1] == FULL) or (NAMES[event[0]] == "tty_resize" and event[2] is None)
+
+
+KINDS = st.sampled_from(
+    ["tty_out", "tty_out", "tty_in", "tty_resize", "gap", "exec_argv", "exec", "exec_failed", "fork", "exit", *ALWAYS]
+)
 BATCHES = st.lists(st.lists(st.tuples(KINDS, st.integers(1, 2), st.integers(1, 2), st.integers(0, 9)), max_size=90))
 
 
@@ -103,12 +115,14 @@ def test_what_is_kept_and_the_gaps_are_everything_once(
         made.seqs,
         {stream: end for stream, end in made.offsets.items() if end or stream in covered(log)[1]},
     )
-    own = [event for event in log if not (NAMES[event[0]] == "gap" and event[-1] == FULL)]
+    sizes = {event[6]: event[8] for event in log if NAMES[event[0]] == "tty_resize"}
+    assert {tty: sizes[tty] for tty in made.sizes} == made.sizes
+    own = [event for event in log if not by_shed(event)]
     own_ids = {id(event) for event in own}
     assert [event for event in everything if id(event) in own_ids] == own  # unchanged, in their order, none twice
     assert all(id(event) in own_ids for event in everything if NAMES[event[0]] in ALWAYS)
     for event in log:
-        if NAMES[event[0]] == "gap" and event[-1] == FULL:
+        if NAMES[event[0]] == "gap" and by_shed(event):
             assert event[2] is None
             assert event[7] or event[9] or event[10]
 
@@ -159,3 +173,31 @@ def test_what_is_left_out_for_long_is_told_before_it_takes_much_memory() -> None
     assert sum(NAMES[event[0]] == "gap" for event in log) >= 2 * _MAX_RUNS
     assert shed._left.count <= _MAX_RUNS
     assert covered(log + shed.over(made.time))[0] == made.seqs
+
+
+def test_who_sets_the_size_of_a_terminal_without_end_takes_no_room_and_the_last_size_is_told() -> None:
+    made, shed = Lane(), Shed(BYTE_LANE, lambda share: False)
+    arrived = [made.event("tty_resize", 1, 1, size % 2) for size in range(1000)]
+    assert [event for kept in shed.sift(arrived) for event in kept] == []
+    gap, size = shed.over(made.time)
+    assert gap[6:8] == [0, 1000]
+    assert size == [TYPES["tty_resize"], made.time, None, 1, 1, 0, 11, 24, 81]
+
+
+def test_the_size_of_a_terminal_that_is_closed_is_not_told_any_more() -> None:
+    made, shed = Lane(), Shed(BYTE_LANE, lambda share: False)
+    list(shed.sift([made.event("tty_resize", 1, 1, 1), made.event("tty_close", 1, 1, 0)]))
+    assert [NAMES[event[0]] for event in shed.over(made.time)] == ["gap"]
+
+
+def test_gaps_without_end_become_one() -> None:
+    made, shed = Lane(), Shed(BYTE_LANE, lambda share: False)
+    assert [event for kept in shed.sift([made.event("gap", 1, 1, 5) for _ in range(1000)]) for event in kept] == []
+    of_events, of_bytes = shed.over(made.time)
+    assert of_events[6:8] == [0, 1000]
+    assert of_bytes[8:12] == [0, 5000, 11, loss.OUT]
+
+
+def test_a_gap_that_says_not_where_is_kept() -> None:
+    missed = loss.gap(1, 0, "GAP_PROBE_MISSED", count=3)
+    assert list(Shed(PROCESS_LANE, lambda share: False).sift([missed])) == [[missed]]

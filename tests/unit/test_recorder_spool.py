@@ -156,6 +156,49 @@ def test_the_room_is_shared(small: Spool) -> None:
     assert small.room(7 / 8)
 
 
+def test_who_waits_for_a_full_disk_hears_what_makes_room_on_it(
+    small: Spool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(spool, "MAX_QUEUED", 100)
+    monkeypatch.setattr(spool, "_LOOK_SECONDS", 0.001)
+    full = threading.Event()
+    full.set()
+    real = os.write
+
+    def write(fd: int, data: bytes) -> int:
+        if full.is_set():
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return real(fd, data)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "write", write)
+        patch.setattr(spool, "_FULL_DISK_PAUSE", 0.001)
+        for number in range(2):
+            small.write(an_object(number, 200), full.clear)
+        small.write(an_object(2, 200), full.clear)
+        written(small)
+    assert segment(tmp_path, 0).stat().st_size == 600
+
+
+def test_a_recording_that_is_to_end_does_not_wait_for_a_full_disk_for_ever(
+    small: Spool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in (("MAX_QUEUED", 100), ("_LOOK_SECONDS", 0.001), ("_FULL_DISK_PAUSE", 0.001)):
+        monkeypatch.setattr(spool, name, value)
+    monkeypatch.setattr(spool, "_FULL_DISK_SECONDS", 0.01)
+
+    def refuse(fd: int, data: bytes) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "write", refuse)
+        small.write(bytes(200), small.hurry)
+        with pytest.raises(CannotWrite, match="No space left"):
+            small.write(bytes(200), small.hurry)
+        small._thread.join(10)
+    small._error = None  # for the fixture's close
+
+
 # Full disks: a process of its own, which may write files of no more than some bytes, or has a small tmpfs.
 
 _BOOT = """
