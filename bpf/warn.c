@@ -12,7 +12,7 @@
 
 struct warning_key {
 	u64 start_time;
-	u64 value;
+	u64 thing;
 	u32 kind;
 	u32 other;
 };
@@ -22,11 +22,32 @@ struct warning_buffer {
 };
 BPF_TABLE("lru_hash", struct warning_key, u32, warned, 4096);
 
+#define BPF_COMMANDS 63 /* told apart; enum bpf_cmd, include/uapi/linux/bpf.h, has 38 in 6.18 */
+#define CGROUPS 1024 /* told apart, by the last bits of their IDs */
+
+/*
+ * What tells a warning from others of its kind. Never a value that a process may have as many of as it likes: it could push
+ * what it has been told of out of the map, and be told of without end.
+ */
+static __always_inline u64 warned_of(u32 kind, u64 value, u32 tty)
+{
+	switch (kind) {
+	case WARNING_TYPED:
+	case WARNING_FOREIGN_WRITE:
+		return tty;
+	case WARNING_BPF:
+		return value < BPF_COMMANDS ? value : BPF_COMMANDS;
+	case WARNING_CGROUP:
+		return value & (CGROUPS - 1);
+	}
+	return value;
+}
+
 /* Tells of what the current process does, or has tried to do, to terminal `tty` or process `other`; 0: to none. */
 static __always_inline void warn(u32 target, u32 session, u32 kind, u64 value, u32 other, u32 other_session, u32 tty)
 {
 	u64 created = start_time((void *)bpf_get_current_task());
-	struct warning_key key = { created, value, kind, other };
+	struct warning_key key = { created, warned_of(kind, value, tty), kind, other };
 	struct warning_buffer b = {};
 	struct target_state *state;
 	u32 yes = 1, n = 0;

@@ -6,6 +6,7 @@
 
 #define PTRACE_ATTACH 16
 #define PTRACE_SEIZE 0x4206
+#define CLONE_NEW_FLAGS 0x7e020080 /* of all namespaces, include/uapi/linux/sched.h */
 
 static __always_inline void warnings_at_sys_exit(void *regs, s64 nr, long result)
 {
@@ -51,7 +52,9 @@ static __always_inline void warnings_at_sys_exit(void *regs, s64 nr, long result
 		if (result)
 			return;
 		kind = WARNING_NAMESPACE;
-		value = nr == SYS_UNSHARE ? arg0 : arg1;
+		value = (nr == SYS_UNSHARE ? arg0 : arg1) & CLONE_NEW_FLAGS;
+		if (nr == SYS_UNSHARE && !value)
+			return; /* of files and the like */
 	}
 	/* In one place: each takes the compiler and the verifier their time. */
 	warn(p->target, p->session, kind, value, 0, 0, 0);

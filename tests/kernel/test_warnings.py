@@ -48,3 +48,30 @@ def test_what_the_container_itself_and_the_node_do_is_no_warning(victim: Contain
         victim.exec("/bin/true")
         live.end()
     assert told(live) == []
+
+
+def test_commands_of_bpf_that_do_not_exist_are_one_warning(programs: Container) -> None:
+    script = (
+        "import ctypes, os; bpf = {'x86_64': 321, 'aarch64': 280}[os.uname().machine]; libc = ctypes.CDLL(None)\n"
+        "for command in [5, 5, *range(1000, 9000)]: libc.syscall(bpf, command, 0, 0)"
+    )
+    with recording({"container_id": programs.id}, sessions=1) as live:
+        programs.exec("/usr/bin/python3", "-c", script)
+        live.end()
+    assert [(kind, value) for kind, value, _ in told(live)] == [("BPF", 5), ("BPF", 1000)]
+
+
+def test_what_is_unshared_but_namespaces_is_no_warning_and_of_those_each_is_told_once(node: None) -> None:
+    script = (
+        "import ctypes, os; setns = {'x86_64': 308, 'aarch64': 268}[os.uname().machine]; libc = ctypes.CDLL(None)\n"
+        "libc.unshare(0x400)\n"  # CLONE_FILES
+        "own = os.open('/proc/self/ns/uts', os.O_RDONLY)\n"
+        "for high in range(1, 5000): libc.syscall(setns, own, ctypes.c_uint64(high << 32 | 0x04000000))"
+    )
+    with (
+        container(privileged=True, programs=True) as victim,
+        recording({"container_id": victim.id}, sessions=1) as live,
+    ):
+        victim.exec("/usr/bin/python3", "-c", script)
+        live.end()
+    assert len(told(live)) <= 1
