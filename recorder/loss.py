@@ -6,7 +6,8 @@ in its place.
 """
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from operator import itemgetter
 
 from recorder import events
@@ -27,6 +28,10 @@ PATIENCE_NS = 1_000_000_000
 """How long a missing number may be one that is still on its way, if the kernel reports no loss."""
 
 _time = itemgetter(1)
+_first = itemgetter(0)
+
+_Runs = list[tuple[int, int]]
+"""Numbers as (first, count) of each run of neighbours, ascending: millions that are missing take no room."""
 
 
 def way(fd: int) -> int:
@@ -112,12 +117,11 @@ class Lane:
             counts[target] = counts.get(target, 0) + 1
             if seq > tops.get(target, -1):
                 tops[target] = seq
-        holes: dict[int, list[int]] = {}
+        holes: dict[int, _Runs] = {}
         for target, top in tops.items():
             first = self._next.get(target, 0)
             if top + 1 - first != counts[target]:
-                present = {e[2] for e in ready if e[3] == target}
-                holes[target] = [s for s in range(first, top + 1) if s not in present]
+                holes[target] = _missing(first, {e[2] for e in ready if e[3] == target and e[2] is not None})
         if holes and not final and not self._real(holes, later, until):
             return []
         self._pending, self._waiting_since = later, None
@@ -125,24 +129,23 @@ class Lane:
             self._next[target] = top + 1
         return list(self._with_gaps(ready, holes)) if holes else ready
 
-    def _real(self, holes: dict[int, list[int]], later: list[Event], now: int) -> bool:
-        on_their_way = {(e[3], e[2]) for e in later}
-        if any((target, seq) in on_their_way for target, missing in holes.items() for seq in missing):
+    def _real(self, holes: dict[int, _Runs], later: list[Event], now: int) -> bool:
+        if any(_is_in(holes.get(e[3], []), e[2]) for e in later if e[2] is not None):  # on its way
             return False
-        if all(self._lost(t) - self._declared.get(t, 0) >= len(m) for t, m in holes.items()):
+        if all(self._lost(t) - self._declared.get(t, 0) >= _count(runs) for t, runs in holes.items()):
             return True
         if self._waiting_since is None:
             self._waiting_since = now
         return now - self._waiting_since >= PATIENCE_NS
 
-    def _with_gaps(self, ready: list[Event], holes: dict[int, list[int]]) -> Iterator[Event]:
-        for target, missing in holes.items():
-            self._declared[target] = self._declared.get(target, 0) + len(missing)
-        before = {target: _runs(missing) for target, missing in holes.items()}
+    def _with_gaps(self, ready: list[Event], holes: dict[int, _Runs]) -> Iterator[Event]:
+        for target, runs in holes.items():
+            self._declared[target] = self._declared.get(target, 0) + _count(runs)
+        before = {target: deque(runs) for target, runs in holes.items()}
         for event in ready:
-            runs = before.get(event[3])
-            while runs and event[2] is not None and runs[0][0] < event[2]:
-                first, count = runs.pop(0)
+            told = before.get(event[3])
+            while told and event[2] is not None and told[0][0] < event[2]:
+                first, count = told.popleft()
                 yield gap(event[1], event[3], "GAP_RING_FULL", first_seq=first, count=count)
             yield event
 
@@ -155,15 +158,23 @@ class Lane:
         return [gap(now, target, "GAP_RING_FULL", first_seq=first, count=next_seq - first)]
 
 
-def _runs(numbers: list[int]) -> list[tuple[int, int]]:
-    """(first, count) of each run of neighbours in an ascending list."""
-    runs: list[tuple[int, int]] = []
-    for number in numbers:
-        if runs and sum(runs[-1]) == number:
-            runs[-1] = (runs[-1][0], runs[-1][1] + 1)
-        else:
-            runs.append((number, 1))
+def _missing(first: int, present: Iterable[int]) -> _Runs:
+    """What is missing from `first` on, up to the last number that is present."""
+    runs: _Runs = []
+    for number in sorted(present):
+        if number > first:
+            runs.append((first, number - first))
+        first = max(first, number + 1)
     return runs
+
+
+def _is_in(runs: _Runs, number: int) -> bool:
+    at = bisect_right(runs, number, key=_first) - 1
+    return at >= 0 and number < sum(runs[at])
+
+
+def _count(runs: _Runs) -> int:
+    return sum(count for _, count in runs)
 
 
 class Streams:

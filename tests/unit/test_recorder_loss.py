@@ -1,6 +1,7 @@
 """Order and loss: whatever way events arrive, what is released and the gaps in it tell every number."""
 
 import itertools
+import tracemalloc
 
 import pytest
 from hypothesis import given
@@ -144,6 +145,17 @@ def test_an_event_that_comes_after_it_was_given_up_is_given_and_changes_nothing_
     lane.release(10 + PATIENCE_NS)
     lane.take([fork(2, 0), fork(20, 2)])
     assert told(lane.release(30 + PATIENCE_NS)) == [0, 2]
+
+
+def test_millions_of_lost_numbers_take_no_memory() -> None:
+    lane = Lane(lambda target: 3_000_000)
+    lane.take([fork(1, 0), fork(2, 3_000_001), fork(20, 3_000_002)])
+    tracemalloc.start()
+    released = lane.release(10)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert told(released) == [0, (1, 3_000_000), 3_000_001]
+    assert peak < 100_000
 
 
 @st.composite
