@@ -318,36 +318,54 @@ static __always_inline struct stream *stream_at(void *file, bool reading, u64 *k
 	return in_session(s, *key) ? s : NULL;
 }
 
-static __always_inline void add_stream(struct process *p, u32 pid, u32 fd, u64 key, void *inode, u32 flags)
+static __always_inline bool pipe_is_empty(void *pipe)
+{
+	u32 head = 0, tail = 0;
+
+	READ(head, pipe, OFF_pipe_inode_info_head);
+	READ(tail, pipe, OFF_pipe_inode_info_tail);
+	return head == tail;
+}
+
+/* `input`: the struct pipe_inode_info of a stdin that may be written to by now; else NULL. */
+static __always_inline void add_stream(struct process *p, u32 pid, u32 fd, u64 key, void *inode, u32 flags,
+				       void *input)
 {
 	struct stream_open_event e = {};
 	struct target_state *state;
-	struct stream s = {};
+	struct stream s = {}, *kept;
 	u64 number = next_stream();
 
-	if (!number)
-		return;
+	if (input && !pipe_is_empty(input))
+		flags |= STREAM_READ_SIDE;
 	s.target = p->target;
 	s.session = p->session;
 	s.fd = fd;
 	s.inode = (u64)inode;
 	s.flags = flags;
 	s.number = number;
-	if (streams.insert(&key, &s) && streams.lookup(&key))
-		return; /* stderr that is stdout */
+	if (!number || streams.insert(&key, &s)) {
+		if (streams.lookup(&key))
+			return; /* stderr that is stdout */
+	} else {
+		count_streams(1); /* before anything else: from here on what is written counts */
+	}
+	kept = streams.lookup(&key);
+	/* Written since the first look, and before it counted. In this order: what counts is in the pipe before its offset is. */
+	if (kept && input && !pipe_is_empty(input) && !kept->offset)
+		kept->flags |= STREAM_READ_SIDE;
 	state = begin_byte_event(&e.h, EVENT_STREAM_OPEN, s.target, s.session, pid);
 	if (!state)
 		return;
-	if (!streams.lookup(&key)) {
-		/* The map is full: a hole in the numbers, so that the stream is known to be missing. */
+	if (!kept) {
+		/* The map is full, or there was no number: a hole in those of events, so that the stream is known to be missing. */
 		__sync_fetch_and_add(&state->lost[LANE_BYTES], 1);
 		return;
 	}
-	count_streams(1);
 	e.inode = key;
 	e.stream = s.number;
 	e.fd = fd;
-	e.flags = flags;
+	e.flags = kept->flags;
 	put_byte_event(state, &e, sizeof(e));
 }
 
@@ -360,7 +378,6 @@ static __always_inline void learn_streams(void)
 	u32 pid = current_tgid();
 	struct process *p = process_of(pid);
 	void *file, *inode = NULL, *pipe = NULL;
-	u32 head, tail, flags;
 	u64 key;
 
 	if (!p || !p->newcomer)
@@ -374,14 +391,9 @@ static __always_inline void learn_streams(void)
 		key = pipe_of(file);
 		if (!key)
 			continue;
-		flags = head = tail = 0;
 		READ(inode, file, OFF_file_f_inode);
 		READ(pipe, inode, OFF_inode_i_pipe);
-		READ(head, pipe, OFF_pipe_inode_info_head);
-		READ(tail, pipe, OFF_pipe_inode_info_tail);
-		if (fd == 0 && head != tail)
-			flags = STREAM_READ_SIDE;
-		add_stream(p, pid, fd, key, inode, flags);
+		add_stream(p, pid, fd, key, inode, 0, fd ? NULL : pipe);
 	}
 }
 
@@ -417,7 +429,7 @@ int raw_adopt_stream(u64 *ctx)
 	if (!stream_number(STREAMS_WATCHED))
 		return 0;
 	if (p.session)
-		add_stream(&p, ctx[4], ctx[1], key, inode, STREAM_UNDER_WAY);
+		add_stream(&p, ctx[4], ctx[1], key, inode, STREAM_UNDER_WAY, NULL);
 	else if (!streams.insert(&key, &own))
 		count_streams(1);
 	return 0;

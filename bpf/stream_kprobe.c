@@ -40,14 +40,10 @@ static __always_inline void look_at_iterator(struct pipe_call *call, void *iter)
  */
 static __always_inline bool read_waits(void *file, void *pipe)
 {
-	u32 head = 0, tail = 0, flags = 0;
+	u32 flags = 0;
 
 	READ(flags, file, OFF_file_f_flags);
-	if (flags & FILE_NONBLOCK)
-		return false;
-	READ(head, pipe, OFF_pipe_inode_info_head);
-	READ(tail, pipe, OFF_pipe_inode_info_tail);
-	return head == tail;
+	return !(flags & FILE_NONBLOCK) && pipe_is_empty(pipe);
 }
 
 static __always_inline int pipe_called(u64 *ctx, bool reading)
@@ -89,12 +85,10 @@ int kprobe_pipe_write(u64 *ctx)
 /* Whether nothing is in a pipe, and nobody has it open for writing: then a read gives no byte any more. */
 static __always_inline bool pipe_is_over(void *pipe)
 {
-	u32 head = 0, tail = 0, writers = 1;
+	u32 writers = 1;
 
 	READ(writers, pipe, OFF_pipe_inode_info_writers);
-	READ(head, pipe, OFF_pipe_inode_info_head);
-	READ(tail, pipe, OFF_pipe_inode_info_tail);
-	return !writers && head == tail;
+	return !writers && pipe_is_empty(pipe);
 }
 
 /* kill_fasync(fp, sig, band), fs/fcntl.c: many call it, of whom few are at the end of a call that is kept. */
