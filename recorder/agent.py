@@ -278,8 +278,9 @@ class Agent:
             pass
         self._lanes[PROCESS].take(self._skipped(monotonic()) + self._hasher.close())
         self._release(monotonic(), final=True)
-        self._put(BYTE_LANE, self._streams.over())
         now = monotonic()
+        self._put(BYTE_LANE, self._streams.keep(self._not_taken(now)))
+        self._put(BYTE_LANE, self._streams.over())
         for target in range(1, min(len(self._targets) + 1, MAX_TARGETS)):
             state = self._scope.state(target)
             self._put(PROCESS_LANE, self._lanes[PROCESS].tail(target, state[PROCESS], now))
@@ -290,6 +291,17 @@ class Agent:
         self._ended_for, self._ended_at = reason, time.monotonic()
         self._spool.close(self._hear)
         self._control.announce_end(self._spool.size)
+
+    def _not_taken(self, now: int) -> list[Event]:
+        """The gaps at the end of terminals and pipes that are open: no later event shows these."""
+        told: list[Event] = []
+        for terminal in self._scope.terminals():
+            whose = terminal.target, terminal.session
+            told += self._offsets.tail(now, whose, (terminal.number, loss.OUT), terminal.out_bytes)
+            told += self._offsets.tail(now, whose, (terminal.number, loss.IN), terminal.in_bytes)
+        for pipe in self._pipes.open():
+            told += self._offsets.tail(now, (pipe.target, pipe.session), (pipe.number, loss.way(pipe.fd)), pipe.bytes)
+        return told
 
     def _append(self, data: bytes) -> None:
         self._spool.write(data, self._wait_for_disk)

@@ -221,6 +221,15 @@ class Streams:
             expected[key] = max(offset + size, expected.get(key, 0))
         return out
 
+    def tail(self, now: int, whose: tuple[int, int], stream: tuple[int, int], total: int) -> list[Event]:
+        """The gap between the last bytes of `stream` (number, direction) and all that went through it so far, `total`.
+
+        For one that is open at the end of the recording; `whose` are its target and session.
+        """
+        told: list[Event] = []
+        self._hole(told, [_GAP, now, None, *whose], stream, total)
+        return told
+
     def _hole(self, out: list[Event], event: Event, key: tuple[int, int], offset: int) -> None:
         first = self._next.get(key, 0)
         if offset > first:

@@ -2,6 +2,7 @@
 
 import re
 import signal
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -153,3 +154,32 @@ def test_nothing_is_lost_when_the_recorder_stands_still_for_a_moment(victim: Con
         end = live.end()
     assert [argv[1] for argv in live.commands()[1:]] == [str(i) for i in range(1, 501)]
     assert not end.lost
+
+
+def test_bytes_that_are_lost_before_the_end_of_a_recording_are_told_of_pipes_that_stay_open(victim: Container) -> None:
+    # Large pieces fill the ring, and small ones what is left of it, so that the last ones find no room.
+    script = "head -c 3000000 /dev/zero; for i in {1..20000}; do echo; done; echo >&2 all; cat"
+    true = bytes(3_000_000) + b"\n" * 20_000
+    argv = victim.exec_argv("/bin/bash", "-c", script, tty=False)
+    limits = {"byte_ring_bytes": 64 << 10, "stream_limit": 1000}
+    with (
+        recording({"container_id": victim.id}, **limits) as live,
+        subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as program,
+    ):
+        assert program.stdin
+        assert program.stdout
+        assert program.stderr
+        with stopped(live):
+            assert program.stdout.read(len(true)) == true
+            assert program.stderr.readline() == b"all\n"
+            live.stop()
+        end = live.end()
+        program.stdin.close()
+    (number,) = (e.fields["stream"] for e in live.of("stream_open") if e.fields["fd"] == 1)
+    lost = [e for e in gaps(live, BYTE_LANE) if e.fields["tty"] == number]
+    told = [e.fields["left_out"] + len(e.fields["data"]) for e in live.of("stream_data") if e.fields["fd"] == 1]
+    assert not live.of("stream_close")
+    assert sum(told) + sum(e.fields["bytes"] for e in lost) == len(true)
+    assert lost
+    assert lost[-1].fields["offset"] + lost[-1].fields["bytes"] == len(true)
+    assert end.lost

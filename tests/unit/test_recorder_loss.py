@@ -301,3 +301,16 @@ def test_pieces_and_gaps_are_every_byte_of_a_terminal(pieces: list[tuple[int, bo
             assert event[6] == at
             at += len(event[8])
     assert at == offset
+
+
+def test_bytes_beyond_the_last_that_came_are_a_gap_at_the_end() -> None:
+    streams = Streams()
+    streams.check([[TYPES["tty_out"], 1, 0, 1, 3, 7, 0, 5, b"abc"]])
+    assert streams.tail(9, (1, 3), (5, OUT), 3) == []
+    assert streams.tail(9, (1, 3), (5, OUT), 10) == [
+        gap(9, 1, "GAP_RING_FULL", session=3, tty=5, direction=OUT, offset=3, size=7)
+    ]
+    assert streams.tail(9, (1, 3), (5, OUT), 10) == []
+    assert streams.tail(9, (2, 4), (6, IN), 2) == [
+        gap(9, 2, "GAP_RING_FULL", session=4, tty=6, direction=IN, offset=0, size=2)
+    ]
