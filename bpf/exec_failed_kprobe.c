@@ -13,6 +13,8 @@ static __always_inline void exec_called(u64 *ctx, bool at)
 
 	if (!p || !p->session)
 		return;
+	if (exec_calls.lookup(&id))
+		lose_process_event(p, pid); /* the return of its last call was missed, which may have failed */
 	filename = (u64)exec_filename((void *)ctx[ARG0], at);
 	exec_calls.update(&id, &filename);
 }

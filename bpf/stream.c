@@ -124,6 +124,7 @@ static __always_inline void close_stream(u64 key, struct stream *s)
 		streams.update(&key, &copy);
 }
 
+/* As put_tty_gap(). */
 static __always_inline void put_stream_gap(struct stream *s, u64 offset, u64 bytes, u32 reason)
 {
 	struct gap_event e = {};
@@ -132,6 +133,7 @@ static __always_inline void put_stream_gap(struct stream *s, u64 offset, u64 byt
 	if (!state)
 		return;
 	e.first_seq = ~0ULL;
+	e.events = reason == GAP_PROBE_MISSED;
 	e.offset = offset;
 	e.bytes = bytes;
 	e.tty = s->number;

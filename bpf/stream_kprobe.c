@@ -142,18 +142,28 @@ int kprobe_pipe_release(u64 *ctx)
 struct splice_call {
 	u64 in;
 	u64 out;
+	u64 stream; /* the key of what it moves bytes of */
 };
 BPF_TABLE("lru_hash", u64, struct splice_call, splice_calls, 1024);
 
 int kprobe_do_splice(u64 *ctx)
 {
-	struct splice_call call = { ctx[ARG0], ctx[ARG2] };
-	u64 id = bpf_get_current_pid_tgid(), key;
+	struct splice_call call = { ctx[ARG0], ctx[ARG2] }, *missed;
+	u64 id = bpf_get_current_pid_tgid();
+	struct stream *s;
 
 	if (!any_stream())
 		return 0;
 	pipe_calls.delete(&id);
-	if (stream_at((void *)call.in, true, &key) || stream_at((void *)call.out, false, &key))
+	missed = splice_calls.lookup(&id);
+	if (missed) {
+		/* The return of its last call was not seen: how much that moved is not known. */
+		s = streams.lookup(&missed->stream);
+		if (s && !s->closed)
+			put_stream_gap(s, s->offset, 0, GAP_PROBE_MISSED);
+		splice_calls.delete(&id);
+	}
+	if (stream_at((void *)call.in, true, &call.stream) || stream_at((void *)call.out, false, &call.stream))
 		splice_calls.update(&id, &call);
 	return 0;
 }

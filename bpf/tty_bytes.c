@@ -26,6 +26,7 @@ static __always_inline bool is_quiet(void *slave, u32 *lflag)
 	return !(*lflag & LFLAG_ECHO) && (*lflag & LFLAG_ICANON);
 }
 
+/* `bytes` are missing from `offset` on; or if that is not known, as for GAP_PROBE_MISSED, what one run would have told. */
 static __always_inline void put_tty_gap(struct terminal *t, u64 offset, u64 bytes, u32 direction, u32 reason)
 {
 	struct gap_event e = {};
@@ -34,6 +35,7 @@ static __always_inline void put_tty_gap(struct terminal *t, u64 offset, u64 byte
 	if (!state)
 		return;
 	e.first_seq = ~0ULL;
+	e.events = reason == GAP_PROBE_MISSED;
 	e.offset = offset;
 	e.bytes = bytes;
 	e.tty = t->number;

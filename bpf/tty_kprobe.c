@@ -3,17 +3,25 @@
  * The second way: kprobe and kretprobe, whose context is struct pt_regs; ARGn and RESULT are its words
  * on this machine.
  */
+
+/*
+ * By thread. One whose return is missed, since all instances of the kretprobe were taken, leaves its entry behind: hence an
+ * LRU map, which those of threads that have ended cannot fill.
+ */
 struct pty_write_call {
 	u64 tty;
 	u64 from;
 };
-BPF_HASH(pty_write_calls, u64, struct pty_write_call, 4096);
+BPF_TABLE("lru_hash", u64, struct pty_write_call, pty_write_calls, 4096);
 
 int kprobe_pty_write(u64 *ctx)
 {
 	struct pty_write_call call = { ctx[ARG0], ctx[ARG1] };
 	u64 id = bpf_get_current_pid_tgid();
+	struct pty_write_call *missed = pty_write_calls.lookup(&id);
 
+	if (missed)
+		pty_write_missed((void *)missed->tty);
 	pty_write_calls.update(&id, &call);
 	pty_writes((void *)call.tty);
 	return 0;

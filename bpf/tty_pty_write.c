@@ -44,6 +44,20 @@ static __always_inline void pty_wrote(void *tty, char *from, int accepted)
 	}
 }
 
+/* A call of pty_write() has returned unseen: how much it wrote is not known. */
+static __always_inline void pty_write_missed(void *tty)
+{
+	struct terminal *t;
+	void *link = NULL;
+	bool typed = is_master(tty, &link);
+	u64 key = typed ? (u64)link : (u64)tty;
+
+	t = terminals.lookup(&key);
+	if (t && !t->closed)
+		put_tty_gap(t, typed ? t->in_offset : t->out_offset, 0, typed ? TTY_DIRECTION_IN : TTY_DIRECTION_OUT,
+			    GAP_PROBE_MISSED);
+}
+
 /* Of any tty: tty_do_resize() is not only for ptys. */
 static __always_inline void pty_resized(void *tty, void *winsize)
 {

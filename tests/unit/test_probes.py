@@ -1,5 +1,7 @@
 """`--probes`: what may be asked for, what a node answers, and what a way costs."""
 
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,6 +10,7 @@ from kubectl_ebpfaudit import probes
 from recorder import ladder
 from recorder.log.format import Header
 from recorder.log.stream import Stream
+from recorder.probes import BPF_DIR
 from replay.errors import WrongUsage
 from tests.support.carried import log_objects
 
@@ -76,3 +79,8 @@ def test_a_way_that_costs_others_is_told_with_its_nodes_and_a_cheap_one_is_not()
         r"note: every system call on n1, n\x1b2 takes about 71 ns longer meanwhile: exec_failed and tty "
         "can be watched only there; --probes list says why"
     )
+
+
+@pytest.mark.parametrize("path", sorted(BPF_DIR.glob("*_kprobe.c")), ids=lambda path: path.name)
+def test_calls_whose_return_the_kernel_misses_fill_no_map(path: Path) -> None:
+    assert not re.search(r"\bBPF_HASH\b", path.read_text())
