@@ -25,6 +25,9 @@ BYTES_A_SECOND, BURST_BYTES = 32 << 20, 256 << 20
 _CHUNK = 1 << 20
 _MAX_KNOWN = 1024
 _CLOSE_SECONDS = 2.0
+_COARSE_CLOCK = 5  # CLOCK_REALTIME_COARSE, include/uapi/linux/time.h: the time of the last tick, which files get
+_TICK_NS = round(time.clock_getres(_COARSE_CLOCK) * 1e9)
+_WALL_ERROR_NS = 1_000_000  # of `wall`: the recorder lets the clocks part so far
 _LOCAL = frozenset([b"overlay", b"tmpfs", b"ext2", b"ext3", b"ext4", b"xfs", b"btrfs", b"zfs", b"f2fs", b"bcachefs"])
 """File systems whose answer is not somebody else's to hold back, as that of a network or of FUSE is."""
 
@@ -68,7 +71,7 @@ class Hasher:
     """Tells the SHA-256 of what runs.
 
     `a_process(target)` is the ID of some process of a target, through which its files are seen; None if there is
-    none. `wall(time)` is ns since 1970-01-01 UTC at `time`, ns of CLOCK_MONOTONIC.
+    none. `wall(time)` is ns since 1970-01-01 UTC at `time`, ns of CLOCK_MONOTONIC, to 1 ms.
     """
 
     def __init__(self, a_process: Callable[[int], int | None], wall: Callable[[int], int]) -> None:
@@ -169,7 +172,8 @@ class Hasher:
 
     def _unchanged(self, event: Event, found: os.stat_result) -> bool:
         """Whether the bytes are those that ran: nobody can write a file that runs (ETXTBSY), nor set a ctime back."""
-        before = found.st_ctime_ns <= self._wall(event[_AT["time"]])
+        # A file that is changed after the exec may get the time of the tick before it.
+        before = found.st_ctime_ns <= self._wall(event[_AT["time"]]) - _TICK_NS - _WALL_ERROR_NS
         return before or processes.is_alive(event[_AT["pid"]], event[_AT["start_time"]])
 
 

@@ -37,9 +37,9 @@ def running(program: Path) -> Iterator["subprocess.Popen[bytes]"]:
 
 
 def exec_file(pid: int, runs: Path, **changes: int | bytes) -> Event:
-    """What the probe would tell of a process that has just begun to run `runs`."""
+    """What the probe would tell of a process that begins to run `runs` a second after that was written."""
     own = {
-        "time": time.clock_gettime_ns(time.CLOCK_MONOTONIC),
+        "time": time.clock_gettime_ns(time.CLOCK_MONOTONIC) + 10**9,
         "target": 1,
         "session": 1,
         "pid": pid,
@@ -53,7 +53,11 @@ def exec_file(pid: int, runs: Path, **changes: int | bytes) -> Event:
     return [FILE.type, *(own.get(name, 0) for name in FILE.fields)]
 
 
-def result_of(event: Event, a_process: Callable[[int], int | None] = lambda _: os.getpid()) -> tuple[str, bytes]:
+def result_of(
+    event: Event,
+    a_process: Callable[[int], int | None] = lambda _: os.getpid(),
+    wall: Callable[[int], int] = wall,
+) -> tuple[str, bytes]:
     hasher = hashing.Hasher(a_process, wall)
     hasher.see([event])
     (told,) = hasher.close()
@@ -90,6 +94,19 @@ def test_a_file_that_was_changed_since_it_ran_is_not_taken_for_what_ran(program:
     event = exec_file(2**22 + 1, program, time=time.clock_gettime_ns(time.CLOCK_MONOTONIC) - 10**9)
     os.utime(program)  # sets ctime, too
     assert result_of(event) == ("HASH_CHANGED", b"")
+
+
+def test_a_file_that_may_have_been_changed_since_it_ran_as_far_as_its_time_tells_is_not_taken(program: Path) -> None:
+    # A write after the exec gets the time of the tick before, and the clocks are off by up to a millisecond.
+    sure = program.stat().st_ctime_ns + hashing._TICK_NS + 1_000_000
+    at = exec_file(2**22 + 1, program, time=sure), exec_file(2**22 + 1, program, time=sure - 1)
+    assert result_of(at[0], wall=lambda time: time) == ("HASH_TAKEN_BY_PATH", sha256(program))
+    assert result_of(at[1], wall=lambda time: time) == ("HASH_CHANGED", b"")
+
+
+def test_a_file_that_was_just_written_is_taken_while_it_runs(program: Path, running: "subprocess.Popen[bytes]") -> None:
+    event = exec_file(running.pid, program, time=program.stat().st_ctime_ns)
+    assert result_of(event, wall=lambda time: time) == ("HASH_TAKEN", sha256(program))
 
 
 def test_another_file_of_the_same_name_is_not_taken_for_what_ran(program: Path) -> None:
