@@ -107,17 +107,32 @@ static __always_inline u32 add_terminal(void *tty, struct process *p, u32 leader
 }
 
 /*
+ * Whether a terminal that another process leads now is still the one that it was. Where pty_close() is watched it is, whoever
+ * has taken it over: a closed one is not in the map. System calls do not show every end, and so there it is
+ * only as that of a leader of the same session of ours that has taken it over from a living one.
+ */
+static __always_inline bool is_taken_over(struct terminal *t, void *sid, u32 leader)
+{
+#ifdef TTY_AT_SYS_EXIT
+	struct process *p = known_process(task_of(sid), leader);
+
+	return p && p->session == t->session && (!t->leader || process_of(t->leader));
+#else
+	return true;
+#endif
+}
+
+/*
  * The terminal in the map with this slave; NULL if there is none. The kernel gives the memory of a
  * closed terminal to the next one, anybody's. So a known address counts only in the same devpts, and
  * as the terminal of the leader that it had (a terminal controls one session at a time,
- * tty_jobctrl.c) or of one of the same session of ours that has taken it over from a living one. It has
- * no leader while its last output is read after the end of its session.
+ * tty_jobctrl.c) or of one that has taken it over. It has no leader while its last output is read after the end
+ * of its session.
  */
 static __always_inline struct terminal *known_slave(void *slave)
 {
 	u64 key = (u64)slave;
 	struct terminal *t = terminals.lookup(&key);
-	struct process *p;
 	void *sid = NULL;
 	u32 leader;
 
@@ -128,10 +143,7 @@ static __always_inline struct terminal *known_slave(void *slave)
 		if (!sid)
 			return t;
 		leader = pid_on_host(sid);
-		if (leader == t->leader)
-			return t;
-		p = known_process(task_of(sid), leader);
-		if (p && p->session == t->session && (!t->leader || process_of(t->leader))) {
+		if (leader == t->leader || is_taken_over(t, sid, leader)) {
 			t->leader = leader;
 			return t;
 		}

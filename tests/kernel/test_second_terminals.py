@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import pytest
 
 from recorder.log.events import Event
-from tests.support.container import Container
+from tests.support.container import Container, container
 from tests.support.recorder import Recording, recording
 from tests.support.terminal import Terminal
 
@@ -193,3 +193,41 @@ def test_a_terminal_whose_other_end_is_closed_unread_is_over_while_the_session_g
         assert outer.wait() == 0
         live.end()
     assert len(live.of("tty_open")) == 3
+
+
+GIVES_AWAY = """
+import fcntl, os, signal, termios, time
+signal.signal(signal.SIGHUP, signal.SIG_IGN)
+os.write(1, b"before\\n")
+fcntl.ioctl(0, termios.TIOCNOTTY)
+os.rename("/tmp/none", "/tmp/free")
+while not os.path.exists("/tmp/taken"):
+    time.sleep(0.01)
+os.write(1, b"after\\n")
+"""
+TAKES = """
+import fcntl, os, termios, time
+while not os.path.exists("/tmp/free"):
+    time.sleep(0.01)
+if os.fork() == 0:
+    os.setsid()
+    terminal = os.open("/dev/pts/0", os.O_RDWR | os.O_NOCTTY)
+    fcntl.ioctl(terminal, termios.TIOCSCTTY, 0)
+    os.write(terminal, b"by the workload\\n")
+    os.rename("/tmp/free", "/tmp/taken")
+time.sleep(1000)
+"""
+
+
+def test_a_terminal_that_the_workload_takes_over_is_recorded_on_where_its_end_is_seen(node: None) -> None:
+    with container(["/usr/bin/python3", "-c", TAKES], programs=True) as victim:
+        (victim.root / "tmp/none").write_text("")
+        with recording({"container_id": victim.id}, sessions=1) as live:
+            with Terminal(victim.exec_argv("/usr/bin/python3", "-c", GIVES_AWAY)) as terminal:
+                terminal.expect(b"after")
+                terminal.wait()
+            live.end()
+    assert terminal.output.split() == b"before by the workload after".split(), terminal.output
+    by_calls = "sys_exit" in live.header.raw["probes"]["tty"]
+    assert live.output() == (terminal.output.split(b"by")[0] if by_calls else terminal.output)
+    assert len(live.of("tty_open")) == len(live.of("tty_close")) == 1
