@@ -104,8 +104,12 @@ class Hasher:
         self._jobs.put(_Job(event, fd))
 
     def results(self) -> list[Event]:
-        """The exec_hash events that are ready."""
-        return [self._done.popleft() for _ in range(len(self._done))]
+        """The exec_hash events that are ready, as of now: what came before may be in the log already."""
+        ready = [self._done.popleft() for _ in range(len(self._done))]
+        now = time.clock_gettime_ns(time.CLOCK_MONOTONIC)
+        for event in ready:
+            event[1] = now
+        return ready
 
     def close(self) -> list[Event]:
         """The last exec_hash events: of what is not read within moments, that it was not."""
@@ -117,10 +121,9 @@ class Hasher:
         return self.results()
 
     def _tell(self, event: Event, result: str, size: int = 0, digest: bytes = b"") -> None:
-        now = time.clock_gettime_ns(time.CLOCK_MONOTONIC)
         of = (event[_AT["target"]], event[_AT["session"]], event[_AT["pid"]])
         size = size or event[_AT["size"]]
-        self._done.append([_HASH.type, now, None, *of, event[_AT["time"]], size, _RESULT[result], digest])
+        self._done.append([_HASH.type, 0, None, *of, event[_AT["time"]], size, _RESULT[result], digest])
 
     def _work(self) -> None:
         while job := self._jobs.get():
