@@ -255,6 +255,9 @@ STEPS = tuple(
 )
 """The programs that others go on with, in the order of their numbers in the map `steps`: STEP_NAME in the C."""
 
+RUN_BY_HAND = ("raw_pid", "raw_has_reader", "raw_is_held", "raw_adopt_stream", "raw_adopt")
+"""The programs that the recorder itself runs, one call each (BPF_PROG_TEST_RUN), which are attached to nothing."""
+
 SOURCES = (
     "common.c",
     "process.c",

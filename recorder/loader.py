@@ -14,9 +14,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
 
-from recorder import kallsyms, ladder, pids, preemption, privileges
+from recorder import bpf, kallsyms, ladder, pids, preemption, privileges
 from recorder.btf import Btf
-from recorder.ladder import NoWay, Refusal
+from recorder.ladder import RUN_BY_HAND, NoWay, Refusal
 from recorder.log.errors import AuditError, KernelRefused, NoBcc, NoBtf
 
 PROCESS_RING_BYTES = 4 << 20
@@ -33,8 +33,8 @@ _MAX_ANSWER = 1 << 16
 class Probes:
     """Live probes: file descriptors of the maps by name, of the programs, and of what holds them attached.
 
-    The last programs are those that the recorder runs itself. `taken` names the way taken for each kind of probe,
-    and `refused` those before it that were not possible. As long as the maps are empty, nothing is recorded.
+    The last programs are those that the recorder runs itself (`run`). `taken` names the way taken for each kind of
+    probe, and `refused` those before it that were not possible. As long as the maps are empty, nothing is recorded.
     """
 
     maps: dict[str, int]
@@ -43,30 +43,9 @@ class Probes:
     taken: dict[str, str]
     refused: list[Refusal] = field(default_factory=list)
 
-    @property
-    def adopt(self) -> int:
-        """The program raw_adopt of bpf/session.c."""
-        return self.programs[-1]
-
-    @property
-    def adopt_stream(self) -> int:
-        """The program raw_adopt_stream of bpf/stream.c."""
-        return self.programs[-2]
-
-    @property
-    def is_held(self) -> int:
-        """The program raw_is_held of bpf/tty.c."""
-        return self.programs[-3]
-
-    @property
-    def has_reader(self) -> int:
-        """The program raw_has_reader of bpf/stream.c."""
-        return self.programs[-4]
-
-    @property
-    def pid(self) -> int:
-        """The program raw_pid of bpf/session.c."""
-        return self.programs[-5]
+    def run(self, name: str, *arguments: int) -> int:
+        """Runs one of ladder.RUN_BY_HAND once; what it returns, 32 bits. Raises OSError."""
+        return bpf.run(self.programs[RUN_BY_HAND.index(name) - len(RUN_BY_HAND)], *arguments)
 
     def close(self) -> None:
         """Detaches all, and lets go of what they have seen."""

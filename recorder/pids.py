@@ -4,6 +4,7 @@ The probes, their maps and the log have those of the host, which are the kernel'
 """
 
 import os
+from collections.abc import Callable
 
 from recorder import bpf
 
@@ -29,13 +30,13 @@ def own() -> int:
         os.close(program)
 
 
-def on_host(pid: int, program: int) -> int:
-    """The ID of the process that /proc has as `pid`, by the program raw_pid of bpf/session.c; 0 if it has ended."""
+def on_host(pid: int, run: Callable[..., int]) -> int:
+    """The ID of the process that /proc has as `pid`; 0 if it has ended. `run` is Probes.run of recorder/loader.py."""
     try:
         folder = os.open(f"/proc/{pid}", os.O_PATH | os.O_CLOEXEC)
     except OSError:
         return 0
     try:
-        return bpf.run(program, folder)
+        return run("raw_pid", folder)
     finally:
         os.close(folder)

@@ -53,7 +53,7 @@ class Pipes:
 
     def has_reader(self, pipe: Pipe) -> bool:
         """Whether anybody has it open for reading still."""
-        return bool(bpf.run(self._probes.has_reader, pipe.inode))
+        return bool(self._probes.run("raw_has_reader", pipe.inode))
 
     def forget_own(self, targets: Container[int]) -> None:
         """Takes out the pipes of containers' own programs but those of `targets`, that nobody has attached to."""

@@ -19,6 +19,7 @@ from recorder.ladder import (
     KINDS,
     KRETPROBE,
     RAW_TRACEPOINT,
+    RUN_BY_HAND,
     STEP,
     STEPS,
     Choice,
@@ -47,9 +48,6 @@ MAPS = (
 """Those that are there whatever is watched. The kernel empties steps if nobody holds them open."""
 
 _U32 = struct.Struct("=I")
-
-RUN_BY_HAND = ("raw_pid", "raw_has_reader", "raw_is_held", "raw_adopt_stream", "raw_adopt")
-"""The programs that the recorder runs itself, which come last (recorder/loader.py)."""
 
 
 def source(choice: Choice) -> str:

@@ -144,7 +144,7 @@ class Scope:
         return UnderWay(self._adopt, self._terminal_of, self._take_pipes, self._on_host)
 
     def _on_host(self, pid: int) -> int:
-        return pid if self._pids_are_of_host else pids.on_host(pid, self._probes.pid)
+        return pid if self._pids_are_of_host else pids.on_host(pid, self._probes.run)
 
     def _adopt(self, pid: int, target: int, session: int | None, workload_too: bool) -> Adopted | None:
         """Takes a process that runs already into a session, its terminal with it; recorder.under_way.Adopt."""
@@ -154,7 +154,7 @@ class Scope:
             return None
         try:
             wanted = _NEW_SESSION if session is None else session
-            found = bpf.run(self._probes.adopt, folder, target, wanted, workload_too, self._home)
+            found = self._probes.run("raw_adopt", folder, target, wanted, workload_too, self._home)
         finally:
             os.close(folder)
         if found == _GONE:
@@ -178,7 +178,7 @@ class Scope:
             except OSError:  # closed meanwhile
                 continue
             try:
-                bpf.run(self._probes.adopt_stream, pipe, fd, target, session, host_pid, ns_pid)
+                self._probes.run("raw_adopt_stream", pipe, fd, target, session, host_pid, ns_pid)
             finally:
                 os.close(pipe)
 
@@ -233,7 +233,7 @@ class Scope:
 
     def is_held(self, terminal: Terminal) -> bool:
         """Whether anybody has the other end of a terminal open still."""
-        return bool(bpf.run(self._probes.is_held, *_U64.unpack(terminal.key)))
+        return bool(self._probes.run("raw_is_held", *_U64.unpack(terminal.key)))
 
     def forget(self, terminal: Terminal) -> bool:
         """Takes a terminal out of the map; False if the kernel has done so already."""
