@@ -108,17 +108,17 @@ static __always_inline u32 add_terminal(void *tty, struct process *p, u32 leader
 
 /*
  * Whether a terminal that another process leads now is still the one that it was. Where pty_close() is watched it is, whoever
- * has taken it over: a closed one is not in the map. System calls do not show every end, and so there it is
- * only as that of a leader of the same session of ours that has taken it over from a living one.
+ * has taken it over but another session of ours: a closed one is not in the map. System calls do not show every end, and so
+ * there it is only as that of a leader of the same session of ours that has taken it over from a living one.
  */
 static __always_inline bool is_taken_over(struct terminal *t, void *sid, u32 leader)
 {
-#ifdef TTY_AT_SYS_EXIT
 	struct process *p = known_process(task_of(sid), leader);
 
+#ifdef TTY_AT_SYS_EXIT
 	return p && p->session == t->session && (!t->leader || process_of(t->leader));
 #else
-	return true;
+	return !p || !p->session || p->session == t->session;
 #endif
 }
 
@@ -159,19 +159,23 @@ static __always_inline struct terminal *known_slave(void *slave)
 #endif
 
 /*
- * Run by the recorder itself (BPF_PROG_TEST_RUN): (key of a terminal in the map). Whether somebody has the owner's end
- * open: pty_close(), drivers/tty/pty.c, says at the slave that nobody has. Both ends are freed together, and by
- * then it is said.
+ * Whether somebody has the owner's end of this terminal open: pty_close(), drivers/tty/pty.c, says at the slave that
+ * nobody has. Both ends are freed together, and by then it is said.
  */
+static __always_inline bool is_held(void *slave)
+{
+	u64 flags = 0;
+
+	READ(flags, slave, OFF_tty_struct_flags);
+	return !(flags >> OTHER_END_CLOSED & 1);
+}
+
+/* Run by the recorder itself (BPF_PROG_TEST_RUN): (key of a terminal in the map). Whether its owner's end is open. */
 int raw_is_held(u64 *ctx)
 {
 	void *slave = (void *)ctx[0];
-	u64 flags = 0;
 
-	if (!known_slave(slave))
-		return 0;
-	READ(flags, slave, OFF_tty_struct_flags);
-	return !(flags >> OTHER_END_CLOSED & 1);
+	return known_slave(slave) && is_held(slave);
 }
 
 /* A task's controlling terminal, which becomes known with this. Its number, or 0 if it has none. */
@@ -193,7 +197,7 @@ static __always_inline u32 controlling_terminal(void *task, struct process *p, u
 
 /*
  * The terminals that the current process has as its standard input, output and error, which become known with
- * this: a shell needs no controlling terminal. One that others lead is theirs.
+ * this: a shell needs no controlling terminal. One that others lead is theirs, and one that was hung up nobody's.
  */
 static __always_inline void standard_terminals(struct process *p, u32 pid)
 {
@@ -204,7 +208,7 @@ static __always_inline void standard_terminals(struct process *p, u32 pid)
 	ROLLED
 	for (u64 fd = 0; fd < 3; fd++) {
 		tty = tty_of_fd(fd, &device);
-		if (!tty || (device >> 23) != UNIX98_PTY_SLAVE_MAJOR >> 3 || known_slave(tty))
+		if (!tty || (device >> 23) != UNIX98_PTY_SLAVE_MAJOR >> 3 || !is_held(tty) || known_slave(tty))
 			continue;
 		sid = NULL;
 		leader = 0;

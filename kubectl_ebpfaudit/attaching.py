@@ -71,7 +71,8 @@ def attach_to(
         raise Whole(
             f"{printable(str(_path_of(found, files, write)))} has all of that recording; its recorder was removed"
         )
-    running = [one for one in wanted if recorders.ask(api, one.pod).state not in ("ended", "finished")]
+    asked = zip(wanted, recorders.ask_all(api, [one.pod for one in wanted]), strict=True)
+    running = [one for one, answer in asked if answer.state not in ("ended", "finished")]
     live.expect(len(running))
     parts, logs = [], []
     for recorder in wanted:

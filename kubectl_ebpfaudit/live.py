@@ -101,6 +101,11 @@ class Live:
         """Whether all recorders that it waited for have begun; it may have waited for none."""
         return self._announced or not self._expected
 
+    @property
+    def has_begun(self) -> bool:
+        """Whether one of them records, or all have begun: then there is something to keep."""
+        return self.is_live or bool(self._begun)
+
     def note(self, line: str) -> None:
         """One line, which must be safe to print; not with `quiet`."""
         if not self.quiet:

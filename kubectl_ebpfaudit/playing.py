@@ -19,7 +19,7 @@ from replay.export import hole_note
 from replay.fields import Enums
 from replay.following import Following
 from replay.model import Terminal
-from replay.plain import PlainText
+from replay.plain import PlainText, sized
 from replay.player import pace
 from replay.player.state import Player
 from replay.safe import SafeFilter
@@ -90,7 +90,8 @@ def follow(chosen: Found, stage: Stage, start: int | None, end: int | None) -> N
     """
     log, session = chosen.part.log, chosen.session
     events = Following(log, session.number, lambda: time.sleep(_LOOK_SECONDS))
-    pieces = (piece for piece in ordered(events, chosen.tty.number, OUT) if start is not None or events.live)
+    told = sized(events, chosen.tty.number, stage.resize) if stage.resize else events
+    pieces = (piece for piece in ordered(told, chosen.tty.number, OUT) if start is not None or events.live)
     dues = pace.since(pace.since_start(pieces, session.began), start or 0)
     # All is due at once: it is as late as it should be.
     pace.play(pace.accelerate(pace.between(dues, 0, end), pace.MAX), stage.show)

@@ -180,7 +180,7 @@ class Run:
         if self._signals.count == self._signals_seen:
             return
         self._signals_seen = self._signals.count
-        if not self._live.is_live:
+        if not (self._live.has_begun or self._ending):
             raise self._signals.interrupted()
         if self._signals.count > 1:
             self._say(GiveUp("it was interrupted a second time"))

@@ -99,6 +99,7 @@ class Agent:
         self._spool = Spool(spool, config.spool_bytes)
         self._shed = {lane: Shed(lane, self._spool.room) for lane in (PROCESS_LANE, BYTE_LANE)}
         self._started = time.monotonic()
+        self._is_over = False
         self._ended_for, self._ended_at = "", 0.0
         now = monotonic()
         try:
@@ -168,6 +169,8 @@ class Agent:
                 flushed = now
                 self._writer.flush()
             reason = self._over(now - self._started)
+        self._is_over = True
+        self._spool.hurry()
         self._end(reason)
         self._linger()
 
@@ -309,8 +312,7 @@ class Agent:
     def _wait_for_disk(self) -> None:
         """What a client acknowledges may be the only room; and who ends the recording is not to wait for any."""
         self._hear()
-        if self._over(time.monotonic() - self._started):
-            self._spool.hurry()
+        self._spool.hurry(self._is_over or self._over(time.monotonic() - self._started) is not None)
 
     def _hear(self, seconds: float = 0) -> None:
         self._control.wait(seconds)

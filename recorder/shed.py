@@ -97,7 +97,7 @@ def _stream_gaps(now: int, stream: _Stream, runs: list[list[int]]) -> Iterator[E
 
 def _has_place(event: Event) -> bool:
     """Whether it is a gap that says which events or bytes are missing, so that it can be part of another one."""
-    return event[0] == _GAP and (event[6] is not None or event[10] > 0)
+    return event[0] == _GAP and (event[6] is not None or (event[10] > 0 and event[9] > 0))
 
 
 def _extend(runs: list[list[int]], first: int, count: int) -> bool:

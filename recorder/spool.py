@@ -105,9 +105,9 @@ class Spool:
         with self._changed:
             return self._changed.wait_for(lambda: bool(self._queued <= MAX_QUEUED or self._error), _LOOK_SECONDS)
 
-    def hurry(self) -> None:
+    def hurry(self, wanted: bool = True) -> None:
         """Waits for room on a full disk no longer than the end of a log may: the recording is to end."""
-        self._hurried = True
+        self._hurried = wanted
 
     def check(self) -> None:
         """Raises CannotWrite if an object could not be written."""

@@ -15,8 +15,10 @@ hypothesis.settings.register_profile("here", deadline=None)
 hypothesis.settings.register_profile("ci", deadline=None, derandomize=True)
 hypothesis.settings.load_profile("ci" if os.environ.get("CI") == "true" else "here")
 
-# A shell without job control starts jobs in the background with SIGINT ignored, and so would be all that tests start.
+# A shell without job control starts jobs in the background with SIGINT ignored, nohup anything with SIGHUP ignored, and
+# so would be all that tests start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 _HERE = Path(__file__).parent
 _MARKED_FOLDERS = ("kernel", "guest", "cluster", "browser")

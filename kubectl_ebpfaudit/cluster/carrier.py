@@ -61,7 +61,7 @@ class PodCarrier:
             return
         self._created = True  # also an attempt without an answer may have made it
         try:
-            self._pod.last = recorders.create(self._api, self._manifest)
+            self._pod.last = recorders.create(self._api, self._manifest, lambda: self._heed(interruptible))
         except ApiError as error:
             self._created = not error.has_refused
             raise
@@ -79,11 +79,16 @@ class PodCarrier:
             self._connect_first()
 
     def _wait_running(self, interruptible: Interruptible, slow: Slow | None) -> None:
-        if self._is_cancelled:  # before there was a pod that could be deleted
-            raise PodDidNotStart(f"the recorder on node {printable(self.node)} was given up while it started")
+        self._heed(interruptible)
         with interruptible():
             if not (self._found and ended(self._pod.last)):
                 self._pod.wait_running(pods.START_SECONDS, slow)
+
+    def _heed(self, interruptible: Interruptible) -> None:
+        """Raises what ends a start that was given up, before there is a pod."""
+        with interruptible():
+            if self._is_cancelled:
+                raise PodDidNotStart(f"the recorder on node {printable(self.node)} was given up while it started")
 
     def _create_unreserved(self, slow: Slow | None) -> None:
         """A pod in the place of one for which the node has no room, which is gone."""
@@ -210,9 +215,9 @@ class PodCarrier:
         return self._failure or AuditError("the recorder ended and said no reason")
 
     def leave(self) -> None:
-        if self._stream:
-            self._stream.close()
-            self._stream = None
+        stream, self._stream = self._stream, None
+        if stream:
+            stream.close()
 
     def close(self, whole: bool) -> str:
         self.leave()

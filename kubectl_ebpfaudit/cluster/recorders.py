@@ -2,7 +2,8 @@
 
 import json
 import time
-from collections.abc import Container
+from collections.abc import Callable, Container, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -19,6 +20,7 @@ from replay.errors import WrongUsage
 from replay.escape import printable
 
 _ASK_SECONDS = 10.0
+_AT_ONCE = 16
 _MAX_ANSWER = 1 << 16
 BEING_TERMINATED = "being terminated"
 """In what an API server says of a namespace that is being deleted (its admission plugin NamespaceLifecycle)."""
@@ -95,10 +97,11 @@ def _recording(pod: Object) -> str:
     return str((pod["metadata"].get("labels") or {}).get(pods.RECORDING, ""))
 
 
-def create(api: Api, manifest: Object) -> Object:
+def create(api: Api, manifest: Object, heed: Callable[[], None] = lambda: None) -> Object:
     """Makes the pod, and its namespace if that is missing. Raises what Api.create does.
 
     A namespace that is being removed is waited for, at most START_SECONDS: until the pod is refused for another reason.
+    `heed` is called meanwhile, and may raise to end that.
     """
     name = manifest["metadata"]["namespace"]
     patience, made = Patience(pods.START_SECONDS), False
@@ -113,6 +116,7 @@ def create(api: Api, manifest: Object) -> Object:
         except Forbidden as error:  # to watch namespaces takes a permission that nothing else here needs
             if BEING_TERMINATED not in str(error) or not patience.pause():
                 raise
+            heed()
 
 
 def _create_namespace(api: Api, name: str) -> None:
@@ -195,6 +199,12 @@ def ask(api: Api, pod: Object) -> Recorder:
         return Recorder(pod, {}, printable(str(error)))
     except (ValueError, RecursionError):
         return Recorder(pod, {}, "what it says cannot be read: it may be of another version")
+
+
+def ask_all(api: Api, found: Sequence[Object]) -> list[Recorder]:
+    """The recorders of pods, in their order, asked side by side: one on a node that is away answers late."""
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        return list(pool.map(lambda pod: ask(api, pod), found))
 
 
 def _plain(says: dict[str, Any]) -> dict[str, Any]:

@@ -105,7 +105,8 @@ def replay(
             story = Story(log, session, chosen.tty, chosen.number, printable(session.user))
             limit = DEFAULT_IDLE if idle is None else idle
             is_made = log.end is None
-            player = Player(story, factor, limit, follow and is_made, end, start if not follow else story.length)
+            at_end = follow and from_ is None
+            player = Player(story, factor, limit, follow and is_made, end, story.length if at_end else start)
             missing = playing.watch(chosen, player)
         elif follow:
             with playing.stage(log, chosen.tty, raw, on_terminal) as stage:

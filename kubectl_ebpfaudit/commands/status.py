@@ -11,6 +11,7 @@ from kubectl_ebpfaudit.status_line import size
 from replay.clock import duration
 from replay.escape import printable, text
 from replay.table import columns
+from replay.words import count
 
 if TYPE_CHECKING:
     from kubectl_ebpfaudit.cluster.recorders import Recorder
@@ -40,11 +41,10 @@ def status(
 
     from kubectl_ebpfaudit.cluster import recorders
 
-    found = []
     with Progress("asking the API server") as progress:
-        for pod in recorders.find(api, connection.namespace_of_recorders):
-            progress.tell(f"asking {pod['metadata']['name']}")
-            found.append(recorders.ask(api, pod))
+        pods = recorders.find(api, connection.namespace_of_recorders)
+        progress.tell(f"asking {count(len(pods), 'recorder')}")
+        found = recorders.ask_all(api, pods)
     if output:
         emit(as_data([_document(recorder) for recorder in found], output.value))
     elif found:

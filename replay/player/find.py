@@ -52,6 +52,7 @@ class Finder:
         return max((at for at in (*self._hits, *self._commands) if at < time), default=None)
 
     def close(self) -> None:
-        """Ends what it looks with."""
+        """Ends what it looks with; whoever looks at that moment has come to the end."""
+        self._ended = True
         self._steps.close()
         self._source.close()

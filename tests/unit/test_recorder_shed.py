@@ -198,6 +198,11 @@ def test_gaps_without_end_become_one() -> None:
     assert of_bytes[8:12] == [0, 5000, 11, loss.OUT]
 
 
+def test_a_gap_that_says_not_how_much_is_kept() -> None:
+    missed = loss.gap(1, 1, "GAP_PROBE_MISSED", session=1, count=1, tty=11, direction=loss.OUT, offset=5)
+    assert list(Shed(BYTE_LANE, lambda share: False).sift([missed])) == [[missed]]
+
+
 def test_a_gap_that_says_not_where_is_kept() -> None:
     missed = loss.gap(1, 0, "GAP_PROBE_MISSED", count=3)
     assert list(Shed(PROCESS_LANE, lambda share: False).sift([missed])) == [[missed]]

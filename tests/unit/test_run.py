@@ -198,6 +198,18 @@ def test_ctrl_c_while_recorders_start_does_not_wait_for_them(tmp_path: Path) -> 
     assert not list(tmp_path.iterdir())
 
 
+def test_ctrl_c_while_one_records_and_another_starts_keeps_a_whole_log(tmp_path: Path) -> None:
+    starting = Carried("node2").after(threading.Event())
+    header, *rest = log_of("node1")
+    first = Carried("node1", [header, interrupted_once(starting.is_starting)])
+    first.after_stop = list(rest)
+    scene = Scene(tmp_path, first, starting)
+    run = scene.record()
+    assert (starting.is_cancelled, [part.node for part in run.parts]) == (True, ["node1"])
+    assert (tmp_path / "node1").read_bytes() == b"".join(log_of("node1"))
+    assert not [line for line in scene.said if line.startswith("Recording")]
+
+
 def test_a_recorder_that_does_not_start_ends_the_start_of_the_others(tmp_path: Path) -> None:
     starting = Carried("node2").after(threading.Event())
     broken = Carried("node1", [])

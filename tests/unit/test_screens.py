@@ -10,6 +10,9 @@ import pytest
 
 from recorder.log.reader import Log, open_log
 from replay.model import Session, Terminal
+from replay.player.expression import Expression
+from replay.player.find import Finder
+from replay.player.story import Story
 from replay.screen import protocol
 from replay.screen.changes import changes
 from replay.screen.display import Display
@@ -227,3 +230,16 @@ def test_a_word_broken_by_colours_and_editing_is_whole_in_the_changes(tmp_path: 
     log, session, tty = saved(tmp_path, builder)
     with log:
         assert [change.lines for change in changes(log, session, tty)] == [["password", "secret"]]
+
+
+def test_who_looks_for_a_pattern_comes_to_an_end_when_that_is_given_up(tmp_path: Path) -> None:
+    builder = start_shell(LogBuilder())
+    for second in range(3):
+        builder.add("tty_out", second * SECOND + MS, data=b"line %d\r\n" % second)
+    log, session, tty = saved(tmp_path, builder)
+    with log:
+        finder = Finder(log, session, tty, Story(log, session, tty, 1, ""), Expression("none"))
+        looking = finder.look(0, True)
+        assert next(looking) < SECOND
+        finder.close()
+        assert list(looking) == []
