@@ -297,6 +297,6 @@ def test_deep_that_is_interrupted_deletes_the_pod(node: Node, recorder_image: st
         until(lambda: bool(recorders(node)), SECONDS, lambda: "there is no recorder")
         program.send_signal(number)
         out, err = program.communicate(timeout=SECONDS)
-    assert program.returncode == 130
+    assert program.returncode == 128 + number
     assert out == b""
     assert err == b"error: interrupted while the recorder looked at the node\n"
