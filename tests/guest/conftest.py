@@ -1,4 +1,7 @@
-"""Fixtures: a guest for each kernel version, booted once and shared by all tests of a run."""
+"""Fixtures: a guest for each kernel version, booted once. One that a single test has ends with it.
+
+The others are shared by all tests of a run: also a guest that does nothing keeps a processor busy for up to a third.
+"""
 
 from __future__ import annotations
 
@@ -44,7 +47,7 @@ def _guest(suite: str, tmp_path_factory: pytest.TempPathFactory, arch: str = "am
         yield guest
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def guest_5_10(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guest]:
     """Linux 5.10, of Debian 11."""
     yield from _guest("bullseye", tmp_path_factory)
@@ -68,13 +71,13 @@ def guest_newest(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guest]:
     yield from _guest("sid", tmp_path_factory)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def guest_6_1_arm64(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guest]:
     """Linux 6.1 on arm64, of Debian 12."""
     yield from _guest("bookworm", tmp_path_factory, "arm64")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def guest_6_12_arm64(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guest]:
     """Linux 6.12 on arm64, of Debian 13."""
     yield from _guest("trixie", tmp_path_factory, "arm64")
