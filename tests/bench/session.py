@@ -1,5 +1,6 @@
 """Sessions and recordings to measure."""
 
+import contextlib
 import hashlib
 import os
 import pty
@@ -78,10 +79,9 @@ class Record:
         while todo:
             pid = todo.pop()
             found.append(pid)
-            try:
-                todo += map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split())
-            except OSError:
-                continue
+            for children in Path(f"/proc/{pid}/task").glob("*/children"):  # a thread starts the recorder
+                with contextlib.suppress(OSError):
+                    todo += map(int, children.read_text().split())
         return found
 
     def agent(self) -> int:
