@@ -80,7 +80,7 @@ def test_what_somebody_sends_to_the_container_s_own_stdin_is_a_session(node: Non
     carried = {
         fd: b"".join(e.fields["data"] for e in live.of("stream_data") if e.fields["fd"] == fd) for fd in range(3)
     }
-    assert said == b"inside\nover\n"
+    assert sorted(said.split()) == [b"inside", b"over"]  # of two pipes, which runc reads side by side
     assert carried == {0: b"/bin/echo inside\n/bin/true\n", 1: b"inside\n", 2: b"over\n"}
     assert {e.fields["flags"] for e in live.of("stream_open")} == {STREAM_UNDER_WAY}
     assert (end.totals["lost_events"], end.totals["lost_bytes"]) == (0, 0)
