@@ -67,7 +67,8 @@ def test_client_killed_in_a_flood_goes_on_where_its_file_stops(node: Node, victi
     with Running(node, *arguments) as record:
         record.expect(_LIVE)
         with shell(node, victim.namespace, victim.pod) as terminal:
-            terminal.send(f"base64 /dev/urandom | head -c {_FLOOD}; exit\r".encode())
+            # It ends when all has been read: what is on its way then kubectl may drop on a busy machine.
+            terminal.send(f"base64 /dev/urandom | head -c {_FLOOD}; echo all of i''t; read -r; exit\r".encode())
             terminal.expect(re.compile(rb"[\w+/]{70}\r\n"))
             until(lambda: path.stat().st_size > 1_000_000, _SECONDS, lambda: "nothing is recorded")
             assert record.signal(signal.SIGKILL) == -signal.SIGKILL
@@ -76,6 +77,13 @@ def test_client_killed_in_a_flood_goes_on_where_its_file_stops(node: Node, victi
                 file.truncate(path.stat().st_size - 7)
             with Running(node, "attach", "-w", str(path)) as attached:
                 attached.expect(_LIVE)
+                read = 0
+                while read < _FLOOD:
+                    news = terminal.read(_SECONDS)
+                    assert news, f"no output after {read} bytes"
+                    read += len(news)
+                terminal.expect(b"all of it\r\n")
+                terminal.send(b"\r")
                 assert terminal.wait(_SECONDS) == 0
                 attached.expect(b"session 1  ended, exit code 0")
                 assert attached.signal(signal.SIGINT) == 0
