@@ -13,11 +13,13 @@ import pytest
 from recorder.log.reader import open_log
 from tests.cluster.node import Missing, requirements
 from tests.guest.guest import SHARED, Guest
+from tests.guest.machine import GuestError
 
 ROOT = Path(__file__).parents[2]
 _SECONDS = 2400.0
 """Deadline for all of it, which takes three minutes on two idle CPUs."""
 
+_BOOTS = 5
 _FAILED = ("/no/such/program", errno.ENOENT)
 
 
@@ -25,6 +27,14 @@ _FAILED = ("/no/such/program", errno.ENOENT)
 def big_guest(guest_6_12: Guest) -> Iterator[Guest]:
     """A guest with room for a Kubernetes, which is gone with it."""
     with Guest(guest_6_12.kernel_dir, memory_mb=4096, cpus=2) as guest:
+        for _ in range(_BOOTS):
+            try:
+                guest.run(["true"], timeout=60)
+                break
+            except GuestError as error:
+                # QEMU's emulation of two CPUs: one may run code that the other is patching (1 boot in 6). A next run boots anew.
+                if "int3: 0000" not in str(error):
+                    raise
         yield guest
 
 
