@@ -32,7 +32,7 @@ def big_guest(guest_6_12: Guest) -> Iterator[Guest]:
                 guest.run(["true"], timeout=60)
                 break
             except GuestError as error:
-                # QEMU's emulation of two CPUs: one may run code that the other is patching (1 boot in 6). A next run boots anew.
+                # Emulated CPUs may run code that another is patching, in 1 boot of 6. The next run boots anew.
                 if "int3: 0000" not in str(error):
                     raise
         yield guest
