@@ -23,7 +23,8 @@ static long (*read_user_str)(void *to, u32 size, const void *from) = (void *)BPF
 
 /*
  * The current task, and what hangs on it, by pointers that a program may follow by itself: a helper for each takes longer
- * than all else that is done for a task of no target. Since Linux 5.11; a NULL on the way gives 0.
+ * than all else that is done for a task of no target. Since Linux 5.11; a NULL on the way gives 0. What begins with a
+ * pointer of another kind is read.
  */
 #ifdef HAS_TYPED_TASK
 static void *(*typed_task)(void) = (void *)158; /* bpf_get_current_task_btf(), include/uapi/linux/bpf.h */
@@ -37,12 +38,13 @@ static __always_inline void *typed_task(void)
 #endif
 
 #define MAX_TARGETS 4096
-#define MAX_LEVELS 8
+#define MAX_DEPTH 256 /* cgroups that are looked at from that of a task upwards */
 #define MAX_PROCESSES 65536
 #define MAX_TERMINALS 4096
 #define SIEVE_WORDS 2
-#define PID_GROUPS 1024
+#define PID_GROUPS 512
 #define PIDS_A_GROUP 16
+#define SLAVE_GROUPS 256
 #define MAX_ANCESTORS 24
 #define CHUNK 4096 /* bytes of argv or of a terminal that one event holds at most */
 
@@ -66,22 +68,20 @@ struct numbers {
 };
 
 /*
- * What decides in most cases that somebody is not recorded, small enough to be in the processor's cache and on one page
- * of the kernel's own mapping. An entry of the large maps is looked for where this leaves it possible: little
- * of them is in the cache after an exec, and to find that there is nothing takes longer than all the rest.
+ * What decides in most cases that something is not recorded. All of it is on one page: behind an exec hardly any page is one
+ * that the processor still has the address of, and each costs more than all that is computed here. An entry of the
+ * large maps is looked for where this leaves it possible. Written by the recorder through mmap, but for the counts.
  */
 struct sieve {
-	u64 own_terminals; /* 1: a target's own program has a terminal, to which somebody may attach */
-	/* From here on what each exec looks at: one line of the cache, where values of an array begin 8 bytes before one (6.18). */
-	u64 host_mount_ns; /* inode number of the node's mount namespace; 0: a target shares it */
-	u64 cgroups[SIEVE_WORDS]; /* a bit for each ID in `targets`, by its last 7 bits */
+	u64 lowest; /* the least depth of a target's cgroup; beyond all depths if there is none */
+	u64 cgroups[SIEVE_WORDS]; /* a bit for each cgroup in `targets`, by sieve_bit() of its address */
 	u64 mounts[SIEVE_WORDS]; /* the same for `mount_namespaces` */
-	u16 levels[MAX_LEVELS]; /* depths of the targets' cgroups; 0 ends the list */
-};
-
-/* How many of the processes with such IDs are in `processes`. Neighbours share a number: of them many run at a time. */
-struct known_pids {
-	u32 count[PID_GROUPS];
+	u64 own_terminals; /* 1: a target's own program has a terminal, to which somebody may attach */
+	u64 host_mount_ns; /* inode number of the node's mount namespace; 0: a target shares it */
+	u64 none; /* the counts begin a line of the cache */
+	/* How many of the processes with such IDs are in `processes`. Neighbours share a number: of them many run at a time. */
+	u32 pids[PID_GROUPS];
+	u32 slaves[SLAVE_GROUPS]; /* how many terminals with such an address of the slave are in `terminals` */
 };
 
 struct process {
@@ -114,13 +114,13 @@ struct terminal {
 BPF_F_TABLE("array", u32, struct target_state, target_states, MAX_TARGETS, BPF_F_MMAPABLE);
 BPF_HASH(targets, u64, u32, MAX_TARGETS); /* cgroup ID -> number of the target */
 BPF_HASH(mount_namespaces, u64, u32, MAX_TARGETS); /* inode number -> number of the target */
-BPF_ARRAY(sieve, struct sieve, 1);
+BPF_F_TABLE("array", u32, struct sieve, sieve, 1, BPF_F_MMAPABLE);
 BPF_ARRAY(numbers, struct numbers, 1);
 BPF_HASH(processes, u32, struct process, MAX_PROCESSES); /* host process ID -> whose it is */
-BPF_ARRAY(known_pids, struct known_pids, 1);
 /* What a program goes on with, STEP_NAME (recorder/ladder.py): all in one have to be of one type, as each kind's are. */
 BPF_PROG_ARRAY(exec_steps, STEPS);
 BPF_PROG_ARRAY(fork_steps, STEPS);
+BPF_PROG_ARRAY(exit_steps, STEPS);
 BPF_HASH(terminals, u64, struct terminal, MAX_TERMINALS); /* slave tty_struct -> whose it is */
 
 #ifdef NO_ATOMIC_FETCH
@@ -169,57 +169,35 @@ static __always_inline u32 current_tgid(void)
 	return bpf_get_current_pid_tgid() >> 32;
 }
 
+static __always_inline struct sieve *the_sieve(void)
+{
+	int zero = 0;
+
+	return sieve.lookup(&zero);
+}
+
+#define SIEVE_BITS (64 * SIEVE_WORDS)
+
 /*
- * ID of the ancestor at that depth of the current task's cgroup, which is deeper. ANCESTOR_IDS is the offset of
- * ancestor_ids in struct cgroup, on kernels that have it and keep the helper from tracing programs (Linux 5.10).
+ * A number for what the kernel has at an address, by its lower half: GOLDEN_RATIO_32 of include/linux/hash.h spreads it to the
+ * upper ones of 32 bits. The verifier lets nothing be computed with a pointer of a known type, but for the order of its bytes.
  */
-static __always_inline u64 ancestor_cgroup(void *cgroup, u32 level)
+static __always_inline u64 spread(void *at)
 {
-#ifndef ANCESTOR_IDS
-	return bpf_get_current_ancestor_cgroup_id(level);
-#else
-	u64 id = 0;
-
-	READ(id, cgroup, ANCESTOR_IDS + 8 * level);
-	return id;
-#endif
+	return (__builtin_bswap64((u64)at) >> 32) * 0x61C88647;
 }
 
-/* Whether something of that number may be one of those that these bits stand for. */
-static __always_inline bool may_be_one(u64 *bits, u64 id)
+static __always_inline u64 sieve_bit(void *at)
 {
-	return bits[(id >> 6) & (SIEVE_WORDS - 1)] >> (id & 63) & 1;
+	return spread(at) >> 25 & (SIEVE_BITS - 1);
 }
 
-/* The number of the target that the current task is in, in its cgroup or one below it; else 0. */
-static __always_inline u32 current_target(struct sieve *s)
+/* Whether what is at that address may be one of those that these bits stand for. */
+static __always_inline bool may_be_one(u64 *bits, void *at)
 {
-	void *set = NULL, *cgroup = NULL, *node = NULL;
-	u32 depth = 0, *number;
-	u64 id = 0;
+	u64 bit = sieve_bit(at);
 
-	FOLLOW(set, typed_task(), OFF_task_struct_cgroups);
-	FOLLOW(cgroup, set, OFF_css_set_dfl_cgrp);
-	FOLLOW(depth, cgroup, OFF_cgroup_level);
-	ROLLED
-	for (int i = 0; i < MAX_LEVELS; i++) {
-		if (!s->levels[i])
-			break;
-		if (s->levels[i] > depth)
-			continue;
-		if (s->levels[i] == depth) {
-			FOLLOW(node, cgroup, OFF_cgroup_kn);
-			FOLLOW(id, node, OFF_kernfs_node_id);
-		} else {
-			id = ancestor_cgroup(cgroup, s->levels[i]);
-		}
-		if (!may_be_one(s->cgroups, id))
-			continue;
-		number = targets.lookup(&id);
-		if (number)
-			return *number;
-	}
-	return 0;
+	return bits[bit >> 6] >> (bit & 63) & 1;
 }
 
 /*
@@ -348,33 +326,51 @@ static __always_inline void *task_of(void *pid)
 	return first ? first - OFF_task_struct_pid_links : NULL;
 }
 
-static __always_inline u32 *pids_like(u32 pid)
+static __always_inline u32 *pids_like(struct sieve *s, u32 pid)
 {
-	int zero = 0;
-	struct known_pids *known = known_pids.lookup(&zero);
+	return &s->pids[pid / PIDS_A_GROUP & (PID_GROUPS - 1)];
+}
 
-	return known ? &known->count[pid / PIDS_A_GROUP & (PID_GROUPS - 1)] : NULL;
+static __always_inline u32 *slaves_like(struct sieve *s, void *slave)
+{
+	return &s->slaves[spread(slave) >> 24 & (SLAVE_GROUPS - 1)];
+}
+
+/*
+ * Whether something may be known of the current process. What each fork, exit and exec of the node runs is a small program
+ * that goes on with another one where this is so: the lines of the cache that its code takes count as much as what it reads.
+ */
+static __always_inline bool may_be_known(void)
+{
+	void *task = typed_task();
+	struct sieve *s = the_sieve();
+	u32 pid = 0;
+
+	if (!s)
+		return false;
+	FOLLOW(pid, task, OFF_task_struct_tgid);
+	return *pids_like(s, pid);
 }
 
 /* What is known of the process with that ID, or of one that had it before; NULL if nothing is. */
 static __always_inline struct process *process_of(u32 pid)
 {
-	u32 *known = pids_like(pid);
+	struct sieve *s = the_sieve();
 
-	return known && *known ? processes.lookup(&pid) : NULL;
+	return s && *pids_like(s, pid) ? processes.lookup(&pid) : NULL;
 }
 
 /* Inserts what is known of a process; negative if something is known already, or if the map is full. */
 static __always_inline long add_process(u32 pid, struct process *p)
 {
-	u32 *known = pids_like(pid);
+	struct sieve *s = the_sieve();
 
-	if (!known)
+	if (!s)
 		return -1;
-	__sync_fetch_and_add(known, 1); /* before: whoever looks must not miss one that is there */
+	__sync_fetch_and_add(pids_like(s, pid), 1); /* before: whoever looks must not miss one that is there */
 	if (!processes.insert(&pid, p))
 		return 0;
-	__sync_fetch_and_add(known, -1);
+	__sync_fetch_and_add(pids_like(s, pid), -1);
 	return -1;
 }
 
@@ -395,11 +391,11 @@ static __always_inline long set_process(u32 pid, struct process *p)
 /* Negative if nothing was known. Of several that do this at the same time, one gets 0. */
 static __always_inline long forget_process(u32 pid)
 {
-	u32 *known = pids_like(pid);
+	struct sieve *s = the_sieve();
 
-	if (!known || processes.delete(&pid))
+	if (!s || processes.delete(&pid))
 		return -1;
-	__sync_fetch_and_add(known, -1);
+	__sync_fetch_and_add(pids_like(s, pid), -1);
 	return 0;
 }
 

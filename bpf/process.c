@@ -90,6 +90,14 @@ static __always_inline void forked(u32 pid, struct process *parent, void *child)
 
 int on_fork(u64 *ctx)
 {
+	if (may_be_known())
+		fork_steps.call(ctx, STEP_on_fork_process);
+	return 0;
+}
+
+/* A step of on_fork. */
+int on_fork_process(u64 *ctx)
+{
 	u32 pid = current_tgid();
 	struct process *parent = known_process((void *)bpf_get_current_task(), pid);
 
@@ -108,6 +116,14 @@ int on_fork(u64 *ctx)
  * lets one of them through.
  */
 int on_exit(u64 *ctx)
+{
+	if (may_be_known())
+		exit_steps.call(ctx, STEP_on_exit_process);
+	return 0;
+}
+
+/* A step of on_exit. */
+int on_exit_process(u64 *ctx)
 {
 	u32 pid = current_tgid();
 	void *task = (void *)bpf_get_current_task(), *signal = NULL, *leader = NULL;

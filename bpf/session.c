@@ -27,37 +27,66 @@ static __always_inline bool inherited_session(void *task, u32 target, u32 *sessi
 	return false;
 }
 
-#define MOUNT_NAMESPACE(read, task)                                                                 \
-	({                                                                                          \
-		void *nsproxy = NULL, *mount_ns = NULL;                                             \
-		u32 inum = 0;                                                                       \
-		read(nsproxy, task, OFF_task_struct_nsproxy);                                       \
-		read(mount_ns, nsproxy, OFF_nsproxy_mnt_ns);                                        \
-		read(inum, mount_ns, OFF_mnt_namespace_ns + OFF_ns_common_inum);                    \
-		inum;                                                                               \
-	})
-
-/* The target that the current task, which is not known, is in, with the flags of its session into *flags; else 0. */
-static __always_inline u32 target_of_newcomer(u32 *flags)
+/* The inode number of a struct mnt_namespace. */
+static __always_inline u32 mount_namespace(void *mount_ns)
 {
-	struct sieve *s;
-	u32 target, *found;
-	int zero = 0;
-	u64 mounts;
+	u32 inum = 0;
 
-	s = sieve.lookup(&zero);
-	if (!s)
-		return 0;
-	mounts = MOUNT_NAMESPACE(FOLLOW, typed_task());
+	READ(inum, mount_ns, OFF_mnt_namespace_ns + OFF_ns_common_inum);
+	return inum;
+}
+
+static __always_inline void *mount_namespace_of(void *task)
+{
+	void *p = NULL;
+
+	READ(p, task, OFF_task_struct_nsproxy);
+	READ(p, p, OFF_nsproxy_mnt_ns);
+	return p;
+}
+
+/* The number of the target that the current task is in, in its cgroup or one below it; else 0. */
+static __always_inline u32 target_by_cgroup(struct sieve *s, void *task)
+{
+	void *cgroup = NULL, *node = NULL;
+	u32 depth = 0, *number;
+	u64 id = 0;
+
+	READ(cgroup, task, OFF_task_struct_cgroups);
+	READ(cgroup, cgroup, OFF_css_set_dfl_cgrp);
+	READ(depth, cgroup, OFF_cgroup_level);
+	ROLLED
+	for (int i = 0; i < MAX_DEPTH; i++) {
+		if (depth < s->lowest + i)
+			return 0;
+		if (may_be_one(s->cgroups, cgroup)) {
+			READ(node, cgroup, OFF_cgroup_kn);
+			READ(id, node, OFF_kernfs_node_id);
+			number = targets.lookup(&id);
+			if (number)
+				return *number;
+		}
+		READ(cgroup, cgroup, OFF_cgroup_self + OFF_cgroup_subsys_state_parent);
+	}
+	return 0;
+}
+
+/* The target that the current task, of which nothing is known, is in, with the flags of its session into *flags; else 0. */
+static __always_inline u32 target_of_newcomer(void *task, u32 *flags)
+{
+	u64 mounts = mount_namespace(mount_namespace_of(task));
+	struct sieve *s = the_sieve();
+	u32 target, *found;
+
 	/*
 	 * In the node's mount namespace, but in the cgroup: the runtime on its way into the container. runc may run its
 	 * own helper there before it joins the container's namespaces (CLONE_INTO_CGROUP), and what it ends with is not the
 	 * session's.
 	 */
-	if (mounts == s->host_mount_ns && mounts)
+	if (!s || (mounts == s->host_mount_ns && mounts))
 		return 0;
-	target = current_target(s);
-	if (target || !may_be_one(s->mounts, mounts))
+	target = target_by_cgroup(s, task);
+	if (target)
 		return target;
 	/* It has joined the mount namespace without the cgroup. */
 	*flags = SESSION_FROM_NODE;
@@ -65,19 +94,57 @@ static __always_inline u32 target_of_newcomer(u32 *flags)
 	return found ? *found : 0;
 }
 
+/*
+ * Whether the current task may concern the recorder: it is known, or may be in a target. What hangs on the task is read
+ * before anything is decided, so that the processor waits for all of it at once.
+ */
+static __always_inline bool may_be_recorded(void)
+{
+	void *task = typed_task(), *cgroup = NULL, *mount_ns = NULL;
+	struct sieve *s = the_sieve();
+	u32 pid = 0, depth = 0;
+
+	if (!s)
+		return false;
+	FOLLOW(pid, task, OFF_task_struct_tgid);
+	FOLLOW(cgroup, task, OFF_task_struct_cgroups);
+	FOLLOW(mount_ns, task, OFF_task_struct_nsproxy);
+	FOLLOW(cgroup, cgroup, OFF_css_set_dfl_cgrp);
+	FOLLOW(mount_ns, mount_ns, OFF_nsproxy_mnt_ns);
+	FOLLOW(depth, cgroup, OFF_cgroup_level);
+	if (*pids_like(s, pid) || may_be_one(s->mounts, mount_ns))
+		return true;
+	ROLLED
+	for (int i = 0; i < MAX_DEPTH; i++) {
+		if (depth < s->lowest + i)
+			return false;
+		if (may_be_one(s->cgroups, cgroup))
+			return true;
+		FOLLOW(cgroup, cgroup, OFF_cgroup_self + OFF_cgroup_subsys_state_parent);
+	}
+	return false;
+}
+
 /* A program runs, in its first process or in place of another one: all that runs for a process that is not recorded. */
 int on_exec(u64 *ctx)
 {
-	u32 pid = current_tgid();
+	if (may_be_recorded())
+		exec_steps.call(ctx, STEP_on_exec_process);
+	return 0;
+}
+
+/* A step of on_exec: whose process it is. */
+int on_exec_process(u64 *ctx)
+{
 	void *task = (void *)bpf_get_current_task();
+	u32 pid = current_tgid(), flags = 0;
 	struct process *known = known_process(task, pid);
 	struct process p = {};
-	u32 flags = 0;
 
 	if (known) {
 		p = *known;
 	} else {
-		p.target = target_of_newcomer(&flags);
+		p.target = target_of_newcomer(task, &flags);
 		if (!p.target)
 			return 0;
 		p.start_time = start_time(task);
@@ -123,6 +190,23 @@ int raw_pid(u64 *ctx)
 	return pid;
 }
 
+/* Run by the recorder itself: (descriptor of a cgroup's folder). The number of the bit that stands for it in the sieve. */
+int raw_cgroup_bit(u64 *ctx)
+{
+	void *p = NULL;
+
+	READ(p, file_of_fd(ctx[0]), OFF_file_f_inode);
+	READ(p, p, OFF_inode_i_private); /* kernfs_init_inode(), fs/kernfs/inode.c */
+	READ(p, p, OFF_kernfs_node_priv); /* cgroup_create(), kernel/cgroup/cgroup.c */
+	return sieve_bit(p);
+}
+
+/* Run by the recorder itself: (descriptor of the folder /proc/PID). The same for the mount namespace of that process. */
+int raw_mounts_bit(u64 *ctx)
+{
+	return sieve_bit(mount_namespace_of(process_of_fd(ctx[0])));
+}
+
 #define NEW_SESSION 0xffffffff /* recorder/scope.py */
 #define GONE 0xffffffff
 #define WAS_KNOWN 0x80000000
@@ -150,7 +234,7 @@ int raw_adopt(u64 *ctx)
 	READ(live, signal, OFF_signal_struct_live);
 	if (!n || !pid || !live)
 		return GONE;
-	home = MOUNT_NAMESPACE(READ, task) == ctx[4] ? IS_AT_HOME : 0;
+	home = mount_namespace(mount_namespace_of(task)) == ctx[4] ? IS_AT_HOME : 0;
 	known = known_process(task, pid);
 	if (known && (known->session || !ctx[3]))
 		return known->session | WAS_KNOWN | home;

@@ -41,6 +41,37 @@ static __always_inline bool put_tty_close(struct terminal *t)
 	return put_byte_event(state, &e, sizeof(e));
 }
 
+/* Inserts a terminal; negative if it is in the map already, or if that is full. */
+static __always_inline long insert_terminal(u64 key, struct terminal *t)
+{
+	struct sieve *s = the_sieve();
+
+	if (!s)
+		return -1;
+	__sync_fetch_and_add(slaves_like(s, (void *)key), 1); /* before: whoever looks must not miss it */
+	if (!terminals.insert(&key, t))
+		return 0;
+	__sync_fetch_and_add(slaves_like(s, (void *)key), -1);
+	return -1;
+}
+
+/* Negative if it was not in the map. Of several that do this at the same time, one gets 0. */
+static __always_inline long delete_terminal(u64 key)
+{
+	struct sieve *s = the_sieve();
+
+	if (!s || terminals.delete(&key))
+		return -1;
+	__sync_fetch_and_add(slaves_like(s, (void *)key), -1);
+	return 0;
+}
+
+/* Run by the recorder itself (BPF_PROG_TEST_RUN): (key of a terminal). Whether this has taken it out of the map. */
+int raw_forget_terminal(u64 *ctx)
+{
+	return !delete_terminal(ctx[0]);
+}
+
 /*
  * Takes a terminal out of the map and tells of it. What it wrote in all is known here alone, so where
  * the ring has no room it stays in the map for the recorder to find.
@@ -49,11 +80,11 @@ static __always_inline void close_terminal(u64 key, struct terminal *t)
 {
 	struct terminal copy = *t;
 
-	if (terminals.delete(&key))
+	if (delete_terminal(key))
 		return;
 	copy.closed = 1;
 	if (!put_tty_close(&copy))
-		terminals.update(&key, &copy);
+		insert_terminal(key, &copy);
 }
 
 /* The superblock of the devpts that a slave is in. ptmx_open() leaves its dentry in driver_data. */
@@ -88,7 +119,7 @@ static __always_inline u32 add_terminal(void *tty, struct process *p, u32 leader
 	READ(t.index, tty, OFF_tty_struct_index);
 	READ(t.rows, tty, OFF_tty_struct_winsize);
 	READ(t.cols, tty, OFF_tty_struct_winsize + 2);
-	if (terminals.insert(&key, &t) && terminals.lookup(&key))
+	if (insert_terminal(key, &t) && terminals.lookup(&key))
 		return 0; /* another CPU has just added it */
 	state = begin_byte_event(&e.h, EVENT_TTY_OPEN, p->target, p->session, pid);
 	if (!state)

@@ -105,7 +105,7 @@ class Agent:
         try:
             entries, under_way = self._targets.first(config.targets, config.may_be_gone, now)
         except Full as error:
-            raise BadConfig("more containers, or at more depths of cgroups, than one recorder can watch") from error
+            raise BadConfig("more containers than one recorder can watch") from error
         self._mounts = Mounts(self._probes, self._scope)
         self._mounts.follow(self._targets.watched)
         self._writer = LogWriter(

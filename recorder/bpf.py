@@ -60,12 +60,8 @@ def run(program: int, *arguments: int) -> int:
 _END = ((0xB7, 0, 0, 0), (0x95, 0, 0, 0))
 FETCH = ((0xB7, 1, 0, 1), (0x7B, 0x1A, -8, 0), (0xDB, 0x1A, -8, 1), *_END)
 """Adds to a number on the stack and gets what it was in one step: since Linux 5.12, on arm64 5.18."""
-TYPED_TASK = ((0x85, 0, 0, 158), (0x79, 0x01, 0, 0), *_END)
-"""Calls bpf_get_current_task_btf() and follows what it gives: since Linux 5.11."""
-ANCESTOR_CGROUP = ((0xB7, 1, 0, 0), (0x85, 0, 0, 123), *_END)
-"""Calls bpf_get_current_ancestor_cgroup_id(0), which Linux 5.10 keeps from tracing programs."""
-
-
+TYPED_TASK = ((0x85, 0, 0, 158), (0x79, 0x01, 0, 0), (0xDC, 0, 0, 64), (0x67, 0, 0, 1), *_END)
+"""Calls bpf_get_current_task_btf(), follows what it gives, computes with it turned round: since Linux 5.11."""
 READ_KERNEL = (
     (0xBF, 0xA1, 0, 0), (0x07, 1, 0, -8), (0xB7, 2, 0, 8), (0xB7, 3, 0, 0), (0x85, 0, 0, 113), *_END
 )  # fmt: skip

@@ -12,17 +12,18 @@ from recorder.log.errors import NoSuchTarget
 
 _ID = re.compile(r"^[\w.-]+$")
 _WHOLE_ID = re.compile(r"[0-9a-f]{64}")
-_ROOT_INODE = 1  # of the real root of the hierarchy, kernel/cgroup/cgroup.c; a cgroup namespace shows another
 
 
 @dataclass(frozen=True)
 class Target:
-    """A cgroup to watch. `levels` are the depths at which the kernel may see it; `about` goes into the log."""
+    """A cgroup to watch. `depth` is what is seen of its depth: on a node that is itself a container (kind) the
+    kernel's is more. `about` goes into the log.
+    """
 
     path: Path
     name: str
     cgroup_id: int
-    levels: tuple[int, ...]
+    depth: int
     about: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -88,7 +89,7 @@ class Cgroups:
             raise NoSuchTarget("the root cgroup is the whole machine: name a container's cgroup")
         about = {k: v for k, v in wanted.items() if k not in ("cgroup", "pid")}
         name = "/" + str(path.relative_to(self.root))
-        return Target(path, name, path.stat().st_ino, self._levels(path), about)
+        return Target(path, name, path.stat().st_ino, len(path.relative_to(self.root).parts), about)
 
     def present(self, wanted: Iterable[dict[str, Any]], may_be_gone: bool) -> list[Target]:
         """Those that are there. Raises NoSuchTarget for another one unless it `may_be_gone`."""
@@ -100,13 +101,6 @@ class Cgroups:
                 if not may_be_gone:
                     raise
         return found
-
-    def _levels(self, path: Path) -> tuple[int, ...]:
-        depth = len(path.relative_to(self.root).parts)
-        if self.root.stat().st_ino == _ROOT_INODE:
-            return (depth,)
-        # A node that is itself a container (kind): the real depth is a few more than what is seen.
-        return tuple(range(depth, depth + 5))
 
     def _by_pid(self, pid: int) -> Path:
         try:

@@ -111,10 +111,10 @@ _SYS_EXIT_HOOKS = (Hook(RAW_TRACEPOINT, "sys_exit", "raw_sys_exit"),)
 _PTY_FUNCTIONS = ("pty_write", "pty_close", "pty_resize", "tty_do_resize")
 _EXECS = ("execve", "execveat")
 
-_AT_EXEC = ("on_exec", "on_exec_streams", "on_exec_program", "on_exec_argv", "on_exec_file")
+_AT_EXEC = ("on_exec", "on_exec_process", "on_exec_streams", "on_exec_program", "on_exec_argv", "on_exec_file")
 EXEC = _of_processes("exec", "sched_process_exec", "finalize_exec", *_AT_EXEC)
-FORK = _of_processes("fork", "sched_process_fork", "wake_up_new_task", "on_fork")
-EXIT = _of_processes("exit", "sched_process_exit", "exit_files", "on_exit")
+FORK = _of_processes("fork", "sched_process_fork", "wake_up_new_task", "on_fork", "on_fork_process")
+EXIT = _of_processes("exit", "sched_process_exit", "exit_files", "on_exit", "on_exit_process")
 
 EXEC_FAILED = Kind(
     "exec_failed",
@@ -255,7 +255,16 @@ STEPS = tuple(
 )
 """The programs that others go on with, in the order of their numbers in the map `steps`: STEP_NAME in the C."""
 
-RUN_BY_HAND = ("raw_pid", "raw_has_reader", "raw_is_held", "raw_adopt_stream", "raw_adopt")
+RUN_BY_HAND = (
+    "raw_pid",
+    "raw_cgroup_bit",
+    "raw_mounts_bit",
+    "raw_has_reader",
+    "raw_is_held",
+    "raw_forget_terminal",
+    "raw_adopt_stream",
+    "raw_adopt",
+)
 """The programs that the recorder itself runs, one call each (BPF_PROG_TEST_RUN), which are attached to nothing."""
 
 SOURCES = (

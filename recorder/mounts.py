@@ -30,26 +30,31 @@ class Mounts:
         for number in self._known.keys() - targets.keys():
             if found := self._known.pop(number):
                 self._map.delete(_U64.pack(found))
-                self._sieve.mounts.discard(found)
+                self._sieve.remove_mounts(found)
                 self._sieve.tell()
         for number in targets.keys() - self._known.keys():
-            found = _of(targets[number], self._scope.first.get(number))
-            if not found:
+            first = _first(targets[number], self._scope.first.get(number))
+            found = mount_namespace(first.pid) if first else 0
+            if not first or not found:
                 continue
-            shared = found in self._not or found in self._known.values()
-            self._known[number] = 0 if shared else found
-            if not shared:
-                self._map.update(_U64.pack(found), _U32.pack(number))
-                self._sieve.mounts.add(found)
-                self._sieve.tell()
+            if found in self._not or found in self._known.values():
+                self._known[number] = 0
+                continue
+            try:
+                self._sieve.add_mounts(found, first.pid)
+            except FileNotFoundError:  # it has just ended
+                continue
+            self._map.update(_U64.pack(found), _U32.pack(number))
+            self._known[number] = found
+            self._sieve.tell()
 
 
-def _of(target: Target, first: Process | None) -> int:
-    """Inode number of the mount namespace of a target's first process; 0 if it has not got there yet."""
+def _first(target: Target, first: Process | None) -> Process | None:
+    """A target's first process; None if it has not got there yet."""
     if not first or not processes.is_alive(first.pid, first.start_time) or _is_on_its_way(first):
         running = processes.trees(process for process in map(processes.quick, target.pids()) if process)
         first = running[0][0] if running else None
-    return 0 if not first or _is_on_its_way(first) else mount_namespace(first.pid)
+    return None if not first or _is_on_its_way(first) else first
 
 
 def _is_on_its_way(process: Process) -> bool:

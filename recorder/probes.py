@@ -37,6 +37,7 @@ MAPS = (
     "sieve",
     "exec_steps",
     "fork_steps",
+    "exit_steps",
     "numbers",
     "processes",
     "terminals",
@@ -65,7 +66,7 @@ def flags(btf: Btf, choice: Choice, text: str, keep_input: bool, rings: tuple[in
         *(f"-D{way.define}" for way in choice.values() if way and way.define),
         *(f"-DSTEP_{step}={number}" for number, step in enumerate(STEPS)),
         f"-DSTEPS={len(STEPS)}",
-        *_differs(btf),
+        *_differs(),
         f"-DPAGE_SIZE={resource.getpagesize()}UL",
         f"-DPROCESS_RING_BYTES={rings[0]}",
         f"-DBYTE_RING_BYTES={rings[1]}",
@@ -78,14 +79,11 @@ def flags(btf: Btf, choice: Choice, text: str, keep_input: bool, rings: tuple[in
     ]
 
 
-def _differs(btf: Btf) -> list[str]:
+def _differs() -> list[str]:
     """What the C has to do in another way on some kernels (bpf/common.c)."""
     differs = [] if bpf.takes(bpf.FETCH) else ["-DNO_ATOMIC_FETCH"]
     if bpf.takes(bpf.TYPED_TASK):
         differs.append("-DHAS_TYPED_TASK")
-    ids = btf.offset("cgroup.ancestor_ids")
-    if ids is not None and not bpf.takes(bpf.ANCESTOR_CGROUP):
-        differs.append(f"-DANCESTOR_IDS={ids}")
     return differs
 
 

@@ -12,7 +12,7 @@ from recorder.cgroups import Target
 from recorder.events import Event
 from recorder.loader import Probes
 from recorder.processes import Process
-from recorder.sieve import MAX_LEVELS, Sieve
+from recorder.sieve import Sieve
 from recorder.under_way import Adopted, UnderWay
 
 # Values of the maps in bpf/common.c; tests/kernel/test_layout.py holds them against the compiler.
@@ -50,7 +50,7 @@ class Terminal:
 
 
 class Full(Exception):
-    """More targets, or targets at more depths, than the probes can look for."""
+    """More targets than the probes can look for."""
 
 
 class Scope:
@@ -68,7 +68,7 @@ class Scope:
         )
         self._states = memoryview(states).cast("Q")  # whole words, see recorder/ring.py
         self._targets = bpf.Map(maps["targets"], _U32.size)
-        self.sieve = Sieve(maps["sieve"])
+        self.sieve = Sieve(probes)
         # Some machines let nobody look at init; a pod's own namespace is nobody else's, so it does no harm.
         self._home = processes.mount_namespace(1) or processes.mount_namespace(os.getpid())
         self.sieve.host_mounts = self._home
@@ -109,7 +109,7 @@ class Scope:
 
     def add(self, number: int, target: Target, now: int) -> list[Event]:
         """Lets the probes see one more target. Returns what `open` does. Raises Full."""
-        self._check_room(number, target)  # before anything is told of it
+        _check_room(number)  # before anything is told of it
         under_way = self._under_way()
         told = under_way.look(number, target, now)
         self._tell_found(under_way)
@@ -137,7 +137,7 @@ class Scope:
     def remove(self, target: Target) -> None:
         """Lets the probes see newcomers in the target no more. What they know of its sessions stays."""
         self._targets.delete(_U64.pack(target.cgroup_id))
-        self.sieve.cgroups.discard(target.cgroup_id)
+        self.sieve.remove_cgroup(target.cgroup_id)
         self.sieve.tell()
 
     def _under_way(self) -> UnderWay:
@@ -203,18 +203,14 @@ class Scope:
             self.sieve.own_terminals = True
         self.sieve.tell()
 
-    def _check_room(self, number: int, target: Target) -> list[int]:
-        """The levels of the target that are new. Raises Full."""
-        levels = [level for level in target.levels if level not in self.sieve.levels]
-        if number >= MAX_TARGETS or len(self.sieve.levels) + len(levels) > MAX_LEVELS:
-            raise Full
-        return levels
-
     def _watch(self, number: int, target: Target) -> None:
-        levels = self._check_room(number, target)
+        _check_room(number)
         self._targets.update(_U64.pack(target.cgroup_id), _U32.pack(number))
-        self.sieve.levels += levels
-        self.sieve.cgroups.add(target.cgroup_id)
+        try:
+            self.sieve.add_cgroup(target.cgroup_id, target.path)
+        except FileNotFoundError:  # gone meanwhile, and whoever was there with it
+            return
+        self.sieve.lowest = min(self.sieve.lowest, target.depth)
         self.sieve.tell()
 
     def terminals(self) -> list[Terminal]:
@@ -237,4 +233,9 @@ class Scope:
 
     def forget(self, terminal: Terminal) -> bool:
         """Takes a terminal out of the map; False if the kernel has done so already."""
-        return self._terminals.delete(terminal.key)
+        return bool(self._probes.run("raw_forget_terminal", *_U64.unpack(terminal.key)))
+
+
+def _check_room(number: int) -> None:
+    if number >= MAX_TARGETS:
+        raise Full

@@ -17,15 +17,6 @@ BPF = ROOT / "bpf"
 MAP_VALUES = {
     "target_state": (("next_seq[0]", "next_seq[1]", "lost[0]", "lost[1]"), scope._STATE),
     "numbers": (("next_session", "next_tty"), scope._NUMBERS),
-    "sieve": (
-        (
-            "own_terminals",
-            "host_mount_ns",
-            *(f"{bits}[{i}]" for bits in ("cgroups", "mounts") for i in range(sieve.WORDS)),
-            *(f"levels[{i}]" for i in range(sieve.MAX_LEVELS)),
-        ),
-        sieve._VALUE,
-    ),
     "process": (("target", "session", "owns_pty", "newcomer", "start_time"), scope._PROCESS),
     "terminal": (
         (
@@ -65,6 +56,7 @@ def compiled(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[int, i
     asked = {f"{name}_event": member_names(layout) for name, layout in by_name().items()}
     asked["event_header"] = [f.name for f in next(iter(by_name().values())).header]
     asked |= {name: list(fields) for name, (fields, _) in MAP_VALUES.items()}
+    asked["sieve"] = [*sieve.FIELDS, "pids", "slaves"]
     lines = []
     for name, members in asked.items():
         lines.append(f'printf("{name} %zu 0\\n", sizeof(struct {name}));')
@@ -157,4 +149,10 @@ def test_lanes_and_limits_are_the_same_on_both_sides() -> None:
     )
     assert (int(defined["LANE_PROCESS"]), int(defined["LANE_BYTES"])) == (scope.PROCESS, scope.BYTES)
     assert int(defined["MAX_TARGETS"]) == scope.MAX_TARGETS
-    assert (int(defined["MAX_LEVELS"]), int(defined["SIEVE_WORDS"])) == (sieve.MAX_LEVELS, sieve.WORDS)
+    assert 64 * int(defined["SIEVE_WORDS"]) == sieve.BITS
+
+
+def test_the_sieve_is_one_page_and_written_as_the_compiler_lays_it_out(compiled: dict[str, tuple[int, int]]) -> None:
+    assert [compiled[f"sieve.{field}"] for field in sieve.FIELDS] == [(8 * at, 8) for at in range(len(sieve.FIELDS))]
+    assert compiled["sieve.pids"][0] == 64
+    assert compiled["sieve"][0] <= 4096

@@ -13,7 +13,6 @@ from recorder.cgroups import Cgroups, Target
 from recorder.events import Event
 from recorder.log.errors import NoSuchTarget
 from recorder.scope import MAX_TARGETS, Full
-from recorder.sieve import MAX_LEVELS
 from recorder.targets import Targets
 
 TYPES = {layout.name: number for number, layout in events.layouts().items()}
@@ -24,11 +23,10 @@ POD = {"pod_uid": "u1", "pod": "web", "namespace": "shop"}
 
 
 class FakeScope:
-    """Takes so many targets at so many depths as the probes do."""
+    """Takes so many targets as the probes do."""
 
     def __init__(self) -> None:
         self.watched: dict[int, int] = {}
-        self.levels: set[int] = set()
 
     def open(self, targets: Sequence[tuple[int, Target]], now: int) -> list[Event]:
         return [event for number, target in targets for event in self.add(number, target, now)]
@@ -37,9 +35,8 @@ class FakeScope:
         return []
 
     def add(self, number: int, target: Target, now: int) -> list[Event]:
-        if number >= MAX_TARGETS or len(self.levels | set(target.levels)) > MAX_LEVELS:
+        if number >= MAX_TARGETS:
             raise Full
-        self.levels |= set(target.levels)
         self.watched[target.cgroup_id] = number
         return []
 
@@ -246,13 +243,12 @@ def test_more_targets_than_the_probes_can_look_for_are_said_and_the_others_go_on
     assert node.look() == [(1, "TARGET_EXITED")]
 
 
-def test_more_depths_than_the_probes_can_look_at_are_said(node: Node) -> None:
+def test_targets_may_be_at_any_depths(node: Node) -> None:
     node.make(A)
     node.first({"container_id": A})
-    told = []
-    for depth in range(2 * MAX_LEVELS):
+    depths = range(40)
+    for depth in depths:
         node.make(f"{depth:064}", "/".join(["deep", *map(str, range(depth))]))
-        told += [one[1] for one in node.add(container_id=f"{depth:064}")]
-    assert "TARGET_NOT_FOUND" in told
-    assert len(node.scope.levels) <= MAX_LEVELS
-    assert node.targets.open == len(node.scope.watched)
+        [(_, container, *_)] = node.add(container_id=f"{depth:064}")
+        assert container == f"{depth:064}"
+    assert node.targets.open == len(node.scope.watched) == 1 + len(depths)
