@@ -30,6 +30,7 @@ class Live:
     With `events` each header (with None) and each event goes to that, which may take its time, instead of a line to
     `out`, which may not: whoever has something to say waits for it. With `every` it tells
     of each run of a probe or hook; else it counts these, and says so at the first of each kind.
+    `stops`: the recorders are asked to end as soon as they are reached.
     """
 
     def __init__(
@@ -40,6 +41,7 @@ class Live:
         what: str = "",
         events: Callable[[Header, Event | None], None] | None = None,
         every: bool = False,
+        stops: bool = False,
     ) -> None:
         self._out = out
         self.quiet = quiet
@@ -48,7 +50,7 @@ class Live:
         self.sessions = self.commands = self.ended = self.probe_runs = 0
         self.output_bytes = self.gaps = 0
         self.lock = threading.RLock()
-        self._expected, self._what = expected, what
+        self._expected, self._what, self._stops = expected, what, stops
         self._views: list[View] = []
         self._begun: dict[View, Header] = {}
         self._announced = False
@@ -87,7 +89,11 @@ class Live:
             return
         self._announced = True
         self._started = time.monotonic()
-        self.note(f"Recording {_what(headers, self._what)}; stop with ctrl-C")
+        what = _what(headers, self._what)
+        if self._stops:
+            self.note(f"Ending the recording of {what}")
+            return
+        self.note(f"Recording {what}; stop with ctrl-C")
         if cost := probes.cost(headers):
             self.note(cost)
 

@@ -59,7 +59,7 @@ def collect(
 ) -> None:
     """Fetches the logs of the recorders that `name` means to their ends; with `stop` ends them first."""
     with Signals() as signals, screen(signals) as out, contextlib.ExitStack() as closing:
-        live = Live(out, quiet, every=every)
+        live = Live(out, quiet, every=every, stops=stop)
         try:
             with signals.interruptible():
                 run, path = attach_to(connection, name, write, live, signals, closing, follow=not stop)

@@ -134,6 +134,14 @@ def test_recorder_that_is_not_reached_any_more_does_not_keep_others_waiting() ->
     assert out.getvalue() == "Recording default/victim/app on node1; stop with ctrl-C\n"
 
 
+def test_stop_says_that_it_ends_the_recording_and_not_that_it_records() -> None:
+    out = io.StringIO()
+    view = Live(out, stops=True).view()
+    for _, parsed in Stream().feed(b"".join(log_objects([]))):
+        view.object(parsed)
+    assert out.getvalue() == "Ending the recording of default/victim/app on node1\n"
+
+
 def test_events_as_json_are_a_line_each_and_no_lines_for_people() -> None:
     out, said = io.StringIO(), io.StringIO()
     view = Live(said, events=told_as_json(out)).view()
