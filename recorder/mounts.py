@@ -44,6 +44,8 @@ class Mounts:
                 self._sieve.add_mounts(found, first.pid)
             except FileNotFoundError:  # it has just ended
                 continue
+            if mount_namespace(first.pid) != found:  # the same: then it had none any more
+                continue
             self._map.update(_U64.pack(found), _U32.pack(number))
             self._known[number] = found
             self._sieve.tell()
@@ -51,12 +53,7 @@ class Mounts:
 
 def _first(target: Target, first: Process | None) -> Process | None:
     """A target's first process; None if it has not got there yet."""
-    if not first or not processes.is_alive(first.pid, first.start_time) or _is_on_its_way(first):
+    if not first or not processes.is_alive(first.pid, first.start_time) or processes.is_on_its_way(first.pid):
         running = processes.trees(process for process in map(processes.quick, target.pids()) if process)
         first = running[0][0] if running else None
-    return None if not first or _is_on_its_way(first) else first
-
-
-def _is_on_its_way(process: Process) -> bool:
-    known = processes.details(process.pid)
-    return not known or known.is_runtime
+    return None if not first or processes.is_on_its_way(first.pid) else first

@@ -4,21 +4,17 @@ import os
 from collections.abc import Iterable
 
 
-def pipes(pid: int, only: Iterable[int] | None = None) -> dict[int, int]:
-    """The anonymous pipes that a process has open: {file descriptor: number of the inode}; none if it is gone.
+def pipes(pid: int, fds: Iterable[int]) -> dict[int, int]:
+    """Which of these file descriptors of a process are anonymous pipes: {descriptor: number of the inode}.
 
-    With `only`, of these file descriptors.
+    None of a process that is gone.
     """
     found: dict[int, int] = {}
-    try:
-        fds = os.listdir(f"/proc/{pid}/fd") if only is None else only
-    except OSError:
-        return found
     for fd in fds:
         try:
             link = os.readlink(f"/proc/{pid}/fd/{fd}")
-        except OSError:  # closed meanwhile
+        except OSError:  # closed, or gone
             continue
         if link.startswith("pipe:["):
-            found[int(fd)] = int(link[6:-1])
+            found[fd] = int(link[6:-1])
     return found

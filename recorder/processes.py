@@ -141,6 +141,12 @@ def details(pid: int) -> Details | None:
     )
 
 
+def is_on_its_way(pid: int) -> bool:
+    """Whether that process is the runtime on its way into a container, or has ended, as its helpers soon do."""
+    known = details(pid)
+    return known is None or known.is_runtime
+
+
 def trees(processes: Iterable[Process]) -> list[list[Process]]:
     """The processes as trees, each with its root first, in the order in which the roots started.
 

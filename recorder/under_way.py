@@ -76,14 +76,14 @@ class UnderWay:
         running = processes.trees(self._seen[pid] for pid in members if pid in self._seen)
         if running:
             self.first[number] = running[0][0]
-        being_made = bool(running) and self._is_runtime(running[0][0])
+        being_made = bool(running) and processes.is_on_its_way(running[0][0].pid)
         for i, tree in enumerate(running):
             root = tree[0]
             session = self.known.get(root.pid)
-            own = i == 0 or (being_made and self._is_runtime(root))
+            own = i == 0 or (being_made and processes.is_on_its_way(root.pid))
             if session is None and ((own and not target.is_entered) or (not own and _is_orphan(root))):
                 session = 0  # the container's own workload
-            if session is None and root.pid not in self._stayed and self._is_runtime(root):
+            if session is None and root.pid not in self._stayed and processes.is_on_its_way(root.pid):
                 # On its way in for a session, which begins, for the probes, with what it runs in the end.
                 self.passed_by.setdefault(number, []).append(root)
                 continue
@@ -130,10 +130,6 @@ class UnderWay:
         """Whether what is the container's own has a terminal."""
         return any(self._seen[pid].has_terminal for pid, session in self.known.items() if not session)
 
-    def _is_runtime(self, process: Process) -> bool:
-        known = processes.details(process.pid)
-        return known is None or known.is_runtime
-
     def _take(
         self,
         target: int,
@@ -162,7 +158,7 @@ class UnderWay:
                 continue
             self.known[process.pid] = adopted.session
             # The runtime is at home, too, while it makes a container: what it is there for will not be.
-            self.at_home = self.at_home or (adopted.is_at_home and not self._is_runtime(process))
+            self.at_home = self.at_home or (adopted.is_at_home and not processes.is_on_its_way(process.pid))
             starts, session = session is None, adopted.session
             if (adopted.was_known and process.pid != begun_with) or not known:
                 continue
