@@ -24,7 +24,9 @@ _MANY = 10_000
 class Change(NamedTuple):
     """Lines that are new on the screen, or have changed, since the change before; `at` is ns since the session began.
 
-    Lines that have scrolled through are among them. Text may hold anything but line ends: escape it.
+    Lines that have scrolled through are among them. There are none where lines were only erased, or have scrolled
+    out: what was on the screen before stands there no more, or elsewhere. Text may hold anything but line ends:
+    escape it.
     """
 
     at: int
@@ -58,7 +60,7 @@ def changes(log: Log, session: Session, tty: Terminal, span: int = BATCH_TIME) -
             old = [*before, *[""] * (len(lines) - len(before))]
             places = [place for place, line in enumerate(lines) if line and line != old[place]]
             holes = tuple(item for item in batch if item.missing)
-            if places or holes:
+            if places or holes or screen != before:
                 new = [lines[place] for place in places]
                 yield Change(batch[-1].time, new, places, screen, len(lines) - len(screen), holes)
             # What scrolls out from now on comes above what is on the screen now.

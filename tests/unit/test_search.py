@@ -157,6 +157,16 @@ def test_a_line_that_is_typed_while_another_changes_is_found_once(cli: Cli, tmp_
     assert [(hit["text"], hit["seconds"]) for hit in found] == [("$ needle one two and more", 1.0)]
 
 
+@pytest.mark.parametrize("between", [b"\n", b"\r\x1b[K"], ids=["scrolled", "erased"])
+def test_a_line_that_comes_again_where_an_equal_one_has_gone_is_another(
+    cli: Cli, tmp_path: Path, between: bytes
+) -> None:
+    log = start_shell(LogBuilder()).add("tty_out", SECOND, data=b"\x1b[24;1Hneedle")
+    log.add("tty_out", 2 * SECOND, data=between).add("tty_out", 3 * SECOND, data=b"\rneedle")
+    found = hits(cli, "needle", log.save(tmp_path / "s.ebpfaudit"), "--in", "screen")
+    assert [hit["seconds"] for hit in found] == [1.0, 3.0]
+
+
 def test_what_was_typed_is_found_as_it_was_meant_and_key_by_key(cli: Cli, tmp_path: Path) -> None:
     log = start_shell(LogBuilder())
     for at, key in enumerate([b"r", b"n", b"\x7f", b"m", b" -rf", b"\r"], 1):
