@@ -20,6 +20,13 @@ class EditedLine:
         """The cells in which the row begins and the cursor stands: behind the last one, until something is written."""
         self._left: list[str] = []
         self._cells: list[str] = []
+        self._last = ""
+        """The character that was written last."""
+
+    @property
+    def is_at_margin(self) -> bool:
+        """Whether the row is full: what is written next goes into the next one."""
+        return self._at == self._row + self._cols
 
     def write(self, text: str) -> None:
         if self._at > len(self._cells):
@@ -27,6 +34,7 @@ class EditedLine:
         cells = list(text) if text.isascii() and "\t" not in text else self._spread(text)
         self._cells[self._at : self._at + len(cells)] = cells
         self._at += len(cells)
+        self._last = text[-1:]
         self._row = max(self._row, (self._at - 1) // self._cols * self._cols)
 
     def _spread(self, text: str) -> list[str]:
@@ -68,8 +76,15 @@ class EditedLine:
             self._erase(number)
         elif final in "P@X":
             self._edit(final, min(count, self._cols))
+        elif final == "b" and self._last not in ("", "\t"):
+            self._repeat(count)
         elif final in "ABEFHdefJ":
             self._leave()
+
+    def _repeat(self, count: int) -> None:
+        """Writes the last character again, as often as the row has room for it (REP)."""
+        room = self._row + self._cols - self._at
+        self.write(self._last * min(count, room // (width(self._last) or 1)))
 
     def _edit(self, final: str, count: int) -> None:
         """Deletes, inserts or erases so many cells at the cursor; what the row has no room for is gone."""

@@ -36,6 +36,8 @@ class PlainText:
         self._cols = MAX_COLS
         self.resize(cols)
         self._filter = SafeFilter()
+        self._rows = b""
+        """What stands before `_pending` in the same line, without the line ends that its editor has put between."""
         self._pending = b""
 
     def resize(self, cols: int) -> None:
@@ -45,7 +47,7 @@ class PlainText:
     def feed(self, data: bytes) -> str:
         """The lines that `data` completes."""
         end = data.rfind(b"\n") + 1
-        if end and self._filter.between:
+        if end and self._filter.between and not self._rows:
             flat = _flat(self._pending + data[:end])
             if not flat.translate(None, _SHOWN):  # the filter would pass all of it
                 self._pending = b""
@@ -60,12 +62,28 @@ class PlainText:
         # The filter gives out whole characters and sequences only, so any of its ends is a place to cut.
         *whole, last = (self._pending + safe).split(b"\n")
         self._pending = last
+        whole = self._joined(whole)
         ended = _lines(b"\n".join(whole) + b"\n", self._cols) if whole else ""
         return ended if len(last) < _MAX_LINE else ended + self.flush()
 
+    def _joined(self, rows: list[bytes]) -> list[bytes]:
+        """The lines that `rows` complete.
+
+        At the margin, busybox's editor writes CR LF, of which the terminal makes CR CR LF: that ends no line. Nobody
+        can tell what it writes if the command ends there, too: its first line of output then goes on in the same line.
+        """
+        found = []
+        for row in rows:
+            line = self._rows + row
+            goes_on = row.endswith(b"\r\r") and len(line) < _MAX_LINE and _edited(_text(row), self._cols).is_at_margin
+            self._rows = line.rstrip(b"\r") if goes_on else b""
+            if not goes_on:
+                found.append(line)
+        return found
+
     def flush(self) -> str:
         """What there is of a line that has not ended."""
-        line, self._pending = self._pending, b""
+        line, self._rows, self._pending = self._rows + self._pending, b"", b""
         return _line(line, self._cols)
 
 
@@ -85,9 +103,15 @@ def _lines(data: bytes, cols: int) -> str:
 
 
 def _line(data: bytes, cols: int) -> str:
-    text = data.decode("utf-8", "replace").rstrip("\r")
-    if not _EDITED.search(text):
-        return text
+    text = _text(data)
+    return _edited(text, cols).text() if _EDITED.search(text) else text
+
+
+def _text(data: bytes) -> str:
+    return data.decode("utf-8", "replace").rstrip("\r")
+
+
+def _edited(text: str, cols: int) -> EditedLine:
     line = EditedLine(cols)
     for token in _TOKEN.finditer(text):
         if token["text"]:
@@ -98,7 +122,7 @@ def _line(data: bytes, cols: int) -> str:
             line.move(-1)
         elif token["control"] == "\r":
             line.go(0)
-    return line.text()
+    return line
 
 
 def sized(events: Iterable[Event], tty: int, resize: Callable[[int], None]) -> Iterator[Event]:

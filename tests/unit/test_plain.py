@@ -29,6 +29,9 @@ def plain(*pieces: bytes) -> str:
         (b"\x1b]0;title\x07$ \x1b[?2004hls\r\n", "$ ls\n"),
         (b"\x1b[2J\x1b[1;1Htop\x1b[2;1Hbottom\r\n", "top\nbottom\n"),
         ("grüße\r\n".encode(), "grüße\n"),
+        (b"+-\x1b[3b+\x1b[b|\r\n", "+----++|\n"),
+        (b"-\t\x1b[3b|\x1b[1m\x1b[2b\r\n", "-\t|||\n"),
+        ("世\x1b[1b\r\n\x1b[9b|\r\n".encode(), "世世\n|\n"),
     ],
 )
 def test_a_line_reads_as_it_stood_when_it_was_left(recorded: bytes, shown: str) -> None:
@@ -111,12 +114,45 @@ def test_a_part_of_a_session_is_that_part_in_a_pipe(cli: Cli, tmp_path: Path, pa
     assert cli("replay", log.save(tmp_path / "s.ebpfaudit"), *part).text == shown
 
 
+@pytest.mark.parametrize(
+    "keys",
+    [[AT_MARGIN + b"payments-\r\r\nand-orders\r\n"], [AT_MARGIN + b"payments-", b"\r\r\n", b"and-", b"orders\r\n"]],
+    ids=["at once", "typed"],
+)
+def test_a_line_that_its_editor_takes_into_the_next_row_by_a_line_end_is_one_line(keys: list[bytes]) -> None:
+    text = PlainText(80)
+    rows = b"x" * 80 + b"\r\r\n"
+    assert "".join(map(text.feed, [*keys, rows, rows, b"y", b"\r\n"])).splitlines() == [
+        (AT_MARGIN + WORD).decode(),
+        "x" * 160 + "y",
+    ]
+
+
+def test_a_line_end_elsewhere_than_at_the_margin_is_one() -> None:
+    text = PlainText(80)
+    assert text.feed(b"HTTP/1.1 200 OK\r\r\nServer: x\r\r\n") == "HTTP/1.1 200 OK\nServer: x\n"
+    assert text.feed(b"z" * 80 + b" \r\x1b[K\r\r\n" + b"z" * 80 + b"\r\nnext\r\n") == ("z" * 80 + "\n") * 2 + "next\n"
+
+
+def test_what_there_is_of_a_line_of_several_rows_comes_out_where_it_breaks_off() -> None:
+    text = PlainText(80)
+    assert text.feed(b"x" * 80 + b"\r\r\ny") == ""
+    assert text.flush() == "x" * 80 + "y"
+    assert text.feed(b"z\n") == "z\n"
+    assert "".join(text.feed(b"x" * 80 + b"\r\r\n") for _ in range(2000)).count("\n") > 1
+
+
 @pytest.mark.parametrize("cols", [80, 60_000, 0])
 @pytest.mark.parametrize("sequence", ["9999@", "9999P", "9999X", "9999C", "9999G", "1K", "2K"])
 def test_no_sequence_makes_a_line_longer_than_the_row_that_it_is_in(sequence: str, cols: int) -> None:
     text = PlainText(cols)
     shown = text.feed(b"x\r" + f"\x1b[{sequence}".encode() * 50 + b"y\n")
     assert len(shown) <= (cols if cols == 80 else 1000) + 1
+
+
+@pytest.mark.parametrize(("cols", "most"), [(80, 80), (60_000, 1000), (0, 1000)])
+def test_a_character_that_is_repeated_fills_its_row_at_most(cols: int, most: int) -> None:
+    assert PlainText(cols).feed(b"x" + b"\x1b[9999b" * 50 + b"\n") == most * "x" + "\n"
 
 
 def test_a_line_without_end_comes_out_in_parts() -> None:
