@@ -1,7 +1,8 @@
 """Where a pattern stands in a session: in its commands and on its screens."""
 
 import itertools
-from collections.abc import Generator, Iterator
+from bisect import bisect_left, bisect_right
+from collections.abc import Generator, Iterable, Iterator
 
 from recorder.log.reader import Log
 from replay.model import Session, Terminal
@@ -28,10 +29,10 @@ class Finder:
         for change in self._source:
             found = [line for line in change.lines if self.pattern.search(line)]
             # A line that is being typed or drawn anew is one place, not one for each key.
-            if any(not any(line.startswith(old) for old in self._before) for line in found):
+            if not all(_begins_with_one(line, self._before) for line in found):
                 self._hits.append(change.at)
             if found:
-                self._before = [line.rstrip() for line in found]
+                self._before = _shortest(line.rstrip() for line in found)
             self._seen = change.at
             yield change.at
         self._ended = True
@@ -45,14 +46,31 @@ class Finder:
 
     def after(self, time: int) -> int | None:
         """The first time after `time` that is known."""
-        return min((at for at in (*self._hits, *self._commands) if at > time), default=None)
+        known = self._hits, self._commands
+        return min((at[n] for at in known if (n := bisect_right(at, time)) < len(at)), default=None)
 
     def before(self, time: int) -> int | None:
         """The last time before `time` that is known."""
-        return max((at for at in (*self._hits, *self._commands) if at < time), default=None)
+        known = self._hits, self._commands
+        return max((at[n - 1] for at in known if (n := bisect_left(at, time))), default=None)
 
     def close(self) -> None:
         """Ends what it looks with; whoever looks at that moment has come to the end."""
         self._ended = True
         self._steps.close()
         self._source.close()
+
+
+def _shortest(lines: Iterable[str]) -> list[str]:
+    """The lines in order, without those that begin with another one."""
+    found: list[str] = []
+    for line in sorted(lines):
+        if not (found and line.startswith(found[-1])):
+            found.append(line)
+    return found
+
+
+def _begins_with_one(line: str, shortest: list[str]) -> bool:
+    """Whether a line begins with one of the `shortest`, which can only be the last that does not sort behind it."""
+    at = bisect_right(shortest, line)
+    return at > 0 and line.startswith(shortest[at - 1])

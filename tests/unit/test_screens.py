@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,7 +15,7 @@ from replay.player.expression import Expression
 from replay.player.find import Finder
 from replay.player.story import Story
 from replay.screen import protocol
-from replay.screen.changes import changes
+from replay.screen.changes import Change, changes
 from replay.screen.display import Display
 from replay.screen.emulator import Emulator
 from replay.screen.reel import Reel
@@ -243,3 +244,30 @@ def test_who_looks_for_a_pattern_comes_to_an_end_when_that_is_given_up(tmp_path:
         assert next(looking) < SECOND
         finder.close()
         assert list(looking) == []
+
+
+class Counted(str):
+    """A line that counts how often one of them is compared with another."""
+
+    __slots__ = ()
+    compared = 0
+
+    def startswith(self, *arguments: Any) -> bool:
+        Counted.compared += 1
+        return super().startswith(*arguments)
+
+
+def test_lines_that_come_again_are_not_each_compared_with_all_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = [f"{n:03} line" for n in range(1000)]
+    typed, other = [f"{line}, more" for line in lines], ["new line"]
+    drawn = [Change(at, list(map(Counted, one)), [], [], 0) for at, one in enumerate((lines, typed, other, lines), 1)]
+    monkeypatch.setattr("replay.player.find.changes", lambda *_: (change for change in drawn))
+    log, session, tty = saved(tmp_path, start_shell(LogBuilder()))
+    with log:
+        finder = Finder(log, session, tty, Story(log, session, tty, 1, ""), Expression("line"))
+        assert list(finder.look(9, False)) == [1, 2, 3, 4]
+    assert [finder.after(0), finder.after(1), finder.after(3), finder.after(4)] == [1, 3, 4, None]
+    assert [finder.before(9), finder.before(4), finder.before(3), finder.before(1)] == [4, 3, 1, None]
+    assert 1000 <= Counted.compared <= 2 * 1000
