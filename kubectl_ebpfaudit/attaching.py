@@ -96,7 +96,7 @@ def attach_to(
         def make(node: str, targets: list[dict[str, Any]], live: Live) -> Part:
             return Part(node, plan.carrier(node, targets), files.open(node), live.view(node, awaited=False))
 
-    return Run(parts, live, signals, make, changes, is_over=is_over), _path_of(logs, files, write)
+    return Run(parts, live, signals, make, changes, is_over=is_over, are_ours=False), _path_of(logs, files, write)
 
 
 def _selection(recorder: "Recorder", live: Live) -> "Selection | None":

@@ -14,6 +14,7 @@ from kubectl_ebpfaudit.carrier import GONE, STOP, Slow, target_line
 from kubectl_ebpfaudit.interrupt import Signals
 from kubectl_ebpfaudit.live import Live
 from kubectl_ebpfaudit.mailbox import Mailbox
+from kubectl_ebpfaudit.output import LogFile
 from kubectl_ebpfaudit.parts import Part, follow
 from kubectl_ebpfaudit.recording import GiveUp, Leave, Say, Word
 from recorder.log.errors import AuditError
@@ -58,6 +59,7 @@ class Run:
     """`make` is needed only if there are `changes`, which is an iterator that blocks and ends by itself.
 
     `is_over`: whether the time of the recording is over, though no recorder is left that would say so.
+    `are_ours`: the first recorders were not there before, so that they may be ended if one of them fails.
     """
 
     def __init__(
@@ -70,22 +72,26 @@ class Run:
         sessions: int | None = None,
         detach: bool = False,
         is_over: Callable[[], bool] | None = None,
+        are_ours: bool = True,
     ) -> None:
         self.parts = parts
         self._live, self._signals = live, signals
         self._make, self._changes = make, changes
-        self._sessions, self._detach, self._is_over = sessions, detach, is_over
+        self._sessions, self._detach, self._is_over, self._are_ours = sessions, detach, is_over, are_ours
         self._inbox: Mailbox[Part | Change] = Mailbox()
         self._ending = False
         self._takes_in = True
         self._more_may_come = changes is not None
         self._all_gone = False
         self._signals_seen = 0
+        self._failure: BaseException | None = None
+        """Why the recording does not begin, while what some recorders have recorded already is fetched."""
 
     def record(self, stop_at_once: bool = False) -> None:
         """Returns when all logs have ended; what became of each is in its part.
 
-        Raises AuditError if the recording did not begin; nothing is left of any recorder then, or it is told.
+        Raises AuditError if the recording did not begin; nothing is left of any recorder then, or it is told. What some
+        have recorded by then stays in the files of their parts, and is told.
         """
         make_room(_FILES_OF_A_PART * len(self.parts))
         try:
@@ -99,6 +105,9 @@ class Run:
             if stop_at_once:
                 self._say(Say(STOP, ends=True))
             self._loop()
+            if self._failure:
+                self._tell_kept()
+                raise self._failure
         except BaseException:
             self._abort()
             raise
@@ -158,9 +167,9 @@ class Run:
         self._all_gone = reason == "target gone"
         if reason == "duration":
             self._takes_in = False  # the others end by themselves, too
-        if part.error and part.view.awaited and not self._live.is_live:
-            raise part.error
-        if part.error and not self._all_done():  # else it is the last word anyway
+        if part.error and part.view.awaited and not (self._live.is_live or self._failure):
+            self._fail(part, part.error)
+        elif part.error and not self._all_done():  # else it is the last word anyway
             self._live.warn(f"error: node {printable(part.node)}: {printable(str(part.error))}")
         for word in part.unheard:
             if isinstance(word, Say) and isinstance(word.about, NewTarget):
@@ -169,6 +178,20 @@ class Run:
         if self._all_done() and self._waits():
             now = time.strftime("%H:%M:%SZ", time.gmtime())
             self._live.note(f"{now}  nothing of it is left at present: what comes is recorded; stop with ctrl-C")
+
+    def _fail(self, part: Part, error: BaseException) -> None:
+        """The recording does not begin, since a recorder has failed: raises why, at once if nothing is to be kept."""
+        if self._detach or not (self._are_ours and self._live.has_begun):
+            raise error
+        self._failure = error
+        self._live.slow(f"Node {printable(part.node)} cannot be recorded: what the others have recorded is fetched …")
+        self._end()
+
+    def _tell_kept(self) -> None:
+        kept = [part.file.path for part in self.parts if isinstance(part.file, LogFile) and part.file.size]
+        if kept:
+            where = kept[0] if len(kept) == 1 else kept[0].parent
+            self._live.warn(f"warning: what was recorded until one recorder failed is in {printable(str(where))}")
 
     def _forget(self, part: Part) -> None:
         """Of one that was given up before it recorded anything, only what it has left behind is worth telling."""

@@ -117,6 +117,7 @@ class Scene:
         further: Carried | None = None,
         later: Iterable[Change] = (),
         is_over: Callable[[], bool] = lambda: False,
+        are_ours: bool = True,
     ) -> Run:
         """The run, when it is over. `further` is the recorder of the node that is come to meanwhile."""
 
@@ -125,7 +126,8 @@ class Scene:
             return self.part(further, awaited=False)
 
         with Signals() as signals:
-            run = Run(self.parts, self.live, signals, make, itertools.chain(changes, later), is_over=is_over)
+            all_changes = itertools.chain(changes, later)
+            run = Run(self.parts, self.live, signals, make, all_changes, is_over=is_over, are_ours=are_ours)
             run.record()
         return run
 
@@ -217,6 +219,44 @@ def test_a_recorder_that_does_not_start_ends_the_start_of_the_others(tmp_path: P
     with pytest.raises(AuditError, match="the recorder died"):
         scene.record()
     assert starting.is_cancelled
+
+
+def test_what_others_have_recorded_when_one_does_not_start_is_a_whole_log(tmp_path: Path) -> None:
+    header, *rest = log_of("node2")
+    records = threading.Event()
+
+    def until_told() -> bool:
+        records.set()
+        return True
+
+    recording = Carried("node2", [header, until_told])
+    recording.after_stop = list(rest)
+    starting = Carried("node3").after(threading.Event())
+    scene = Scene(tmp_path, Carried("node1", []).after(records), recording, starting)
+    with pytest.raises(AuditError, match="the recorder died"):
+        scene.record()
+    assert (tmp_path / "node2").read_bytes() == b"".join(log_of("node2"))
+    assert starting.is_cancelled
+    assert recording.closed == [True]
+    assert "Node node1 cannot be recorded: what the others have recorded is fetched …" in scene.said
+    assert scene.said[-1] == f"warning: what was recorded until one recorder failed is in {tmp_path / 'node2'}"
+    assert not [line for line in scene.said if line.startswith(("Recording", "error: "))]
+
+
+def test_recorders_that_ran_before_go_on_when_one_of_them_fails(tmp_path: Path) -> None:
+    records = threading.Event()
+    header, *_ = log_of("node2")
+
+    def until_told() -> bool:
+        records.set()
+        return True
+
+    running = Carried("node2", [header, until_told])
+    scene = Scene(tmp_path, Carried("node1", []).after(records), running)
+    with pytest.raises(AuditError, match="the recorder died"):
+        scene.record(are_ours=False)
+    assert running.told == []
+    assert (tmp_path / "node2").read_bytes() == header
 
 
 def test_the_recorder_of_a_further_node_does_not_stand_in_for_one_that_is_waited_for(tmp_path: Path) -> None:
