@@ -13,7 +13,7 @@ from typing import Any
 from recorder import loader, ways
 from recorder.btf import Btf
 from recorder.cgroups import Cgroups
-from recorder.ladder import Refusal
+from recorder.climb import Refusal
 from recorder.loader import NoProbes
 from recorder.log import __version__
 from recorder.log.errors import AuditError

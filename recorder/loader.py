@@ -16,7 +16,8 @@ from typing import Any, NoReturn
 
 from recorder import bpf, kallsyms, ladder, pids, preemption, privileges
 from recorder.btf import Btf
-from recorder.ladder import RUN_BY_HAND, NoWay, Refusal
+from recorder.climb import NoWay, Refusal, climb
+from recorder.ladder import RUN_BY_HAND
 from recorder.log.errors import AuditError, KernelRefused, NoBcc, NoBtf
 
 PROCESS_RING_BYTES = 4 << 20
@@ -131,7 +132,7 @@ def _child(
     btf = Btf()
     privileges.check_bpf()
     try:
-        choice, programs, refused = ladder.climb(
+        choice, programs, refused = climb(
             btf,
             ways,
             lambda choice: Programs(btf, choice, keep_input, rings, recorder),

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from recorder import bpf, pids, pipe_check, privileges
 from recorder.btf import Btf
+from recorder.climb import Refused
 from recorder.definitions import definitions
 from recorder.ladder import (
     FENTRY,
@@ -24,7 +25,6 @@ from recorder.ladder import (
     STEPS,
     Choice,
     Hook,
-    Refused,
     sources,
 )
 from recorder.log.errors import KernelRefused, NoBcc

@@ -5,7 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from recorder import ladder, loader, preemption
-from recorder.ladder import NONE, Kind, Refusal
+from recorder.climb import Refusal, ranked
+from recorder.ladder import NONE, Kind
 from recorder.loader import NoProbes
 from recorder.log.errors import AuditError
 
@@ -23,7 +24,7 @@ def every_way(sysfs: Path = Path("/sys"), kinds: Sequence[Kind] = ladder.KINDS) 
     """Each way of each of these kinds, best first, with its state and why it is refused. `sysfs` is the node's /sys."""
     preempted = preemption.preempted(sysfs)
     # As this kernel ranks them: so the first that is possible is the one that a recording takes.
-    kinds = [replace(kind, ways=tuple(ladder.ranked(kind, preempted))) for kind in kinds]
+    kinds = [replace(kind, ways=tuple(ranked(kind, preempted))) for kind in kinds]
     found: _Found = {}
     while any(_left(kind, found) for kind in kinds):
         before = len(found)

@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from recorder import ladder, preemption
+from recorder import climb, ladder, preemption
 from tests.support.recorder import recorder_argv
 
 
@@ -30,7 +30,7 @@ def test_node_that_can_record_says_which_probes_it_takes(node: None, tmp_path: P
     # Those before the one that it takes are refused, each with a reason.
     for kind in ladder.KINDS:
         refused = [r for r in answer["probes"]["refused"] if r["kind"] == kind.name]
-        says = [way.says for way in ladder.ranked(kind, preempted)]
+        says = [way.says for way in climb.ranked(kind, preempted)]
         assert [r["way"] for r in refused] == says[: says.index(taken[kind.name])]
         assert all(r["reason"] for r in refused)
     assert answer["spool_bytes"] > 0
@@ -40,7 +40,7 @@ def test_node_that_can_record_says_which_probes_it_takes(node: None, tmp_path: P
 def test_every_way_is_tried_when_asked_for(node: None, tmp_path: Path) -> None:
     answer = _doctor(tmp_path, "--every-way")
     preempted = preemption.preempted(Path("/sys"))
-    ranked = [(kind.name, way.name) for kind in ladder.KINDS for way in ladder.ranked(kind, preempted)]
+    ranked = [(kind.name, way.name) for kind in ladder.KINDS for way in climb.ranked(kind, preempted)]
     assert [(way["kind"], way["way"]) for way in answer["ways"]] == ranked
     taken = {w["kind"]: w["says"] for w in answer["ways"] if w["state"] == "taken"}
     assert taken == answer["probes"]["taken"]

@@ -9,7 +9,8 @@ import pytest
 
 from recorder import ladder, preemption
 from recorder.btf import Btf
-from recorder.ladder import FENTRY, FEXIT, RAW_TRACEPOINT, Choice, Hook, Kind, NoWay, Refusal, Refused, Way
+from recorder.climb import NoWay, Refusal, Refused, climb, ranked
+from recorder.ladder import FENTRY, FEXIT, RAW_TRACEPOINT, Choice, Hook, Kind, Way
 
 
 def names(choice: Choice) -> dict[str, str | None]:
@@ -61,7 +62,7 @@ TWO = Kind(
 
 
 def climbed(kernel: Kernel, **wanted: list[str]) -> tuple[dict[str, str | None], list[Refusal]]:
-    choice, gave, refused = ladder.climb(kernel, wanted, kernel.attempt, (ONE, TWO))
+    choice, gave, refused = climb(kernel, wanted, kernel.attempt, (ONE, TWO))
     assert gave == "attached"
     return names(choice), refused
 
@@ -205,9 +206,9 @@ def test_the_mode_of_the_kernel_is_read_below_the_sysfs_of_the_node(tmp_path: Pa
 def test_kprobes_lead_where_programs_of_the_best_way_may_be_preempted(
     kind: Kind, preempted: frozenset[str], ways: list[str]
 ) -> None:
-    assert [way.name for way in ladder.ranked(kind, preempted)] == ways
+    assert [way.name for way in ranked(kind, preempted)] == ways
 
 
 def test_a_way_that_is_wanted_is_taken_even_if_its_programs_may_be_preempted() -> None:
-    choice, _, _ = ladder.climb(Kernel("f g"), {"one": ["fexit"]}, Kernel("f g").attempt, (ONE, TWO), {FEXIT})
+    choice, _, _ = climb(Kernel("f g"), {"one": ["fexit"]}, Kernel("f g").attempt, (ONE, TWO), {FEXIT})
     assert names(choice) == {"one": "fexit", "two": "fexit"}
