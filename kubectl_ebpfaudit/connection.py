@@ -43,7 +43,7 @@ class Connection:
         """A connection to the cluster; nothing is sent yet. Raises WrongUsage or NoContext."""
         access = self.access()
 
-        from kubectl_ebpfaudit.cluster.api import connect  # half a second that not every verb needs
+        from kubectl_ebpfaudit.cluster.connecting import connect  # half a second that not every verb needs
 
         return connect(access)
 

@@ -1,8 +1,4 @@
-"""The Kubernetes API, as little of it as is needed. The only module that imports `kubernetes`.
-
-Of that library comes what takes long to get right: kubeconfig and credentials. Its generated classes for
-each resource cost a second to import and are left alone; objects are plain dicts.
-"""
+"""The Kubernetes API, as little of it as is needed: objects are plain dicts."""
 
 import json
 import math
@@ -12,23 +8,17 @@ import threading
 import time
 import warnings
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-import kubernetes.config
 import urllib3
-from kubernetes.client import Configuration
-from kubernetes.config.config_exception import ConfigException
 
 from kubectl_ebpfaudit import __version__
-from kubectl_ebpfaudit.cluster import kubeconfig
 from kubectl_ebpfaudit.cluster.access import Access
-from kubectl_ebpfaudit.cluster.credentials import CertificateFiles, Credentials, Source, TokenFile
-from kubectl_ebpfaudit.cluster.errors import NoContext, NoCredentials, Unreachable, of_response
+from kubectl_ebpfaudit.cluster.credentials import CertificateFiles, Credentials, Source
+from kubectl_ebpfaudit.cluster.errors import NoCredentials, Unreachable, of_response
 from kubectl_ebpfaudit.cluster.objects import Object, parse
 from kubectl_ebpfaudit.cluster.patience import REPEATS, pause_asked_for
-from kubectl_ebpfaudit.cluster.plugin import Plugin
 from kubectl_ebpfaudit.cluster.proxy import Proxy
 from kubectl_ebpfaudit.cluster.proxy import choose as choose_proxy
 from kubectl_ebpfaudit.cluster.trace import Trace
@@ -36,16 +26,12 @@ from kubectl_ebpfaudit.cluster.transport import Transport
 from kubectl_ebpfaudit.cluster.watch import Watch
 from replay.escape import printable
 
-_kube_config: Any = kubernetes.config  # it has no types
 _MAX_ERROR_BYTES = 1 << 16
 _WATCH_CONNECT_SECONDS = 10.0
 """A watch is begun again and again: what matters is to know soon that the server is away."""
 
 _BROKEN = (urllib3.exceptions.HTTPError, OSError)
 """What there is instead of an answer; OSError also for certificates that cannot be used."""
-
-_UNUSABLE = (ConfigException, OSError, KeyError, TypeError, AttributeError, ValueError)
-"""What entries of a cluster or user that make no sense make the library raise."""
 
 
 class Api:
@@ -237,55 +223,6 @@ class Api:
 def _as_utf8(value: str) -> str:
     """What http.client, which writes headers as Latin-1, makes UTF-8 of: that is what kubectl sends."""
     return value.encode().decode("latin-1")
-
-
-def connect(access: Access) -> Api:
-    """Reads the kubeconfig as kubectl does; inside a pod without one, its service account. Sends nothing.
-
-    Raises NoContext, or WrongUsage.
-    """
-    path, files = kubeconfig.locate(access.kubeconfig)
-    if not files and (access.kubeconfig or not access.overrides.server):
-        if not access.kubeconfig and not access.context and "KUBERNETES_SERVICE_HOST" in os.environ:
-            return _connect_inside(access)
-        raise NoContext(
-            f"there is no kubeconfig at {printable(path)}: name one with --kubeconfig or KUBECONFIG, or use --local"
-        )
-    context = kubeconfig.read(path, files, access.context, access.overrides)
-    source = _source(context)
-    configuration = Configuration()
-    try:
-        _kube_config.load_kube_config_from_dict(
-            context.document(), client_configuration=configuration, persist_config=False
-        )
-    except _UNUSABLE as error:
-        reason = str(error).splitlines()[:1] or [type(error).__name__]
-        where = f"context {printable(context.name)}"
-        raise NoContext(f"the kubeconfig {printable(path)} cannot be used: {where}: {printable(reason[0])}") from error
-    proxy_url = context.cluster.get("proxy-url")
-    return Api(configuration, access, context.name, context.namespace, proxy_url, source, context.user)
-
-
-def _source(context: kubeconfig.Context) -> Source | None:
-    """What gives credentials that change, taken out of `context`: the library reads or runs it only once."""
-    user = context.user
-    plugin = user.pop("exec", None)
-    if path := user.pop("tokenFile", None):
-        user.pop("token", None)
-        return TokenFile(path)
-    if plugin is None or user.get("token"):
-        return None
-    return Plugin(context, plugin)
-
-
-def _connect_inside(access: Access) -> Api:
-    configuration = Configuration()
-    try:
-        _kube_config.load_incluster_config(client_configuration=configuration)
-        namespace = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace").read_text().strip()
-    except (ConfigException, OSError) as error:
-        raise NoContext(f"there is no kubeconfig, and no service account: {printable(str(error))}") from error
-    return Api(configuration, access, "", namespace)
 
 
 def _reason(error: BaseException) -> str:

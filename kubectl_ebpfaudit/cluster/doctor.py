@@ -7,8 +7,9 @@ from kubectl_ebpfaudit.carrier import Order
 from kubectl_ebpfaudit.cluster import deep, nodes, permissions, recorders
 from kubectl_ebpfaudit.cluster import pod as pods
 from kubectl_ebpfaudit.cluster.access import Access
-from kubectl_ebpfaudit.cluster.api import Api, connect
+from kubectl_ebpfaudit.cluster.api import Api
 from kubectl_ebpfaudit.cluster.checks import FAILED, OK, Check, attempt, doubtful, failed, passed, skipped
+from kubectl_ebpfaudit.cluster.connecting import connect
 from kubectl_ebpfaudit.cluster.errors import (
     ApiError,
     Forbidden,

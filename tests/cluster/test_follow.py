@@ -12,8 +12,9 @@ import pytest
 
 from kubectl_ebpfaudit.cluster import part
 from kubectl_ebpfaudit.cluster.access import Access
-from kubectl_ebpfaudit.cluster.api import Api, connect
+from kubectl_ebpfaudit.cluster.api import Api
 from kubectl_ebpfaudit.cluster.changes import Back, Change, Ended, Lost, Over, PodGone, Started
+from kubectl_ebpfaudit.cluster.connecting import connect
 from kubectl_ebpfaudit.cluster.errors import NotFound, NothingSelected, TargetFinished, TargetNotRunning
 from kubectl_ebpfaudit.cluster.follow import Follower
 from kubectl_ebpfaudit.cluster.selection import parse

@@ -18,8 +18,9 @@ from kubectl_ebpfaudit.carrier import Order, config_of
 from kubectl_ebpfaudit.cluster import deep, recorders, retry
 from kubectl_ebpfaudit.cluster import pod as pods
 from kubectl_ebpfaudit.cluster.access import Access
-from kubectl_ebpfaudit.cluster.api import Api, connect
+from kubectl_ebpfaudit.cluster.api import Api
 from kubectl_ebpfaudit.cluster.carrier import PodCarrier
+from kubectl_ebpfaudit.cluster.connecting import connect
 from kubectl_ebpfaudit.cluster.errors import (
     ApiError,
     Forbidden,

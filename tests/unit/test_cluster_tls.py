@@ -15,7 +15,8 @@ import pytest
 from urllib3.util.ssl_ import create_urllib3_context
 
 from kubectl_ebpfaudit.cluster.access import Access
-from kubectl_ebpfaudit.cluster.api import Api, connect
+from kubectl_ebpfaudit.cluster.api import Api
+from kubectl_ebpfaudit.cluster.connecting import connect
 from kubectl_ebpfaudit.cluster.errors import Forbidden, Unreachable
 from kubectl_ebpfaudit.cluster.exec import ExecStream
 

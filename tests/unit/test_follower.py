@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from kubectl_ebpfaudit.cluster.access import Access
-from kubectl_ebpfaudit.cluster.api import Api, connect
+from kubectl_ebpfaudit.cluster.api import Api
 from kubectl_ebpfaudit.cluster.changes import Back, Change, Ended, Lost, Missed, Over, PodGone, Started
 from kubectl_ebpfaudit.cluster.channel import Channel
+from kubectl_ebpfaudit.cluster.connecting import connect
 from kubectl_ebpfaudit.cluster.errors import (
     ApiError,
     Forbidden,

@@ -9,7 +9,7 @@ import pytest
 
 from kubectl_ebpfaudit.cluster import kubeconfig
 from kubectl_ebpfaudit.cluster.access import Access
-from kubectl_ebpfaudit.cluster.api import connect
+from kubectl_ebpfaudit.cluster.connecting import connect
 from kubectl_ebpfaudit.cluster.errors import NoContext, NoCredentials
 from kubectl_ebpfaudit.cluster.overrides import Overrides
 from kubectl_ebpfaudit.cluster.proxy import Proxy, choose
