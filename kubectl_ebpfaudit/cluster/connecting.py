@@ -36,7 +36,8 @@ def connect(access: Access) -> Api:
         if not access.kubeconfig and not access.context and "KUBERNETES_SERVICE_HOST" in os.environ:
             return _connect_inside(access)
         raise NoContext(
-            f"there is no kubeconfig at {printable(path)}: name one with --kubeconfig or KUBECONFIG, or use --local"
+            f"there is no kubeconfig at {printable(path)}: name one with --kubeconfig or KUBECONFIG; "
+            "record --local needs none"
         )
     context = kubeconfig.read(path, files, access.context, access.overrides)
     source = _source(context)

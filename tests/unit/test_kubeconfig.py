@@ -302,3 +302,8 @@ def test_proxy_that_cannot_be_used_is_refused_with_where_it_is_from(url: str) ->
     with pytest.raises(NoContext, match="the HTTPS_PROXY is "):
         choose("https://c.test", None, {"HTTPS_PROXY": url})
     assert str(caught.value).isprintable()
+
+
+def test_a_missing_kubeconfig_is_told_with_what_goes_without_one(tmp_path: Path) -> None:
+    with pytest.raises(NoContext, match=r"name one with --kubeconfig or KUBECONFIG; record --local needs none$"):
+        connect(Access(kubeconfig=str(tmp_path / "none")))
