@@ -12,6 +12,7 @@ from kubectl_ebpfaudit.commands import attach
 from kubectl_ebpfaudit.connection import Connection
 from kubectl_ebpfaudit.interrupt import Interrupted
 from kubectl_ebpfaudit.live import Live
+from recorder.log.stream import Stream
 from tests.support.carried import log_objects
 
 RECORDING = "11111111-2222-3333-4444-555555555555"
@@ -71,3 +72,21 @@ def test_ctrl_c_before_a_recorder_is_reached_does_not_say_that_nothing_was_recor
     monkeypatch.setattr(attach, "attach_to", attach_to)
     with pytest.raises(Interrupted, match="what is not here yet waits there for attach"):
         attach.collect(Connection(), None, None, quiet=False, stop=False)
+
+
+@pytest.mark.parametrize(("stop", "says"), [(True, "Ending the recording of "), (False, "Recording ")])
+def test_stop_says_what_it_does_and_attach_that_it_records(
+    stop: bool, says: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    begun: list[Live] = []
+
+    def attach_to(_connection: object, _name: object, _write: object, live: Live, *_: object, **__: object) -> None:
+        begun.append(live)
+        raise Interrupted
+
+    monkeypatch.setattr(attach, "attach_to", attach_to)
+    with pytest.raises(Interrupted):
+        attach.collect(Connection(), None, None, quiet=False, stop=stop)
+    _, header = next(Stream().feed(log_objects()[0]))
+    begun[0].view().object(header)
+    assert capsys.readouterr().err.startswith(says)
