@@ -14,23 +14,26 @@ static __always_inline bool may_be_master(void *tty)
 }
 
 /*
- * Whether this may be one end of a terminal that is recorded, or that is to be: whose leader is known. Which end it is need
- * not be looked at, since the owner's end controls no session (tty_open_proc_set_tty(), drivers/tty/tty_io.c).
+ * Whether this may be one end of a terminal that is recorded, or that is to be: whose leader is known. What has a leader is the
+ * slave: the owner's end controls no session (tty_open_proc_set_tty(), drivers/tty/tty_io.c).
  */
 static __always_inline bool may_be_end(void *tty)
 {
-	void *link = NULL, *sid = NULL, *sid_there = NULL;
+	void *link = NULL, *sid = NULL;
 	struct sieve *s = the_sieve();
-	u32 leader = 0, leader_there = 0;
+	u32 leader = 0;
 
 	if (!s)
 		return false;
-	FOLLOW(link, tty, OFF_tty_struct_link);
 	FOLLOW(sid, tty, OFF_tty_struct_session);
-	FOLLOW(sid_there, link, OFF_tty_struct_session);
+	if (sid) {
+		FOLLOW(leader, sid, OFF_pid_numbers + OFF_upid_nr);
+		return *slaves_like(s, tty) | *pids_like(s, leader);
+	}
+	FOLLOW(link, tty, OFF_tty_struct_link);
+	FOLLOW(sid, link, OFF_tty_struct_session);
 	FOLLOW(leader, sid, OFF_pid_numbers + OFF_upid_nr);
-	FOLLOW(leader_there, sid_there, OFF_pid_numbers + OFF_upid_nr);
-	return *slaves_like(s, tty) | *slaves_like(s, link) | *pids_like(s, leader) | *pids_like(s, leader_there);
+	return *slaves_like(s, tty) | *slaves_like(s, link) | *pids_like(s, leader);
 }
 
 int kfunc__pty_write(u64 *ctx)

@@ -19,6 +19,7 @@ from tests.bench.elsewhere import elsewhere
 from tests.bench.export import exports
 from tests.bench.image import compressed_bytes
 from tests.bench.pty_elsewhere import pty_elsewhere
+from tests.bench.pty_here import pty_here
 from tests.bench.reading import reading, starts
 from tests.bench.replay import replays
 from tests.bench.row import Row
@@ -246,7 +247,7 @@ def main() -> int:
             "replay": lambda: replays(folder, 100_000_000, wanted.replay_mb * 1_000_000),
             "rest": lambda: rest(victim, folder),
             "elsewhere": lambda: elsewhere(victim, folder),
-            "pty": pty_elsewhere,
+            "pty": lambda: [*pty_elsewhere(), *pty_here()],
             "flood": lambda: flood(victim, folder, size),
             "lines": lambda: flood_by_lines(victim, folder, size),
             "seq": lambda: sequence(victim, folder),
