@@ -168,12 +168,13 @@ def _detached(*argv: str) -> Callable[[Container], list[str]]:
 
 
 def _below(victim: Container) -> list[str]:
-    """Enters a cgroup two levels below the container's, as a runtime would put a process there."""
+    """Enters a cgroup far below the container's, in a mount namespace of its own: only the cgroup tells."""
     root = Path("/sys/fs/cgroup")
     root = root if (root / "cgroup.controllers").exists() else root / "unified"
-    below = root / victim.cgroup.lstrip("/") / "below/deeper"
-    enter = f"echo $$ >{below}/cgroup.procs; exec nsenter -t {victim.init} -m -p /bin/true nested"
-    return ["sh", "-c", f"mkdir -p {below}; sh -c '{enter}'; rmdir {below} {below.parent}"]
+    cgroup = root / victim.cgroup.lstrip("/")
+    below = "/".join(["below"] * 60)
+    enter = f"echo $$ >{below}/cgroup.procs; exec unshare --mount /bin/true nested"
+    return ["sh", "-c", f"cd {cgroup}; mkdir -p {below}; sh -c '{enter}'; rmdir -p {below}"]
 
 
 def _ran(*argv: str) -> Callable[[Session], object]:
@@ -367,6 +368,9 @@ UNSEEN = {
     ),
     "What was sent to a session's stdin and never read, where the runtime sends before the program runs": (
         "runc in the foreground does: there input is taken as the container reads it"
+    ),
+    "Who comes from the node into a cgroup over 256 levels below a container's, and not into its mount namespace": (
+        "so far up it is looked for; no runtime does that, and what a session starts is known wherever it goes"
     ),
     "Who joins a container's PID namespace from the node, and neither its cgroup nor its mount namespace": (
         "files are seen by the mount namespace, and containers of a pod may share their process IDs"
