@@ -11,15 +11,31 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.guest.guest import Guest
 from tests.guest.machine import QEMU, QEMU_ARM64, find_virtiofsd
+from tests.kernels import Kernel
 
 REPOSITORY = Path(__file__).parents[2]
 _FETCH_SECONDS = 600
 """Deadline for fetching a kernel: 10 s with a fast mirror, and no time at all once it is in the cache."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Of two processes that share the tests, one has all those of a guest."""
+    for item in items:
+        if guest := _guest_of(item):
+            item.add_marker(pytest.mark.xdist_group(guest))
+
+
+def _guest_of(item: pytest.Item) -> str | None:
+    parameters: dict[str, Any] = getattr(getattr(item, "callspec", None), "params", {})
+    if isinstance(kernel := parameters.get("kernel"), Kernel):
+        return kernel.guest
+    return next((name for name in getattr(item, "fixturenames", ()) if name.startswith("guest_")), None)
 
 
 def _fetch_kernel(suite: str, directory: Path, arch: str = "amd64") -> Path:
