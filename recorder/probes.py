@@ -9,6 +9,7 @@ import resource
 import struct
 import sys
 from pathlib import Path
+from typing import Any
 
 from recorder import bpf, pids, pipe_check, privileges
 from recorder.btf import Btf
@@ -87,6 +88,24 @@ def _differs() -> list[str]:
     return differs
 
 
+def compiler() -> Any:
+    """bcc's class BPF, but that it attaches nothing by itself, as it would by a function's name. Raises NoBcc."""
+    os.environ["BCC_KERNEL_SOURCE"] = str(BPF_DIR)
+    try:
+        from bcc import BPF
+    except ImportError as error:
+        raise NoBcc(
+            f"{sys.executable} cannot import bcc ({error}): install the package python3-bpfcc "
+            "(bcc on PyPI is something else)"
+        ) from error
+
+    class Module(BPF):  # type: ignore[misc]
+        def _trace_autoload(self) -> None:
+            pass
+
+    return Module
+
+
 class Programs:
     """The programs of a choice, compiled, loaded and attached: file descriptors of programs and of what holds them.
 
@@ -95,29 +114,14 @@ class Programs:
     """
 
     def __init__(self, btf: Btf, choice: Choice, keep_input: bool, rings: tuple[int, int], recorder: int) -> None:
-        os.environ["BCC_KERNEL_SOURCE"] = str(BPF_DIR)
-        try:
-            from bcc import BPF
-        except ImportError as error:
-            raise NoBcc(
-                f"{sys.executable} cannot import bcc ({error}): install the package python3-bpfcc "
-                "(bcc on PyPI is something else)"
-            ) from error
-        self._bcc = BPF
-
-        class Module(BPF):  # type: ignore[misc]
-            """bcc attaches by a function's name by itself; here each is attached by hand."""
-
-            def _trace_autoload(self) -> None:
-                pass
-
+        self._bcc = compiler()
         self.links: list[int] = []
         self.programs: list[int] = []
         self._choice = choice
         text = source(choice)
         options = flags(btf, choice, text, keep_input, rings, recorder)
         try:
-            self.module = Module(text=text, cflags=options)
+            self.module = self._bcc(text=text, cflags=options)
         except Exception as error:
             raise KernelRefused(privileges.refused(str(error))) from error
         # Those that kernels refuse first: then the rest need not be loaded twice.

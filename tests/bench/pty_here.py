@@ -62,20 +62,12 @@ def _read(terminal: int) -> bytes:
 
 
 def _measure() -> dict[str, float]:
-    os.environ["BCC_KERNEL_SOURCE"] = str(probes.BPF_DIR)
-    from bcc import BPF
-
-    class Module(BPF):  # type: ignore[misc]
-        """None of the probes is attached."""
-
-        def _trace_autoload(self) -> None:
-            pass
-
+    bcc = probes.compiler()
     choice = {kind.name: kind.way(_WAYS.get(kind.name, "")) for kind in ladder.KINDS}
     text = probes.source(choice) + "".join(_TEXT.format(name=n, returned=what) for n, what in _PROGRAMS.items())
     size = 1 << 16
-    module = Module(text=text, cflags=probes.flags(Btf(), choice, text, True, (size, size), os.getpid()))
-    programs = {name: module.load_func(f"raw_{name}".encode(), BPF.RAW_TRACEPOINT).fd for name in _PROGRAMS}
+    module = bcc(text=text, cflags=probes.flags(Btf(), choice, text, True, (size, size), os.getpid()))
+    programs = {name: module.load_func(f"raw_{name}".encode(), bcc.RAW_TRACEPOINT).fd for name in _PROGRAMS}
     programs["empty"] = bpf.load(bpf.NOTHING)
     with stats():
         return {name: _ns(program) for name, program in programs.items()}
