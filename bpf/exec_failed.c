@@ -5,8 +5,49 @@ struct exec_failed_buffer {
 	struct exec_failed_event e;
 	u8 filename[4096];
 };
+/*
+ * A process can fail a million times while others begin a few programs, and must not take the room of these. So many bytes of
+ * failures go into their ring in such a time; what is beyond only leaves a hole in the lane of bytes, so that the lane of what
+ * ran has none. A recorder that stands still for a second finds half of the ring left.
+ */
+#define FAILURES_PERIOD 100000000 /* ns */
+#define FAILURES_BYTES (PROCESS_RING_BYTES / 20)
+
+struct failures {
+	u64 period; /* number of the period, FAILURES_PERIOD each, that `bytes` is of */
+	u64 bytes;
+};
+BPF_ARRAY(failures, struct failures, 1);
+
+/* Whether an event of `size` bytes is still let through in this period. Two that come at once as it begins may both be. */
+static __always_inline bool may_tell_failure(u64 size)
+{
+	u64 period = bpf_ktime_get_ns() / FAILURES_PERIOD;
+	int zero = 0;
+	struct failures *f = failures.lookup(&zero);
+
+	if (!f)
+		return false;
+	if (f->period != period) {
+		f->period = period;
+		f->bytes = 0;
+	}
+	__sync_fetch_and_add(&f->bytes, size);
+	return f->bytes <= FAILURES_BYTES;
+}
+
 /* One for each of the two calls: a fexit program of the one may be preempted by that of the other. */
 BPF_PERCPU_ARRAY(exec_failed_scratch, struct exec_failed_buffer, 2);
+
+/* Takes a number of the lane of bytes for an event that is not made: a hole, so it is told. */
+static __always_inline void lose_byte_event(struct process *p, u32 pid)
+{
+	struct event_header h;
+	struct target_state *state = begin_byte_event(&h, EVENT_EXEC_FAILED, p->target, p->session, pid);
+
+	if (state)
+		__sync_fetch_and_add(&state->lost[LANE_BYTES], 1);
+}
 
 /* execve, or execveat if `at`, has returned `result`; `filename` is in the memory of the current process. */
 static __always_inline void exec_returned(char *filename, bool at, long result)
@@ -24,13 +65,17 @@ static __always_inline void exec_returned(char *filename, bool at, long result)
 	b = exec_failed_scratch.lookup(&which);
 	if (!b)
 		return;
-	state = begin_process_event(&b->e.h, EVENT_EXEC_FAILED, p->target, p->session, pid);
-	if (!state)
-		return;
 	size = read_user_str(b->filename, sizeof(b->filename), filename);
 	if (size > 0)
 		n = size - 1;
 	asm volatile("%0 &= 4095" : "+r"(n));
+	if (!may_tell_failure(sizeof(b->e) + n)) {
+		lose_byte_event(p, pid);
+		return;
+	}
+	state = begin_process_event(&b->e.h, EVENT_EXEC_FAILED, p->target, p->session, pid);
+	if (!state)
+		return;
 	b->e.error = -result;
 	b->e.filename_size = n;
 	put_process_event(state, b, sizeof(b->e) + n);

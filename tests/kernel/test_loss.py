@@ -6,6 +6,8 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import pytest
+
 from recorder import events
 from recorder.log.events import Event
 from recorder.log.format import BYTE_LANE, PROCESS_LANE
@@ -145,6 +147,33 @@ def test_processes_that_the_recorder_cannot_take_are_a_gap_with_their_numbers(vi
     # Where the gap is, in time: after what was kept and before what came later.
     times = [e.time for e in live.of("exec")]
     assert times[-2] < lost.time <= times[-1]
+
+
+FAILS = """
+import os
+for _ in range(10000):
+    try:
+        os.execv("/no/such/program", ["x"])
+    except OSError:
+        pass
+for word in ("1", "2", "3"):
+    os.spawnv(os.P_WAIT, "/bin/true", ["/bin/true", word])
+"""
+
+
+def test_a_flood_of_programs_that_cannot_be_run_hides_none_that_is(programs: Container) -> None:
+    with recording({"container_id": programs.id}, sessions=1, process_ring_bytes=256 << 10) as live:
+        if live.header.raw["probes"]["exec_failed"] == "none":
+            pytest.skip("needs: a way to see failed execs")
+        with stopped(live):
+            programs.exec("/usr/bin/python3", "-c", FAILS)
+        end = live.end()
+    assert live.commands()[1:] == [["/bin/true", word] for word in "123"]
+    assert not gaps(live, PROCESS_LANE)
+    failed = [e.fields["filename"] for e in live.of("exec_failed")]
+    assert set(failed) == {b"/no/such/program"}
+    assert len(failed) + sum(e.fields["events"] for e in gaps(live, BYTE_LANE)) == 10000
+    assert end.lost
 
 
 def test_nothing_is_lost_when_the_recorder_stands_still_for_a_moment(victim: Container) -> None:
