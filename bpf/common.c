@@ -483,3 +483,12 @@ static __always_inline long read_chunk(u8 *to, u64 from, u64 size, enum memory m
 		return kernel ? read_kernel(to, CHUNK, (void *)from) : read_user(to, CHUNK, (void *)from);
 	return kernel ? read_kernel(to, masked, (void *)from) : read_user(to, masked, (void *)from);
 }
+
+/* Whether the current system call is a 32-bit one: its number and arguments mean something else. Only while it is under way. */
+static __always_inline bool is_compat_call(void)
+{
+	u32 flags = 0;
+
+	FOLLOW(flags, typed_task(), OFF_task_struct_thread_info + COMPAT_FLAGS);
+	return flags & COMPAT;
+}

@@ -7,7 +7,7 @@
 /* sys_exit(regs, result), include/trace/events/syscalls.h */
 int raw_stream_sys_exit(u64 *ctx)
 {
-	if (!any_stream())
+	if (!any_stream() || is_compat_call())
 		return 0;
 
 	void *regs = (void *)ctx[0];

@@ -13,7 +13,7 @@ int raw_sys_exit(u64 *ctx)
 	struct sieve *s = the_sieve();
 
 	/* Most of the time nobody is in a target: then this is all that a system call costs. */
-	if (!n || !s || (n->next_session <= 1 && !s->own_terminals))
+	if (!n || !s || (n->next_session <= 1 && !s->own_terminals) || is_compat_call())
 		return 0;
 
 	void *regs = (void *)ctx[0];

@@ -10,6 +10,8 @@
 #define TTY_IOCTL_SET_FIRST 0x5402 /* TCSETS, TCSETSW, TCSETSF */
 #define TTY_IOCTL_SET_LAST 0x5404
 
+#define NOWHERE (1ULL << 63) /* where nobody can read: of bytes that a call moves without showing them, so that they are a gap */
+
 enum tty_call { CALL_READ, CALL_WRITE, CALL_RESIZE, CALL_SET };
 
 /* A call that has returned `result`, on whatever `fd` is; what it read or wrote is in `memory` at `buffer`. */
@@ -62,25 +64,31 @@ static __always_inline void tty_call(u64 fd, char *buffer, long result, enum tty
 /* What a system call that has returned `result` did to a terminal. */
 static __always_inline void tty_at_sys_exit(void *regs, SYSCALL_NR_TYPE nr, long result)
 {
-	u64 arg0 = 0, arg1 = 0;
+	u64 arg0 = 0, arg1 = 0, arg2 = 0;
+	u32 pid, device, from, to;
 	enum memory memory;
 	enum tty_call call;
 	struct process *p;
-	u32 pid, device;
 
 	switch (nr) {
 	case SYS_READ:
 	case SYS_READV:
+	case SYS_PREADV2:
 		if (result <= 0 && result != -EIO)
 			return;
 		break;
 	case SYS_WRITE:
 	case SYS_WRITEV:
+	case SYS_PWRITEV2:
+	case SYS_SPLICE:
+	case SYS_SENDFILE:
 		if (result <= 0)
 			return;
 		break;
 	case SYS_RECVMSG:
+	case SYS_RECVMMSG:
 	case SYS_PIDFD_GETFD:
+	case SYS_IO_URING_SETUP:
 		if (result < 0)
 			return;
 		break;
@@ -89,20 +97,22 @@ static __always_inline void tty_at_sys_exit(void *regs, SYSCALL_NR_TYPE nr, long
 			return;
 		break;
 	case SYS_OPEN:
+	case SYS_CREAT:
 	case SYS_OPENAT:
+	case SYS_OPENAT2:
 		break;
 	default:
 		return;
 	}
 	pid = current_tgid();
 	p = process_of(pid);
-	if (nr == SYS_OPEN || nr == SYS_OPENAT) {
+	if (nr == SYS_OPEN || nr == SYS_CREAT || nr == SYS_OPENAT || nr == SYS_OPENAT2) {
 		if (p && result >= 0 && tty_of_fd(result, &device) && device == PTMX_DEVICE)
 			p->owns_pty = 1;
 		return;
 	}
-	if (nr == SYS_RECVMSG || nr == SYS_PIDFD_GETFD) {
-		/* It may have got a descriptor of a terminal's other end from another process. */
+	if (nr == SYS_RECVMSG || nr == SYS_RECVMMSG || nr == SYS_PIDFD_GETFD || nr == SYS_IO_URING_SETUP) {
+		/* It may have got a descriptor of a terminal's other end from another process; by io_uring also unseen, later. */
 		if (p)
 			p->owns_pty = 1;
 		return;
@@ -112,7 +122,7 @@ static __always_inline void tty_at_sys_exit(void *regs, SYSCALL_NR_TYPE nr, long
 		return;
 	READ(arg0, regs, SYSCALL_ARG0);
 	READ(arg1, regs, SYSCALL_ARG1);
-	call = nr == SYS_READ || nr == SYS_READV ? CALL_READ : CALL_WRITE;
+	call = nr == SYS_READ || nr == SYS_READV || nr == SYS_PREADV2 ? CALL_READ : CALL_WRITE;
 	if (nr == SYS_IOCTL) {
 		if ((u32)arg1 == TTY_IOCTL_SET_WINSIZE)
 			call = CALL_RESIZE;
@@ -121,6 +131,14 @@ static __always_inline void tty_at_sys_exit(void *regs, SYSCALL_NR_TYPE nr, long
 		else
 			return;
 	}
-	memory = nr == SYS_READV || nr == SYS_WRITEV ? MEMORY_VECTOR : MEMORY_USER;
+	if (nr == SYS_SPLICE || nr == SYS_SENDFILE) {
+		READ(arg2, regs, SYSCALL_ARG2);
+		from = nr == SYS_SPLICE ? arg0 : arg1;
+		to = nr == SYS_SPLICE ? arg2 : arg0;
+		call = tty_of_fd(from, &device) && device == PTMX_DEVICE ? CALL_READ : CALL_WRITE;
+		arg0 = call == CALL_READ ? from : to;
+		arg1 = NOWHERE;
+	}
+	memory = nr == SYS_READV || nr == SYS_PREADV2 || nr == SYS_WRITEV || nr == SYS_PWRITEV2 ? MEMORY_VECTOR : MEMORY_USER;
 	tty_call(arg0, (char *)arg1, result, call, memory);
 }

@@ -195,6 +195,27 @@ def test_a_terminal_whose_other_end_is_closed_unread_is_over_while_the_session_g
     assert len(live.of("tty_open")) == 3
 
 
+SPLICED = """
+import os, pty
+pid, master = pty.fork()
+if pid == 0:
+    os.write(1, b"spliced\\n")
+    os.read(0, 1)
+    os._exit(0)
+left, right = os.pipe()
+os.write(1, b"%d" % os.splice(master, right, 100))
+"""
+
+
+def test_what_a_program_splices_from_its_terminal_is_at_least_counted(programs: Container) -> None:
+    with recording({"container_id": programs.id}, sessions=1) as live:
+        assert programs.exec("/usr/bin/python3", "-c", SPLICED) == "9"
+        live.end()
+    gaps = [(e.fields["offset"], e.fields["bytes"]) for e in live.of("gap")]
+    by_calls = "sys_exit" in live.header.raw["probes"]["tty"]
+    assert (live.output(), gaps) == ((b"", [(0, 9)]) if by_calls else (b"spliced\r\n", []))
+
+
 GIVES_AWAY = """
 import fcntl, os, signal, termios, time
 signal.signal(signal.SIGHUP, signal.SIG_IGN)

@@ -4,9 +4,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/openat2.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +17,7 @@
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -111,6 +114,92 @@ static int from_thread(char **argv)
 	return pthread_join(thread, NULL), 91;
 }
 
+/* A process on the terminal prints "shown" and stays until that is hung up. */
+static void print_on_terminal(int master)
+{
+	int unlock = 0, slave;
+	char byte;
+
+	ioctl(master, TIOCSPTLCK, &unlock);
+	if (fork())
+		return;
+	setsid();
+	slave = open(ptsname(master), O_RDWR);
+	close(master);
+	if (write(slave, "shown\n", 6) == 6)
+		while (read(slave, &byte, 1) > 0)
+			;
+	_exit(0);
+}
+
+/* Has another process get a terminal's end and read it: one that shares all descriptors, or gets it by recvmmsg(). */
+static int given_terminal(const char *how)
+{
+	bool shared = !strcmp(how, "shared");
+	char space[CMSG_SPACE(sizeof(int))] = {}, buffer[64];
+	int ends[2], master = -1;
+	struct iovec part = { &master, sizeof(master) };
+	struct mmsghdr message = { .msg_hdr = { .msg_iov = &part, .msg_iovlen = 1, .msg_control = space,
+						.msg_controllen = sizeof(space) } };
+	struct cmsghdr *rights = CMSG_FIRSTHDR(&message.msg_hdr);
+	pid_t reader;
+
+	socketpair(AF_UNIX, SOCK_DGRAM, 0, ends);
+	reader = syscall(SYS_clone, (shared ? CLONE_FILES : 0) | SIGCHLD, NULL, NULL, NULL, NULL);
+	if (!reader) {
+		recvmmsg(ends[1], &message, 1, 0, NULL);
+		if (!shared)
+			master = *(int *)CMSG_DATA(rights);
+		_exit(read(master, buffer, sizeof(buffer)) != 7);
+	}
+	master = open("/dev/ptmx", O_RDWR | O_NOCTTY);
+	print_on_terminal(master);
+	*rights = (struct cmsghdr){ CMSG_LEN(sizeof(int)), SOL_SOCKET, SCM_RIGHTS };
+	*(int *)CMSG_DATA(rights) = master;
+	if (shared)
+		message.msg_hdr.msg_controllen = 0;
+	sendmsg(ends[0], &message.msg_hdr, 0);
+	return waitpid(reader, NULL, 0) != reader;
+}
+
+/* Opens a terminal and reads what comes out of it, in a way that few programs do. */
+static int terminal(const char *how)
+{
+	struct open_how flags = { .flags = O_RDWR | O_NOCTTY };
+	char buffer[64];
+	struct iovec part = { buffer, sizeof(buffer) };
+	int ends[2], master;
+
+	if (!strcmp(how, "openat2"))
+		master = syscall(SYS_openat2, AT_FDCWD, "/dev/ptmx", &flags, sizeof(flags));
+	else
+		master = open("/dev/ptmx", O_RDWR | O_NOCTTY);
+	print_on_terminal(master);
+	if (!strcmp(how, "splice"))
+		return pipe(ends) || splice(master, NULL, ends[1], NULL, sizeof(buffer), 0) != 7;
+	return preadv2(master, &part, 1, -1, 0) != 7;
+}
+
+/*
+ * Makes 32-bit calls whose numbers are those of other 64-bit ones, with the registers that these would take: timerfd_create() in
+ * place of execveat(), with a name, and getpid() in place of writev(), to a terminal's other end.
+ */
+static int calls_of_32_bits(void)
+{
+	static char name[] = "/bin/forged";
+	static struct iovec typed = { name, sizeof(name) };
+	long result = 0;
+#ifdef __x86_64__
+	long master = open("/dev/ptmx", O_RDWR | O_NOCTTY);
+
+	print_on_terminal(master);
+	read(master, name + sizeof(name) - 1, 1); /* it is known then */
+	asm volatile("int $0x80" : "=a"(result) : "a"(322), "b"(-1), "S"(name) : "memory", "r8", "r9", "r10", "r11");
+	asm volatile("int $0x80" : "=a"(result) : "a"(20), "D"(master), "S"(&typed) : "memory", "r8", "r9", "r10", "r11");
+#endif
+	return result < 0;
+}
+
 int main(int argc, char **argv)
 {
 	const char *trick = argv[1];
@@ -151,6 +240,12 @@ int main(int argc, char **argv)
 		return mount("none", "/tmp", "tmpfs", 0, NULL) && 0;
 	if (!strcmp(trick, "splice"))
 		return splice(0, NULL, 1, NULL, 1 << 16, 0) <= 0;
+	if (!strcmp(trick, "terminal"))
+		return terminal(argv[2]);
+	if (!strcmp(trick, "given-terminal"))
+		return given_terminal(argv[2]);
+	if (!strcmp(trick, "32-bit"))
+		return calls_of_32_bits();
 	if (!strcmp(trick, "push-input"))
 		return ioctl(0, TIOCSTI, "x") && 0;
 	return 99;

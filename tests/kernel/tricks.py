@@ -132,6 +132,16 @@ def _one_terminal(session: Session) -> bool:
     return True
 
 
+def _showed_on_each(count: int) -> Callable[[Session], object]:
+    """A check that so many terminals showed a word each, as tricks.c has it, and that the script was not broken off."""
+
+    def check(session: Session) -> bool:
+        assert [terminal["output_bytes"] for terminal in session["terminals"]] == [len("shown\r\n")] * count
+        return _of(session, exit_code=0)
+
+    return check
+
+
 def _two_terminals(session: Session) -> bool:
     first, second = session["terminals"]
     assert first["output_bytes"] > 0
@@ -299,6 +309,10 @@ ROWS = [
     Row("exec", "set-user-ID programs", "`[as 0:1000]`: the effective IDs and capabilities that it got",
         lambda s: (_of(last(s), uid=1000, gid=1000, euid=0, egid=1000, no_new_privs=False)),
         "cp /bin/busybox /tmp/suid; chmod 4755 /tmp/suid; /bin/tricks as-user /tmp/suid true; :"),
+    Row("exec", "32-bit system calls with the numbers and arguments of others",
+        "no failed command or typed byte that there was not",
+        lambda s: (_of(s, failed_execs=[], input_bytes=0), _of(last(s), argv=["/bin/tricks", "32-bit"])),
+        "/bin/tricks 32-bit"),
     Row("exec", "programs without privileges", "capabilities and `no_new_privs`",
         lambda s: _of(last(s), effective_capabilities="0" * 16, no_new_privs=True, euid=1000),
         "/bin/tricks no-privileges /bin/true; :"),
@@ -332,6 +346,10 @@ ROWS = [
         "python3 -c 'import pty; pty.spawn(\"/bin/id\")'; :", tty=True),
     Row("session", "a shell on a terminal that nobody leads, as of a reverse shell", "the same",
         _one_terminal, _UNLED_SHELL),
+    Row("session", "a terminal whose other end is opened by `openat2`, read by `preadv2`, received by `recvmmsg`, or "
+        "shared (`CLONE_FILES`)", "the same", _showed_on_each(3),
+        "set -e; for way in 'terminal openat2' 'given-terminal recvmmsg' 'given-terminal shared'; do "
+        "/bin/tricks $way; done; :"),
     Row("warnings", "`ptrace` of another process", "a warning, with whose it is", _warned("ptrace"),
         "/bin/tricks ptrace; :"),
     Row("warnings", "`process_vm_writev`", "the same", _warned("ptrace"), "/bin/tricks write-memory; :"),
@@ -396,6 +414,10 @@ UNSEEN = {
     "`/proc/PID/mem`, and 32-bit calls that would be warnings, where there is neither fentry nor kprobes": (
         "there only some system calls are looked at, where a program looks at all of them anyway"
     ),
+    "What 32-bit calls and io_uring move through a terminal that the session has opened itself, on the last rung": (
+        "there what 64-bit calls return is looked at; the terminal that a session came in on is read by the runtime"
+    ),
+    "Commands that a 32-bit program fails to run": "its calls are other ones; what it does run is seen",
     "A process of the session that writes to files, opens connections, loads libraries": (
         "that needs a probe on each of these calls of the node"
     ),
