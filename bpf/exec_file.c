@@ -108,3 +108,18 @@ int on_exec_file(u64 *ctx)
 	put_process_event(state, b, sizeof(b->e) + at + size);
 	return 0;
 }
+
+/*
+ * Run by the recorder itself (BPF_PROG_TEST_RUN): (descriptor of a file). Its file system's device as in exec_file_event: what
+ * stat(2) says is another number on some overlays, and on btrfs.
+ */
+int raw_device(u64 *ctx)
+{
+	void *dentry = NULL, *sb = NULL;
+	u32 device = 0;
+
+	READ(dentry, file_of_fd(ctx[0]), OFF_file_f_path + OFF_path_dentry);
+	READ(sb, dentry, OFF_dentry_d_sb);
+	READ(device, sb, OFF_super_block_s_dev);
+	return device;
+}

@@ -91,7 +91,11 @@ class Agent:
         self._missed = 0
         self._all_gone_since: float | None = None
         self._taken_until = 0
-        self._hasher = Hasher(self._targets.a_process, lambda time: time + self._realtime_offset)
+        self._hasher = Hasher(
+            self._targets.a_process,
+            lambda time: time + self._realtime_offset,
+            lambda fd: self._probes.run("raw_device", fd),
+        )
         self._terminals = Terminals(self._scope, self._sessions)
         self._pipes = Pipes(self._probes, config.stream_limit)
         self._stream_ends = StreamEnds(self._pipes, self._sessions)

@@ -71,11 +71,14 @@ class Hasher:
     """Tells the SHA-256 of what runs.
 
     `a_process(target)` is the ID of some process of a target, through which its files are seen; None if there is
-    none. `wall(time)` is ns since 1970-01-01 UTC at `time`, ns of CLOCK_MONOTONIC, to 1 ms.
+    none. `wall(time)` is ns since 1970-01-01 UTC at `time`, ns of CLOCK_MONOTONIC, to 1 ms. `device(fd)` is that of an
+    open file, as an exec_file event has it.
     """
 
-    def __init__(self, a_process: Callable[[int], int | None], wall: Callable[[int], int]) -> None:
-        self._a_process, self._wall = a_process, wall
+    def __init__(
+        self, a_process: Callable[[int], int | None], wall: Callable[[int], int], device: Callable[[int], int]
+    ) -> None:
+        self._a_process, self._wall, self._device = a_process, wall, device
         self._jobs: queue.Queue[_Job | None] = queue.Queue()
         self._done: deque[Event] = deque()
         self._known: dict[_Key, bytes] = {}
@@ -136,8 +139,7 @@ class Hasher:
                     os.close(job.fd)
 
     def _hash(self, job: _Job) -> None:
-        inode = job.event[_AT["inode"]]
-        if job.fd is not None and os.fstat(job.fd).st_ino == inode:
+        if job.fd is not None and self._is_what_ran(job.event, job.fd):
             self._read(job.event, job.fd, "HASH_TAKEN")
             return
         path = job.event[_AT["path"]]
@@ -148,12 +150,17 @@ class Hasher:
             self._tell(job.event, "HASH_GONE")
             return
         try:
-            if os.fstat(fd).st_ino == inode:
+            if self._is_what_ran(job.event, fd):
                 self._read(job.event, fd, "HASH_TAKEN_BY_PATH")
             else:
                 self._tell(job.event, "HASH_GONE")
         finally:
             os.close(fd)
+
+    def _is_what_ran(self, event: Event, fd: int) -> bool:
+        # An inode of that number, as old, may be on what was mounted there since, or be /proc/PID/exe by prctl().
+        found = os.fstat(fd).st_ino, self._device(fd)
+        return found == (event[_AT["inode"]], event[_AT["device"]])
 
     def _read(self, event: Event, fd: int, result: str) -> None:
         found = os.fstat(fd)

@@ -258,6 +258,7 @@ RUN_BY_HAND = (
     "raw_is_held",
     "raw_forget_terminal",
     "raw_adopt_stream",
+    "raw_device",
     "raw_adopt",
 )
 """The programs that the recorder itself runs, one call each (BPF_PROG_TEST_RUN), which are attached to nothing."""

@@ -60,6 +60,18 @@ def _flags(*names: str) -> Callable[[Session], object]:
     return check
 
 
+_COVERED = """mkdir -p /tmp/ran /tmp/cover
+for folder in /tmp/ran /tmp/cover; do mount -t tmpfs none $folder; cp /bin/busybox $folder/x; done
+echo other >>/tmp/cover/x; sleep 0.1; /tmp/ran/x true; mount -o bind /tmp/cover /tmp/ran; :"""
+"""Both files have the same inode number. When the recorder looks the program has ended, or is read as it runs."""
+
+
+def _not_hashed_by_path(session: Session) -> bool:
+    (ran,) = [one for one in session["execs"] if one["argv"] == ["/tmp/ran/x", "true"]]
+    assert ran["file"]["sha256"] in (None, BUSYBOX_SHA256), ran
+    return True
+
+
 def _same_ids_apart(session: Session) -> object:
     first, second = [ran for ran in session["execs"] if ran["argv"][0] == "/bin/true"]
     assert (first["pid"], first["argv"], second["argv"]) == (second["pid"], ["/bin/true", "1"], ["/bin/true", "2"])
@@ -297,6 +309,8 @@ ROWS = [
     Row("exec", "a program that is removed before it runs", "`[deleted, upper]`, where it was, SHA-256",
         lambda s: (_hashed("deleted", "upper")(s), _of(last(s)["file"], path="/tmp/removed")),
         "/bin/tricks deleted /bin/busybox cat; :", waits=("/bin/busybox", "cat")),
+    Row("exec", "a program whose folder another file system is mounted over as it ends, with a file like it",
+        "no SHA-256 of that file: `gone`", _not_hashed_by_path, _COVERED),
     Row("exec", "a program that removes itself while it runs", "`[upper]`, SHA-256 of what ran",
         lambda s: (_flags("upper")(s), _of(last(s)["file"], sha256_result="taken")),
         "cp /bin/tricks /tmp/tricks; /tmp/tricks remove-self; :", waits=("/tmp/tricks", "remove-self")),

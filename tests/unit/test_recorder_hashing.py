@@ -21,6 +21,10 @@ def wall(monotonic: int) -> int:
     return monotonic + time.time_ns() - time.clock_gettime_ns(time.CLOCK_MONOTONIC)
 
 
+def device(fd: int) -> int:
+    return os.major(os.fstat(fd).st_dev) << 20 | os.minor(os.fstat(fd).st_dev)
+
+
 @pytest.fixture
 def program(tmp_path: Path) -> Path:
     """A program that runs as long as its input is open."""
@@ -45,6 +49,7 @@ def exec_file(pid: int, runs: Path, **changes: int | bytes) -> Event:
         "pid": pid,
         "start_time": found.start_time if (found := processes.quick(pid)) else 0,
         "inode": runs.stat().st_ino,
+        "device": os.major(runs.stat().st_dev) << 20 | os.minor(runs.stat().st_dev),
         "flags": UPPER,
         "path": os.fsencode(runs),
         "filesystem": b"ext4",
@@ -58,7 +63,7 @@ def result_of(
     a_process: Callable[[int], int | None] = lambda _: os.getpid(),
     wall: Callable[[int], int] = wall,
 ) -> tuple[str, bytes]:
-    hasher = hashing.Hasher(a_process, wall)
+    hasher = hashing.Hasher(a_process, wall, device)
     hasher.see([event])
     (told,) = hasher.close()
     assert told[3:6] == event[3:6]
@@ -114,6 +119,13 @@ def test_another_file_of_the_same_name_is_not_taken_for_what_ran(program: Path) 
     assert result_of(event) == ("HASH_GONE", b"")
 
 
+def test_a_file_with_the_same_inode_number_on_another_file_system_is_not_taken_for_what_ran(
+    program: Path, running: "subprocess.Popen[bytes]"
+) -> None:
+    assert result_of(exec_file(2**22 + 1, program, device=1)) == ("HASH_GONE", b"")
+    assert result_of(exec_file(running.pid, program, device=1)) == ("HASH_GONE", b"")
+
+
 def test_a_path_is_followed_through_no_link(program: Path, tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(program.name)
     event = exec_file(2**22 + 1, program, path=os.fsencode(tmp_path / "link"))
@@ -143,7 +155,7 @@ def test_a_pipe_that_nobody_writes_to_is_not_waited_for(tmp_path: Path) -> None:
 
 
 def test_a_program_of_the_image_is_not_read(program: Path) -> None:
-    hasher = hashing.Hasher(lambda _: os.getpid(), wall)
+    hasher = hashing.Hasher(lambda _: os.getpid(), wall, device)
     hasher.see([exec_file(2**22 + 1, program, flags=0)])
     assert hasher.close() == []
 
@@ -156,7 +168,7 @@ def test_more_than_can_wait_is_said_to_be_left_out(program: Path, monkeypatch: p
 def test_the_same_file_is_read_once(program: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hashing, "BURST_BYTES", program.stat().st_size)
     monkeypatch.setattr(hashing, "BYTES_A_SECOND", 0)
-    hasher = hashing.Hasher(lambda _: os.getpid(), wall)
+    hasher = hashing.Hasher(lambda _: os.getpid(), wall, device)
     hasher.see([exec_file(2**22 + 1, program)] * 3)
     assert [RESULTS[told[8]] for told in hasher.close()] == ["HASH_TAKEN_BY_PATH"] * 3
 
