@@ -7,17 +7,18 @@ from dataclasses import dataclass, field
 from replay.clock import to_second
 from replay.escape import printable
 from replay.model import Session
-from replay.session_report import Shown
+from replay.session_report import Shown, in_brackets
 from replay.words import count, probe_runs, short_command
 
 
 @dataclass
 class Runs:
-    """The runs of one probe or hook of a pod, in order of their start."""
+    """The runs of one probe or hook of a pod, in order of their start. `flags`: of the files that they ran."""
 
     pod: str
     kind: str
     argv: tuple[bytes, ...]
+    flags: tuple[str, ...]
     all: list[Shown] = field(default_factory=list)
 
     @property
@@ -36,21 +37,23 @@ class Runs:
         times = to_second(self.all[0].session.started)
         if len(self.all) > 1:
             times = f"{times} to {to_second(self.all[-1].session.started)}"
-        what = f"{printable(self.kind)} `{short_command(self.argv)}`"
+        what = f"{printable(self.kind)} `{short_command(self.argv)}`{in_brackets(self.flags)}"
         return f"{count(len(self.all), 'run')} of {what} in {self.pod}, {times}: {ended}"
 
 
 def groups(shown: Iterable[Shown]) -> tuple[list[Shown], list[Runs]]:
     """(the sessions that are shown one by one, the runs of each probe), both in order.
 
-    A run of which something is missing, or that warns of something, is shown.
+    A run is shown of which something is missing, that warns of something, opens a terminal or leaves something behind.
+    Those that ran what did not come with the image have a line of their own: somebody may have changed what a probe runs.
     """
     kept: list[Shown] = []
-    runs: dict[tuple[str, str, tuple[bytes, ...]], Runs] = {}
+    runs: dict[tuple[str, str, tuple[bytes, ...], tuple[str, ...]], Runs] = {}
     for one in shown:
         of = one.session
-        if of.is_probe and not of.gaps and not of.warnings:
-            key = one.pod[1], of.kind, of.argv
+        if of.is_probe and not (of.gaps or of.warnings or of.terminals or of.outlived):
+            flags = {flag for ran in of.execs if ran.file for flag in ran.file.flags}
+            key = one.pod[1], of.kind, of.argv, tuple(sorted(flags))
             runs.setdefault(key, Runs(*key)).all.append(one)
         else:
             kept.append(one)

@@ -143,10 +143,16 @@ def command(ran: Exec) -> str:
 
 def marks(ran: Exec) -> str:
     """What is odd about the program, in words in brackets, which in a command are always within quotes."""
-    words = [printable(flag).replace("_", " ") for flag in ran.file.flags] if ran.file else []
+    words = list(ran.file.flags) if ran.file else []
     if ran.rights and (ran.rights.euid, ran.rights.egid) != (ran.uid, ran.gid):
         words.append(f"as {ran.rights.euid}:{ran.rights.egid}")
-    return f"  [{', '.join(words)}]" if words else ""
+    return in_brackets(words)
+
+
+def in_brackets(words: Iterable[str]) -> str:
+    """Flags of files and the like, safe to print after a command; empty if there are none."""
+    told = ", ".join(printable(word).replace("_", " ") for word in words)
+    return f"  [{told}]" if told else ""
 
 
 def _size(terminal: Terminal) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from kubectl_ebpfaudit.cluster.targets import State, started
+from recorder import events
 from recorder.log.format import Target
 from replay.kinds import is_copy, probes
 from tests.support.cli import Cli
@@ -97,6 +98,28 @@ def test_runs_of_a_probe_take_one_line_unless_all_are_asked_for(cli: Cli, tmp_pa
     assert shown.count("Session:") == 1
     assert cli("show", path, "--all").text.count("Session:") == 6
     assert "3, liveness probe in" in cli("show", f"{path}/3").text
+
+
+def test_runs_of_a_probe_that_ran_what_is_not_of_the_image_have_a_line_of_their_own(cli: Cli, tmp_path: Path) -> None:
+    log = LogBuilder(targets=[{**TARGET, "probes": PROBES}])
+    entry(log, 1, SECOND, *LIVENESS)
+    entry(log, 2, 2 * SECOND, *LIVENESS)
+    upper = events.enums()["file_flag"]["FILE_UPPER"]
+    log.add("exec_file", 2 * SECOND + MS, 2, pid=102, path=b"/bin/cat", flags=upper)
+    shown = cli("show", log.save(tmp_path / "s.ebpfaudit")).text
+    assert "1 run of liveness probe `cat /tmp/healthy` in default/victim" in shown
+    assert "1 run of liveness probe `cat /tmp/healthy`  [upper] in default/victim" in shown
+
+
+def test_a_run_of_a_probe_that_leaves_something_behind_is_shown(cli: Cli, tmp_path: Path) -> None:
+    log = LogBuilder(targets=[{**TARGET, "probes": PROBES}])
+    start = MONOTONIC + SECOND
+    log.add("session_start", SECOND, 1, 101, start_time=start, ns_pid=11)
+    log.add("exec", SECOND, 1, 101, start_time=start, ns_pid=11, filename=b"/bin/x", argv=argv(*LIVENESS))
+    log.add("fork", SECOND + MS, 1, 101, child=102, child_ns_pid=12, child_start_time=start + MS)
+    log.add("exit", SECOND + 2 * MS, 1, 101, start_time=start)
+    log.add("session_end", SECOND + 2 * MS, 1, 101)
+    assert "1, liveness probe in" in cli("show", log.save(tmp_path / "s.ebpfaudit")).text
 
 
 def test_a_run_of_a_probe_with_a_hole_is_shown(cli: Cli, tmp_path: Path) -> None:
