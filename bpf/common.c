@@ -492,3 +492,14 @@ static __always_inline bool is_compat_call(void)
 	FOLLOW(flags, typed_task(), OFF_task_struct_thread_info + COMPAT_FLAGS);
 	return flags & COMPAT;
 }
+
+/* Whether a system call reads, of those that read or write a descriptor; and whether what it moves is scattered. */
+static __always_inline bool is_read(SYSCALL_NR_TYPE nr)
+{
+	return nr == SYS_READ || nr == SYS_READV || nr == SYS_PREADV2;
+}
+
+static __always_inline bool is_scattered(SYSCALL_NR_TYPE nr)
+{
+	return nr == SYS_READV || nr == SYS_PREADV2 || nr == SYS_WRITEV || nr == SYS_PWRITEV2;
+}

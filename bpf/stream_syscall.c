@@ -20,10 +20,10 @@ int raw_stream_sys_exit(u64 *ctx)
 	if (result < 0)
 		return 0;
 	READ(nr, regs, SYSCALL_NR);
-	reading = nr == SYS_READ || nr == SYS_READV;
+	reading = is_read(nr);
 	if (nr == SYS_SPLICE || nr == SYS_SENDFILE)
 		shown = false;
-	else if (!reading && nr != SYS_WRITE && nr != SYS_WRITEV)
+	else if (!reading && nr != SYS_WRITE && !is_scattered(nr))
 		return 0;
 	if (!result && !reading && nr != SYS_SPLICE)
 		return 0;
@@ -44,7 +44,7 @@ int raw_stream_sys_exit(u64 *ctx)
 		pass_stream_bytes(s, result, GAP_UNREADABLE);
 	} else {
 		/* In one place: each takes the compiler and the verifier their time. */
-		scattered = nr == SYS_READV || nr == SYS_WRITEV;
+		scattered = is_scattered(nr);
 		stream_bytes(s, reading, scattered ? 0 : buffer, result, scattered ? buffer : 0, false);
 	}
 	return 0;

@@ -122,7 +122,7 @@ static __always_inline void tty_at_sys_exit(void *regs, SYSCALL_NR_TYPE nr, long
 		return;
 	READ(arg0, regs, SYSCALL_ARG0);
 	READ(arg1, regs, SYSCALL_ARG1);
-	call = nr == SYS_READ || nr == SYS_READV || nr == SYS_PREADV2 ? CALL_READ : CALL_WRITE;
+	call = is_read(nr) ? CALL_READ : CALL_WRITE;
 	if (nr == SYS_IOCTL) {
 		if ((u32)arg1 == TTY_IOCTL_SET_WINSIZE)
 			call = CALL_RESIZE;
@@ -139,6 +139,6 @@ static __always_inline void tty_at_sys_exit(void *regs, SYSCALL_NR_TYPE nr, long
 		arg0 = call == CALL_READ ? from : to;
 		arg1 = NOWHERE;
 	}
-	memory = nr == SYS_READV || nr == SYS_PREADV2 || nr == SYS_WRITEV || nr == SYS_PWRITEV2 ? MEMORY_VECTOR : MEMORY_USER;
+	memory = is_scattered(nr) ? MEMORY_VECTOR : MEMORY_USER;
 	tty_call(arg0, (char *)arg1, result, call, memory);
 }

@@ -45,7 +45,7 @@ def groups(shown: Iterable[Shown]) -> tuple[list[Shown], list[Runs]]:
     """(the sessions that are shown one by one, the runs of each probe), both in order.
 
     A run is shown of which something is missing, that warns of something, opens a terminal or leaves something behind.
-    Those that ran what did not come with the image have a line of their own: somebody may have changed what a probe runs.
+    Those that ran what did not come with the image have a line of their own: somebody may have changed the program.
     """
     kept: list[Shown] = []
     runs: dict[tuple[str, str, tuple[bytes, ...], tuple[str, ...]], Runs] = {}

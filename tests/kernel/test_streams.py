@@ -62,6 +62,14 @@ def test_input_is_recorded_byte_for_byte(victim: Container) -> None:
     assert (end.totals["lost_events"], end.totals["lost_bytes"]) == (0, 0)
 
 
+def test_input_that_a_program_reads_by_preadv2_is_recorded(programs: Container) -> None:
+    script = "import os; parts = bytearray(2), bytearray(98); print(os.preadv(0, parts, -1))"
+    with recording({"container_id": programs.id}, sessions=1) as live:
+        seen = run(programs, "/usr/bin/python3", "-c", script, stdin=b"hello\n")
+        live.end()
+    assert (seen.stdout, stream(live, STDIN)) == (b"6\n", b"hello\n")
+
+
 def test_input_that_comes_while_the_program_runs_counts_as_its_owner_writes_it(victim: Container) -> None:
     with recording({"container_id": victim.id}, sessions=1) as live:
         argv = victim.exec_argv("/bin/sh", "-c", "echo ready; cat", tty=False)

@@ -413,6 +413,12 @@ UNSEEN = {
     "Jobs that a session gives to a `cron`, `at` or other daemon which the container has started": (
         "the daemon starts them: they are the workload's; that the session ran `crontab` or `at` is there"
     ),
+    "What a session has a process of the container's own run, as by `ptrace`, or by what that reads": (
+        "it stays the workload's; that the session took hold of it by `ptrace` is a warning"
+    ),
+    "What a privileged session has the kernel run (`core_pattern`), or a daemon of the node (docker, systemd)": (
+        "that runs on the node, and nobody in the container has started it"
+    ),
     "Which session left what behind, for what an init had adopted before recording began": (
         "nothing tells who started it: it counts as the container's own"
     ),
@@ -431,7 +437,19 @@ UNSEEN = {
     "What 32-bit calls and io_uring move through a terminal that the session has opened itself, on the last rung": (
         "there what 64-bit calls return is looked at; the terminal that a session came in on is read by the runtime"
     ),
+    "What a program takes from its stdin by `tee`, on the last rung also so, where the runtime sends before it runs": (
+        "runc in the foreground does: there input is taken as the container reads it, and `tee` leaves it where it was"
+    ),
     "Commands that a 32-bit program fails to run": "its calls are other ones; what it does run is seen",
+    "The name of a program with a damaged file, whose process is killed as it begins to run it": (
+        "the memory that holds the name is gone by then; that it failed is there"
+    ),
+    "What is typed while a session has turned echo off (`stty -echo`)": (
+        "it may be a password, and is only counted; what runs by it is there"
+    ),
+    "Who has written into a session's pipe: another one may, by `/proc/PID/fd/1`": (
+        "what leaves by a pipe is its session's; that needs a look at each write"
+    ),
     "A process of the session that writes to files, opens connections, loads libraries": (
         "that needs a probe on each of these calls of the node"
     ),
