@@ -37,6 +37,20 @@ static __always_inline bool is_deleted(void *dentry)
 	return !hashed && parent != dentry;
 }
 
+/*
+ * Whether a mount is in the task's mount namespace. One that is not has a root of its own, and looks like the container's: in
+ * none is what fsmount() and open_tree() make and umount() detaches, in another one what was opened before unshare().
+ */
+static __always_inline bool is_mounted_here(void *task, void *mnt)
+{
+	void *nsproxy = NULL, *here = NULL, *there = NULL;
+
+	READ(nsproxy, task, OFF_task_struct_nsproxy);
+	READ(here, nsproxy, OFF_nsproxy_mnt_ns);
+	READ(there, (char *)mnt - OFF_mount_mnt, OFF_mount_mnt_ns);
+	return here == there;
+}
+
 /* The last step of on_exec. */
 int on_exec_file(u64 *ctx)
 {
@@ -87,7 +101,7 @@ int on_exec_file(u64 *ctx)
 	} else {
 		if (!walk_up(mnt, dentry, NULL, NULL, b->tail, &b->path_size, &b->inside))
 			flags = FILE_PATH_CUT;
-		else if (b->inside < b->path_size) /* its mount is not at the root */
+		else if (b->inside < b->path_size || !is_mounted_here(task, mnt)) /* its mount is not at the root */
 			flags = FILE_OTHER_MOUNT;
 		if (magic == TMPFS_MAGIC) /* also where somebody has made it the root of a namespace of its own */
 			flags |= FILE_TMPFS;

@@ -28,7 +28,7 @@ _CLOSE_SECONDS = 2.0
 _COARSE_CLOCK = 5  # CLOCK_REALTIME_COARSE, include/uapi/linux/time.h: the time of the last tick, which files get
 _TICK_NS = round(time.clock_getres(_COARSE_CLOCK) * 1e9)
 _WALL_ERROR_NS = 1_000_000  # of `wall`: the recorder lets the clocks part so far
-_LOCAL = frozenset([b"overlay", b"tmpfs", b"ext2", b"ext3", b"ext4", b"xfs", b"btrfs", b"zfs", b"f2fs", b"bcachefs"])
+_LOCAL = frozenset(b"overlay tmpfs ramfs ext2 ext3 ext4 xfs btrfs zfs f2fs bcachefs".split())
 """File systems whose answer is not somebody else's to hold back, as that of a network or of FUSE is."""
 
 _LAYOUTS = {layout.name: layout for layout in events.layouts().values()}

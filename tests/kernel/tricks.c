@@ -55,6 +55,21 @@ static int in_memory(char **argv, const char *way)
 	return 91;
 }
 
+/* Runs a copy of argv[0] on a file system that is mounted nowhere. */
+static int unmounted(char **argv)
+{
+	int context = fsopen("ramfs", 0), mounted, fd;
+
+	fsconfig(context, FSCONFIG_CMD_CREATE, NULL, NULL, 0);
+	mounted = fsmount(context, 0, 0);
+	fd = openat(mounted, "x", O_WRONLY | O_CREAT, 0755);
+	if (copy(argv[0], fd))
+		return 90;
+	close(fd);
+	syscall(SYS_execveat, mounted, "x", argv + 1, environ, 0);
+	return 91;
+}
+
 /* Runs a copy of argv[0] that is removed before it runs. */
 static int deleted(char **argv)
 {
@@ -208,6 +223,8 @@ int main(int argc, char **argv)
 		return 98;
 	if (!strncmp(trick, "memfd", 5))
 		return in_memory(argv + 2, trick);
+	if (!strcmp(trick, "unmounted"))
+		return unmounted(argv + 2);
 	if (!strcmp(trick, "deleted"))
 		return deleted(argv + 2);
 	if (!strcmp(trick, "thread"))

@@ -299,6 +299,9 @@ ROWS = [
         "`[tmpfs]`", _flags("tmpfs"),
         "unshare -m /bin/sh -c 'mkdir -p /mnt/bin /mnt/old && cp /bin/busybox /mnt/bin/true && cd /mnt && "
         "mount --bind /mnt /mnt && cd /mnt && pivot_root . old && exec /bin/true'; :"),
+    Row("exec", "a program on a file system that is mounted nowhere (`fsmount`, `open_tree`)",
+        "`[other mount]`, SHA-256", _hashed("other_mount"), "/bin/tricks unmounted /bin/busybox cat; :",
+        waits=("cat",)),
     Row("exec", "a program that lies in no folder (`memfd_create`, then `/proc/self/fd/N`)",
         "`[memfd]`, SHA-256, the name that it was given", _hashed("memfd"),
         "/bin/tricks memfd /bin/busybox cat; :", waits=("cat",)),
