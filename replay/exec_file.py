@@ -2,7 +2,7 @@
 
 from recorder.log.events import Event
 from replay.fields import Enums, data, number
-from replay.programs import File, Rights
+from replay.programs import CUT, File, Rights
 
 _MAX_NAME = 32
 _DIGEST_BYTES = 32
@@ -25,14 +25,15 @@ class Files:
 
     def file(self, event: Event) -> File:
         """What an exec_file event tells."""
+        flags = tuple(self._enums.flags("file_flag", number(event, "flags")))
         found = File(
-            path=data(event, "path"),
+            path=(CUT if "path_cut" in flags else b"") + data(event, "path"),
             filesystem=data(event, "filesystem")[:_MAX_NAME],
             device=number(event, "device"),
             inode=number(event, "inode"),
             size=number(event, "size"),
             mode=number(event, "mode"),
-            flags=tuple(self._enums.flags("file_flag", number(event, "flags"))),
+            flags=flags,
         )
         if found.flags:
             self._flagged[event.session, event.pid, event.time] = found

@@ -8,7 +8,7 @@ from replay import exec_file
 from replay.clock import Clock
 from replay.fields import Enums, data, number
 from replay.model import Survivor
-from replay.programs import Exec
+from replay.programs import CUT, EXEC_CWD_CUT, Exec
 
 _MAX_ARGV = 8 << 20
 """Bytes; Linux takes no more than 6 MiB (fs/exec.c, three quarters of _STK_LIM)."""
@@ -92,7 +92,7 @@ class Processes:
             ppid=number(event, "ns_ppid"),
             filename=data(event, "filename"),
             interpreter=data(event, "interpreter"),
-            cwd=data(event, "cwd"),
+            cwd=(CUT if number(event, "flags") & EXEC_CWD_CUT else b"") + data(event, "cwd"),
             argv_bytes=argv,
             argv_total=number(event, "argv_total"),
             uid=number(event, "uid"),

@@ -4,8 +4,11 @@ from dataclasses import dataclass
 
 from recorder.log.argv import split
 
-EXEC_UNDER_WAY = 8
+EXEC_CWD_CUT, EXEC_UNDER_WAY = 4, 8
 """Of the flags of an exec."""
+
+CUT = "…".encode()
+"""What a path begins with that is deeper than what was kept: it is no path from the root."""
 
 
 @dataclass(slots=True, eq=False)
@@ -85,3 +88,8 @@ class FailedExec:
     error: int
     monotonic: int = 0
     """`time` in ns of CLOCK_MONOTONIC."""
+
+    @property
+    def name(self) -> bytes:
+        """Its file as given, or words: that of a damaged one, whose process was killed for it, is gone by then."""
+        return self.filename or b"a program without a name"

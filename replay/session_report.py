@@ -215,7 +215,7 @@ def error_name(failed: FailedExec) -> str:
 
 
 def _failed(failed: FailedExec) -> str:
-    return f"({printable(failed.filename)} could not be run)"
+    return f"({printable(failed.name)} could not be run)"
 
 
 def sessions(shown: Iterable[Shown], day: int, by_pod: bool, view: View = WHOLE) -> Iterator[str]:

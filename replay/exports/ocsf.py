@@ -128,7 +128,7 @@ def _file(path: bytes, sha256: bytes = b"") -> dict[str, Any]:
 def _failed(visit: Visit, failed: FailedExec) -> dict[str, Any]:
     process = {"pid": failed.host_pid, "namespace_pid": failed.pid or None, "session": _session(visit)}
     process["file"] = _file(failed.filename)
-    detail = f"{printable(failed.filename)} could not be run"
+    detail = f"{printable(failed.name)} could not be run"
     return _event(
         visit, LAUNCH, failed.time, _FAILURE, process=process, status_code=str(failed.error), status_detail=detail
     )

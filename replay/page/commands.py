@@ -56,7 +56,7 @@ def _execs(entry: Entry) -> Iterator[Row]:
 
 def _failed(entry: Entry) -> Iterator[Row]:
     for failed in entry.session.failed:
-        text = f"{printable(failed.filename)} could not be run"
+        text = f"{printable(failed.name)} could not be run"
         details = (error_name(failed), "-", f"pid {failed.pid}")
         yield _row(_ms(entry, failed), failed.time, "failed", text, details, 0)
 

@@ -61,6 +61,21 @@ def test_all_that_is_known_of_a_program_is_in_the_document(tmp_path: Path) -> No
     }  # fmt: skip
 
 
+def test_a_path_of_which_the_beginning_was_cut_is_not_shown_as_one_from_the_root(tmp_path: Path) -> None:
+    log = log_of(flags=FLAGS["FILE_PATH_CUT"], path=b"/deep/x")
+    cut = events.enums()["exec_flag"]["EXEC_CWD_CUT"]
+    log.add("exec", 2 * SECOND, pid=101, argv=argv("y"), start_time=MONOTONIC + SECOND, cwd=b"/deep", flags=cut)
+    timeline = timeline_of(log, tmp_path)
+    *_, x, y = document(timeline)["sessions"][0]["execs"]
+    assert (x["file"]["path"], y["cwd"]) == ("…/deep/x", "…/deep")
+    assert "  [in …/deep]" in "".join(report(timeline))
+
+
+def test_a_program_that_fails_without_a_name_is_told(tmp_path: Path) -> None:
+    log = start_shell(LogBuilder()).add("exec_failed", SECOND, error=12)
+    assert "ENOMEM   -     (a program without a name could not be run)" in "".join(report(timeline_of(log, tmp_path)))
+
+
 def test_a_digest_that_was_not_taken_says_why(tmp_path: Path) -> None:
     log = log_of()
     log.add("exec_hash", 2 * SECOND, pid=101, seq=None, exec_time=MONOTONIC + SECOND + 2 * MS, result=GONE)
