@@ -9,10 +9,12 @@
 
 #define TTY_IOCTL_SET_FIRST 0x5402 /* TCSETS, TCSETSW, TCSETSF */
 #define TTY_IOCTL_SET_LAST 0x5404
+#define TTY_IOCTL_LEAD 0x540e /* TIOCSCTTY */
 
 #define NOWHERE (1ULL << 63) /* where nobody can read: of bytes that a call moves without showing them, so that they are a gap */
 
-enum tty_call { CALL_READ, CALL_WRITE, CALL_RESIZE, CALL_SET };
+/* CALL_LEAD: opened, or made the controlling terminal. It becomes known, since its leader may have ended before the first read. */
+enum tty_call { CALL_READ, CALL_WRITE, CALL_RESIZE, CALL_SET, CALL_LEAD };
 
 /* A call that has returned `result`, on whatever `fd` is; what it read or wrote is in `memory` at `buffer`. */
 static __always_inline void tty_call(u64 fd, char *buffer, long result, enum tty_call call, enum memory memory)
@@ -31,7 +33,7 @@ static __always_inline void tty_call(u64 fd, char *buffer, long result, enum tty
 	else if (call == CALL_READ || call == CALL_WRITE)
 		return; /* what programs do at their end comes out at the owner's */
 	t = terminal_of(slave, call == CALL_WRITE || call == CALL_RESIZE);
-	if (!t)
+	if (!t || call == CALL_LEAD)
 		return;
 	if (call == CALL_SET) {
 		look_for_quiet(t, slave);
@@ -69,6 +71,7 @@ static __always_inline void tty_at_sys_exit(void *regs, SYSCALL_NR_TYPE nr, long
 	enum memory memory;
 	enum tty_call call;
 	struct process *p;
+	bool opens;
 
 	switch (nr) {
 	case SYS_READ:
@@ -106,10 +109,14 @@ static __always_inline void tty_at_sys_exit(void *regs, SYSCALL_NR_TYPE nr, long
 	}
 	pid = current_tgid();
 	p = process_of(pid);
-	if (nr == SYS_OPEN || nr == SYS_CREAT || nr == SYS_OPENAT || nr == SYS_OPENAT2) {
-		if (p && result >= 0 && tty_of_fd(result, &device) && device == PTMX_DEVICE)
+	opens = nr == SYS_OPEN || nr == SYS_CREAT || nr == SYS_OPENAT || nr == SYS_OPENAT2;
+	if (opens) {
+		if (!p || result < 0 || !tty_of_fd(result, &device))
+			return;
+		if (device == PTMX_DEVICE) {
 			p->owns_pty = 1;
-		return;
+			return;
+		}
 	}
 	if (nr == SYS_RECVMSG || nr == SYS_RECVMMSG || nr == SYS_PIDFD_GETFD || nr == SYS_IO_URING_SETUP) {
 		/* It may have got a descriptor of a terminal's other end from another process; by io_uring also unseen, later. */
@@ -118,7 +125,7 @@ static __always_inline void tty_at_sys_exit(void *regs, SYSCALL_NR_TYPE nr, long
 		return;
 	}
 	/* What programs do at their own end of a terminal comes out at its owner's. */
-	if (p && !p->owns_pty && nr != SYS_IOCTL)
+	if (p && !p->owns_pty && nr != SYS_IOCTL && !opens)
 		return;
 	READ(arg0, regs, SYSCALL_ARG0);
 	READ(arg1, regs, SYSCALL_ARG1);
@@ -126,10 +133,16 @@ static __always_inline void tty_at_sys_exit(void *regs, SYSCALL_NR_TYPE nr, long
 	if (nr == SYS_IOCTL) {
 		if ((u32)arg1 == TTY_IOCTL_SET_WINSIZE)
 			call = CALL_RESIZE;
+		else if ((u32)arg1 == TTY_IOCTL_LEAD)
+			call = CALL_LEAD;
 		else if ((u32)arg1 >= TTY_IOCTL_SET_FIRST && (u32)arg1 <= TTY_IOCTL_SET_LAST)
 			call = CALL_SET;
 		else
 			return;
+	}
+	if (opens) {
+		arg0 = result;
+		call = CALL_LEAD;
 	}
 	if (nr == SYS_SPLICE || nr == SYS_SENDFILE) {
 		READ(arg2, regs, SYSCALL_ARG2);

@@ -216,6 +216,32 @@ def test_what_a_program_splices_from_its_terminal_is_at_least_counted(programs: 
     assert (live.output(), gaps) == ((b"", [(0, 9)]) if by_calls else (b"spliced\r\n", []))
 
 
+SHORT_LIVED = """
+import os
+master, slave = os.openpty()
+child = os.fork()
+if child == 0:
+    os.setsid()
+    BECOME_ITS_LEADER
+    os.write(slave, b"brief\\n")
+    os._exit(0)
+os.waitpid(child, 0)
+os.close(slave)
+os.write(1, os.read(master, 100))
+"""
+
+
+@pytest.mark.parametrize(
+    "how", ["os.close(os.open(os.ttyname(slave), os.O_RDWR))", "import fcntl; fcntl.ioctl(slave, 0x540e, 0)"]
+)
+def test_a_terminal_whose_leader_has_ended_before_it_is_first_read_is_recorded(how: str, programs: Container) -> None:
+    script = SHORT_LIVED.replace("BECOME_ITS_LEADER", how)
+    with recording({"container_id": programs.id}, sessions=1) as live:
+        assert programs.exec("/usr/bin/python3", "-c", script) == "brief\n"
+        live.end()
+    assert live.output() == b"brief\r\n"
+
+
 GIVES_AWAY = """
 import fcntl, os, signal, termios, time
 signal.signal(signal.SIGHUP, signal.SIG_IGN)

@@ -425,7 +425,7 @@ UNSEEN = {
     "Which session left what behind, for what an init had adopted before recording began": (
         "nothing tells who started it: it counts as the container's own"
     ),
-    "A terminal that has no leader and is nobody's standard input, output or error": (
+    "A terminal that has no leader and is nobody's standard input, output or error as a program begins": (
         "it is no terminal of a session then, but a buffer between two descriptors"
     ),
     "What terminal it is, where the cursor stands, colours (DA, DSR, OSC 11 …)": (
