@@ -63,6 +63,18 @@ static __always_inline void tty_call(u64 fd, char *buffer, long result, enum tty
 	}
 }
 
+/* The terminal that had the memory of one that has just been opened is over: its end need not have been seen. */
+static __always_inline void close_former(void *master)
+{
+	struct terminal *t;
+	u64 slave = 0;
+
+	READ(slave, master, OFF_tty_struct_link);
+	t = terminals.lookup(&slave);
+	if (t)
+		close_terminal(slave, t);
+}
+
 /* What a system call that has returned `result` did to a terminal. */
 static __always_inline void tty_at_sys_exit(void *regs, SYSCALL_NR_TYPE nr, long result)
 {
@@ -72,6 +84,7 @@ static __always_inline void tty_at_sys_exit(void *regs, SYSCALL_NR_TYPE nr, long
 	enum tty_call call;
 	struct process *p;
 	bool opens;
+	void *tty;
 
 	switch (nr) {
 	case SYS_READ:
@@ -111,10 +124,12 @@ static __always_inline void tty_at_sys_exit(void *regs, SYSCALL_NR_TYPE nr, long
 	p = process_of(pid);
 	opens = nr == SYS_OPEN || nr == SYS_CREAT || nr == SYS_OPENAT || nr == SYS_OPENAT2;
 	if (opens) {
-		if (!p || result < 0 || !tty_of_fd(result, &device))
+		tty = p && result >= 0 ? tty_of_fd(result, &device) : NULL;
+		if (!tty)
 			return;
 		if (device == PTMX_DEVICE) {
 			p->owns_pty = 1;
+			close_former(tty);
 			return;
 		}
 	}

@@ -203,7 +203,10 @@ if pid == 0:
     os.read(0, 1)
     os._exit(0)
 left, right = os.pipe()
-os.write(1, b"%d" % os.splice(master, right, 100))
+spliced = 0
+while spliced < 9:
+    spliced += os.splice(master, right, 100)
+os.write(1, b"%d" % spliced)
 """
 
 
@@ -211,9 +214,9 @@ def test_what_a_program_splices_from_its_terminal_is_at_least_counted(programs: 
     with recording({"container_id": programs.id}, sessions=1) as live:
         assert programs.exec("/usr/bin/python3", "-c", SPLICED) == "9"
         live.end()
-    gaps = [(e.fields["offset"], e.fields["bytes"]) for e in live.of("gap")]
+    counted = sum(e.fields["bytes"] for e in live.of("gap"))
     by_calls = "sys_exit" in live.header.raw["probes"]["tty"]
-    assert (live.output(), gaps) == ((b"", [(0, 9)]) if by_calls else (b"spliced\r\n", []))
+    assert (live.output(), counted) == ((b"", 9) if by_calls else (b"spliced\r\n", 0))
 
 
 SHORT_LIVED = """
