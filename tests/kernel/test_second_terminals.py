@@ -195,6 +195,34 @@ def test_a_terminal_whose_other_end_is_closed_unread_is_over_while_the_session_g
     assert len(live.of("tty_open")) == 3
 
 
+REUSED = """
+import os, pty, subprocess
+for number in range(20):
+    pid, master = pty.fork()
+    if pid == 0:
+        os.write(1, b"led")
+        os._exit(0)
+    os.waitpid(pid, 0)
+    os.read(master, 3)
+    os.close(master)  # what tells the end, EIO, is not read
+    master, slave = os.openpty()
+    subprocess.run(["/bin/echo", "unled"], stdin=slave, stdout=slave, stderr=slave)
+    os.read(master, 7)
+    os.close(slave)
+    os.close(master)
+"""
+
+
+def test_a_terminal_in_the_memory_of_another_is_not_taken_for_it(programs: Container) -> None:
+    with recording({"container_id": programs.id}, sessions=1, probes={"tty": ["syscall"]}) as live:
+        programs.exec("/usr/bin/python3", "-c", REUSED)
+        live.end()
+    output = {e.fields["tty"]: b"" for e in live.of("tty_open")}
+    for shown in live.of("tty_out"):
+        output[shown.fields["tty"]] += shown.fields["data"]
+    assert list(output.values()) == [b"led", b"unled\r\n"] * 20
+
+
 SPLICED = """
 import os, pty
 pid, master = pty.fork()
