@@ -27,12 +27,26 @@ FOUND = [
     (b"a\x1b[20tb\x05c", [ANSWER, ANSWER]),
     (b"\x1bP$q;rm -rf ~\n\x1b\\", [ANSWER]),
     (b"\x1bP+q\n;ls\n\x1b\\", [ANSWER]),
+    (b"\x1b]052;c;cm0=\x07", [CLIPBOARD]),
+    (b"\x1b\0]5\n2\x7f;c;cm0=\x07", [CLIPBOARD]),
+    (b"\xc2\x9d" + b"0" * 5000 + b"5\t2;c;cm0=\x07", [CLIPBOARD]),
+    (b"\x1b" + b"\0" * 5000 + b"]52;c;cm0=\x07", [CLIPBOARD]),
+    (b"\x1b]\x0552;c;cm0=\x07", [ANSWER, CLIPBOARD]),
+    (b"\x1b[021t\x1b[0" + b"\r" * 5000 + b"20t", [ANSWER, ANSWER]),
+    (b"\x1b[2\n1t\x1b[2\x071t", [ANSWER, ANSWER]),
+    (b"\x1b[21;0t\xc2\x9b20;" + b"1;" * 5000 + b"t\xc2\x9b21t", [ANSWER, ANSWER, ANSWER]),
+    (b"\x1bP\0$\nq;ls\n\x1b\\\xc2\x90+q\n;ls\n\x1b\\", [ANSWER, ANSWER]),
+    (b"\x1bP" + b"0" * 5000 + b"$q;ls\n\x1b\\", [ANSWER]),
+    (b"\x1bP$q\nm\x1b\\", [ANSWER]),
 ]
 ORDINARY = [
     b"\x1b[0m\x1b[1;34mbin\x1b[0m caf\xc3\xa9 \xe2\x80\x9d52; \xc2\xb5",  # ls
     b"\x1b[>c\x1b[c\x1b[6n\x1bP+q436f;6b75\x1b\\\x1bP$q q\x1b\\\x1bP$qm\x1b\\",  # vim
     b"\x1b]0;root@victim: ~\x07\x1b]11;?\x07\x1b[22;2t\x1b[23;2t\x1b[8;24;80t",
-    b"\x1b]520;x\x07\x1b[200t",
+    b"\x1b]520;x\x07\x1b[200t\x1b[121t\x1b[2;1t\x1b[;21t\x1b[2\x181t\x1b[2\x1b1t",
+    b"\x1b]5\x072;c;x \x1b]1;52;x\x07 \xc2\x902 \xc2\xa0",
+    b"\xc2\x90$qm\x1b\\\xc2\x90+q436f\xc2\x9c",
+    b"\x1b[" + b"1;" * 300 + b"21t\x1b[2000000000" + b"0" * 300 + b"t",
 ]
 
 
@@ -56,7 +70,16 @@ def test_what_programs_do_every_day_is_no_warning(data: bytes, size: int) -> Non
 
 def test_looking_takes_no_longer_for_output_that_was_made_for_that() -> None:
     started = time.process_time()
-    for hostile in (b"\x1bP$q" * 250_000, b"\x1b" * 1_000_000, b"\xc2" * 1_000_000, b"\x1bP" + b"a" * 1_000_000):
+    for hostile in (
+        b"\x1bP$q" * 250_000,
+        b"\x1b" * 1_000_000,
+        b"\xc2" * 1_000_000,
+        b"\x1bP" + b"a" * 1_000_000,
+        b"\x1b[2" + b"0" * 1_000_000,
+        b"\x1b[21;" + b"1;" * 500_000,
+        b"\x1b" + b"\0" * 1_000_000,
+        b"\x1b[21" * 200_000,
+    ):
         pieces(hostile, 4096)
     assert time.process_time() - started < 5
 
