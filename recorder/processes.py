@@ -73,10 +73,10 @@ def _read(path: str, limit: int = 1 << 20) -> bytes:
     return data
 
 
-def _stat(pid: int) -> list[bytes] | None:
-    """Fields of /proc/PID/stat from the third on; None if it has ended."""
+def _stat(folder: str) -> list[bytes] | None:
+    """Fields of /proc/PID/stat, or of a thread's, from the third on; None if it has ended."""
     try:
-        text = _read(f"/proc/{pid}/stat")
+        text = _read(f"{folder}/stat")
     except (FileNotFoundError, ProcessLookupError):
         return None
     fields = text[text.rindex(b")") + 2 :].split()
@@ -91,7 +91,7 @@ def _suspended() -> int:
 
 def quick(pid: int) -> Process | None:
     """The process with that ID; None if it has ended."""
-    fields = _stat(pid)
+    fields = _stat(f"/proc/{pid}")
     if fields is None:
         return None
     started = int(fields[19]) * _TICK_NS - _suspended()
@@ -116,26 +116,36 @@ def mount_namespace(pid: int) -> int:
         return 0
 
 
+def _folder(pid: int) -> str:
+    """The folder of /proc that tells of a process: a thread's, if its first thread has ended and so knows nothing."""
+    folder = f"/proc/{pid}"
+    fields = _stat(folder)
+    if not fields or fields[0] != b"Z":
+        return folder
+    return next((f"{folder}/task/{thread}" for thread in os.listdir(f"{folder}/task") if thread != str(pid)), folder)
+
+
 def details(pid: int) -> Details | None:
     """More of that process; None if it has ended."""
     try:
-        status = _read(f"/proc/{pid}/status").decode(errors="replace")
-        argv = _read(f"/proc/{pid}/cmdline", MAX_ARGV_BYTES)
+        folder = _folder(pid)
+        status = _read(f"{folder}/status").decode(errors="replace")
+        argv = _read(f"{folder}/cmdline", MAX_ARGV_BYTES)
     except (FileNotFoundError, ProcessLookupError):
         return None
-    if not (fields := _stat(pid)):
+    if not (fields := _stat(folder)):
         return None
     lines = dict(line.split(":\t", 1) for line in status.splitlines() if ":\t" in line)
     return Details(
-        ns_pids=tuple(map(int, lines["NSpid"].split())),
+        ns_pids=tuple(map(int, lines["NStgid"].split())),
         uid=int(lines["Uid"].split()[0]),
         gid=int(lines["Gid"].split()[0]),
         euid=int(lines["Uid"].split()[1]),
         egid=int(lines["Gid"].split()[1]),
         capabilities=int(lines["CapEff"], 16),
         no_new_privs=int(lines["NoNewPrivs"]),
-        filename=_link(f"/proc/{pid}/exe"),
-        cwd=_link(f"/proc/{pid}/cwd"),
+        filename=_link(f"{folder}/exe"),
+        cwd=_link(f"{folder}/cwd"),
         argv=argv,
         argv_total=max(len(argv), int(fields[46]) - int(fields[45])) if len(argv) == MAX_ARGV_BYTES else len(argv),
     )

@@ -438,10 +438,13 @@ UNSEEN = {
     "Signals to the recorder from outside the sessions": (
         "they are the node's own business; from a container that does not share the node's process IDs there are none"
     ),
-    "`/proc/PID/mem`, and 32-bit calls that would be warnings, where there is neither fentry nor kprobes": (
+    "A file system that is made or copied, but mounted nowhere (`fsmount`, `open_tree`)": (
+        "nobody else sees it; to mount it (`move_mount`) is a warning, and what is run from it is `[other mount]`"
+    ),
+    "`/proc/PID/mem`, and 32-bit or x32 calls that would be warnings, where there is neither fentry nor kprobes": (
         "there only some system calls are looked at, where a program looks at all of them anyway"
     ),
-    "What 32-bit calls and io_uring move through a terminal that the session has opened itself, on the last rung": (
+    "What 32-bit or x32 calls and io_uring move through a terminal that the session has opened itself, on the last rung": (
         "there what 64-bit calls return is looked at; the terminal that a session came in on is read by the runtime"
     ),
     "What a program takes from its stdin by `tee`, on the last rung also so, where the runtime sends before it runs": (

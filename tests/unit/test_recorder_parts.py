@@ -318,7 +318,12 @@ ctypes.CDLL(None).pthread_exit(None)
         while "State:\tZ" not in status.read_text():
             time.sleep(0.01)
         assert processes.quick(process.pid)
+        told = processes.details(process.pid)
         process.kill()
+    assert told
+    assert told.argv == b"\0".join([sys.executable.encode(), b"-c", lives.encode(), b""])
+    assert (told.ns_pids[-1], told.cwd, bool(told.filename)) == (process.pid, os.fsencode(Path.cwd()), True)
+    assert not told.is_runtime
 
 
 SECOND = 1_000_000_000
