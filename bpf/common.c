@@ -87,8 +87,8 @@ struct sieve {
 struct process {
 	u32 target;
 	u32 session; /* 0: the container's own workload */
-	u32 owns_pty; /* 1: it, or who started it, may hold the owner's end of a terminal */
 	u32 newcomer; /* 1: it has just begun its session, and nobody has looked at its pipes yet */
+	u32 reserved;
 	u64 start_time; /* ns of CLOCK_MONOTONIC at which it was created: the kernel gives its ID to others later */
 };
 
@@ -485,12 +485,18 @@ static __always_inline long read_chunk(u8 *to, u64 from, u64 size, enum memory m
 }
 
 /* Whether the current system call is a 32-bit one: its number and arguments mean something else. Only while it is under way. */
-static __always_inline bool is_compat_call(void)
+static __always_inline bool is_compat_call(void *regs)
 {
-	u32 flags = 0;
+#ifdef COMPAT_STATUS
+	u32 state = 0;
 
-	FOLLOW(flags, typed_task(), OFF_task_struct_thread_info + COMPAT_FLAGS);
-	return flags & COMPAT;
+	FOLLOW(state, typed_task(), OFF_task_struct_thread_info + COMPAT_STATUS);
+#else
+	u64 state = 0;
+
+	READ(state, regs, COMPAT_REGISTER);
+#endif
+	return state & COMPAT;
 }
 
 /* Whether a system call reads, of those that read or write a descriptor; and whether what it moves is scattered. */

@@ -7,24 +7,25 @@ struct exec_failed_buffer {
 };
 /*
  * A process can fail a million times while others begin a few programs, and must not take the room of these. So many bytes of
- * failures go into their ring in such a time; what is beyond only leaves a hole in the lane of bytes, so that the lane of what
- * ran has none. A recorder that stands still for a second finds half of the ring left.
+ * failures, in all and of one target, go into their ring in such a time; what is beyond only leaves a hole in the lane of
+ * bytes, so that the lane of what ran has none. A recorder that stands still for a second finds half of the ring left.
  */
 #define FAILURES_PERIOD 100000000 /* ns */
 #define FAILURES_BYTES (PROCESS_RING_BYTES / 20)
+#define FAILURES_BYTES_OF_TARGET (FAILURES_BYTES / 4)
+#define RING_HEADER 8 /* of each event, BPF_RINGBUF_HDR_SZ in include/uapi/linux/bpf.h; its size is rounded up to as much */
 
 struct failures {
 	u64 period; /* number of the period, FAILURES_PERIOD each, that `bytes` is of */
 	u64 bytes;
 };
-BPF_ARRAY(failures, struct failures, 1);
+BPF_ARRAY(failures, struct failures, MAX_TARGETS); /* by number of the target; those of all at 0 */
 
-/* Whether an event of `size` bytes is still let through in this period. Two that come at once as it begins may both be. */
-static __always_inline bool may_tell_failure(u64 size)
+/* Whether `size` bytes more stay within `most` in this period. Two that come at once as it begins may both do. */
+static __always_inline bool count_failure(u32 target, u64 size, u64 most)
 {
 	u64 period = bpf_ktime_get_ns() / FAILURES_PERIOD;
-	int zero = 0;
-	struct failures *f = failures.lookup(&zero);
+	struct failures *f = failures.lookup(&target);
 
 	if (!f)
 		return false;
@@ -33,7 +34,15 @@ static __always_inline bool may_tell_failure(u64 size)
 		f->bytes = 0;
 	}
 	__sync_fetch_and_add(&f->bytes, size);
-	return f->bytes <= FAILURES_BYTES;
+	return f->bytes <= most;
+}
+
+/* Whether an event of `size` bytes is still let through. */
+static __always_inline bool may_tell_failure(u32 target, u64 size)
+{
+	u64 room = (size + RING_HEADER + 7) & ~7ULL;
+
+	return count_failure(target, room, FAILURES_BYTES_OF_TARGET) && count_failure(0, room, FAILURES_BYTES);
 }
 
 /* One for each of the two calls: a fexit program of the one may be preempted by that of the other. */
@@ -69,7 +78,7 @@ static __always_inline void exec_returned(char *filename, bool at, long result)
 	if (size > 0)
 		n = size - 1;
 	asm volatile("%0 &= 4095" : "+r"(n));
-	if (!may_tell_failure(sizeof(b->e) + n)) {
+	if (!may_tell_failure(p->target, sizeof(b->e) + n)) {
 		lose_byte_event(p, pid);
 		return;
 	}

@@ -61,7 +61,7 @@ int on_exec_file(u64 *ctx)
 		return 0;
 
 	void *task = (void *)bpf_get_current_task(), *mm = NULL, *file = NULL, *mnt = NULL, *dentry = NULL;
-	void *inode = NULL, *sb = NULL, *type = NULL, *name = NULL;
+	void *inode = NULL, *sb = NULL, *type = NULL, *name = NULL, *fs = NULL, *root_mnt = NULL;
 	struct target_state *state;
 	struct exec_file_buffer *b;
 	u64 magic = 0, size, at;
@@ -99,10 +99,14 @@ int on_exec_file(u64 *ctx)
 		n = read_kernel_str(b->tail, 256, name);
 		b->path_size = n > 0 ? n : 0;
 	} else {
-		if (!walk_up(mnt, dentry, NULL, NULL, b->tail, &b->path_size, &b->inside))
+		if (!walk_up(mnt, dentry, NULL, NULL, b->tail, &b->path_size, &b->inside)) {
 			flags = FILE_PATH_CUT;
-		else if (b->inside < b->path_size || !is_mounted_here(task, mnt)) /* its mount is not at the root */
-			flags = FILE_OTHER_MOUNT;
+			READ(fs, task, OFF_task_struct_fs);
+			READ(root_mnt, fs, OFF_fs_struct_root + OFF_path_mnt);
+		}
+		/* Its mount is not at the root, or where that is too far to see, not the root's. */
+		if (b->inside < b->path_size || (root_mnt && root_mnt != mnt) || !is_mounted_here(task, mnt))
+			flags |= FILE_OTHER_MOUNT;
 		if (magic == TMPFS_MAGIC) /* also where somebody has made it the root of a namespace of its own */
 			flags |= FILE_TMPFS;
 		if (is_deleted(dentry))

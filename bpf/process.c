@@ -53,16 +53,6 @@ static __always_inline u32 attach(struct process *p, u32 first, u32 ns_pid)
 	return p->session;
 }
 
-/* Whether the current task shares its descriptors with another one. */
-static __always_inline bool shares_descriptors(void *other)
-{
-	void *mine = NULL, *theirs = NULL;
-
-	READ(mine, bpf_get_current_task(), OFF_task_struct_files);
-	READ(theirs, other, OFF_task_struct_files);
-	return mine == theirs;
-}
-
 /* A process that is known has made a child, or a thread. */
 static __always_inline void forked(u32 pid, struct process *parent, void *child)
 {
@@ -76,8 +66,6 @@ static __always_inline void forked(u32 pid, struct process *parent, void *child)
 	if (thread != tgid)
 		return; /* a thread belongs to its process */
 	p.start_time = start_time(child);
-	if (shares_descriptors(child)) /* CLONE_FILES: what the one opens the other may read */
-		parent->owns_pty = p.owns_pty = 1;
 	set_process(tgid, &p);
 	if (!p.session)
 		return;

@@ -220,7 +220,7 @@ int raw_mounts_bit(u64 *ctx)
  */
 int raw_adopt(u64 *ctx)
 {
-	struct process p = { .target = ctx[1], .session = ctx[2], .owns_pty = 1 };
+	struct process p = { .target = ctx[1], .session = ctx[2] };
 	void *task = process_of_fd(ctx[0]), *signal = NULL;
 	struct process *known;
 	struct numbers *n;

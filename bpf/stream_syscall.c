@@ -7,10 +7,11 @@
 /* sys_exit(regs, result), include/trace/events/syscalls.h */
 int raw_stream_sys_exit(u64 *ctx)
 {
-	if (!any_stream() || is_compat_call())
+	void *regs = (void *)ctx[0];
+
+	if (!any_stream() || is_compat_call(regs))
 		return 0;
 
-	void *regs = (void *)ctx[0];
 	long result = ctx[1];
 	u64 fd = 0, buffer = 0, other = 0, key = 0;
 	SYSCALL_NR_TYPE nr = -1;

@@ -8,15 +8,15 @@
 /* sys_exit(regs, result), include/trace/events/syscalls.h */
 int raw_sys_exit(u64 *ctx)
 {
+	void *regs = (void *)ctx[0];
 	int zero = 0;
 	struct numbers *n = numbers.lookup(&zero);
 	struct sieve *s = the_sieve();
 
 	/* Most of the time nobody is in a target: then this is all that a system call costs. */
-	if (!n || !s || (n->next_session <= 1 && !s->own_terminals) || is_compat_call())
+	if (!n || !s || (n->next_session <= 1 && !s->own_terminals) || is_compat_call(regs))
 		return 0;
 
-	void *regs = (void *)ctx[0];
 	long result = ctx[1];
 	SYSCALL_NR_TYPE nr = -1;
 

@@ -190,14 +190,14 @@ static __always_inline struct terminal *known_slave(void *slave)
 #endif
 
 /*
- * Whether somebody has the owner's end of this terminal open: pty_close(), drivers/tty/pty.c, says at the slave that
- * nobody has. Both ends are freed together, and by then it is said.
+ * Whether somebody has the other end of this end of a terminal open: pty_close(), drivers/tty/pty.c, says at the one when
+ * nobody has the other. Both are freed together, and by then it is said.
  */
-static __always_inline bool is_held(void *slave)
+static __always_inline bool is_held(void *end)
 {
 	u64 flags = 0;
 
-	READ(flags, slave, OFF_tty_struct_flags);
+	READ(flags, end, OFF_tty_struct_flags);
 	return !(flags >> OTHER_END_CLOSED & 1);
 }
 

@@ -65,8 +65,8 @@ static __always_inline void put_chunk(struct target_state *state, void *event, u
 	put_byte_event(state, event, fixed + size);
 }
 
-/* `n` bytes at `from` came out of the terminal. */
-static __always_inline void tty_out(struct terminal *t, void *slave, char *from, u64 n, enum memory memory)
+/* `n` bytes at `from` came out of the terminal; the first is none of them if it `has_control`, as in packet mode. */
+static __always_inline void tty_out(struct terminal *t, void *slave, char *from, u64 n, enum memory memory, bool has_control)
 {
 	struct tty_out_buffer *b;
 	struct target_state *state;
@@ -78,6 +78,13 @@ static __always_inline void tty_out(struct terminal *t, void *slave, char *from,
 	if (!b)
 		return;
 	t->quiet = (t->quiet & QUIET_SINCE_TYPED) | (is_quiet(slave, &lflag) ? QUIET_SEEN : 0);
+	n -= has_control;
+	if (!n)
+		return;
+	if (has_control && memory != MEMORY_VECTOR) {
+		from++;
+		has_control = false;
+	}
 	if (!take_number(&t->out_offset, n, COUNTER_OF_TTY_OUT(t->number), &size))
 		return; /* a hole in the offsets */
 	begin_pending(&b->left, (u64)from, n, size, memory);
@@ -87,6 +94,12 @@ static __always_inline void tty_out(struct terminal *t, void *slave, char *from,
 		size = next_size(&b->left, memory);
 		if (!size)
 			continue;
+		if (has_control) {
+			b->left.from++;
+			b->left.part--;
+			has_control = false;
+			continue;
+		}
 		if (read_chunk(b->data, b->left.from, size, memory)) {
 			reason = GAP_UNREADABLE;
 			break;

@@ -40,7 +40,7 @@ static __always_inline void pty_wrote(void *tty, char *from, int accepted)
 #ifdef WARNINGS
 		warn_of_foreign_write(t, accepted);
 #endif
-		tty_out(t, tty, from, accepted, MEMORY_KERNEL);
+		tty_out(t, tty, from, accepted, MEMORY_KERNEL, false);
 	}
 }
 

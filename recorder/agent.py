@@ -5,6 +5,7 @@ import os
 import shutil
 import signal
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -160,12 +161,14 @@ class Agent:
         while reason is None:
             self._control.wait(GATHER_SECONDS if self._busy() else TICK_SECONDS)
             time.sleep(GATHER_SECONDS)
-            self._take()
+            more = self._take()
             self._take_in()
             now = time.monotonic()
             if now - ticked >= TICK_SECONDS:
                 ticked = now
                 self._tick()
+                if not more:
+                    self._tell_overdue()
             if now - process_flushed >= PROCESS_FLUSH_SECONDS:
                 process_flushed = now
                 self._writer.flush_lane(PROCESS_LANE)
@@ -243,6 +246,17 @@ class Agent:
             own.append([_TYPES["clock"], now, None, 0, 0, 0, now + offset])
         self._lanes[PROCESS].take(own + self._skipped(now) + self._hasher.results())
 
+    def _states(self) -> Iterator[tuple[int, tuple[int, int, int, int]]]:
+        """Each target that there was, by number, and its state."""
+        for target in range(1, min(len(self._targets) + 1, MAX_TARGETS)):
+            yield target, self._scope.state(target)
+
+    def _tell_overdue(self) -> None:
+        now = monotonic()
+        for target, state in self._states():
+            for lane, next_seq in zip(self._lanes, state, strict=False):
+                lane.take(lane.overdue(target, next_seq, now))
+
     def _skipped(self, now: int) -> list[Event]:
         """A gap for the runs of probes that the kernel has skipped since the last look, if there were any."""
         before, self._missed = self._missed, sum(map(bpf.missed_runs, self._probes.programs))
@@ -288,8 +302,7 @@ class Agent:
         now = monotonic()
         self._put(BYTE_LANE, self._streams.keep(self._not_taken(now)))
         self._put(BYTE_LANE, self._streams.over())
-        for target in range(1, min(len(self._targets) + 1, MAX_TARGETS)):
-            state = self._scope.state(target)
+        for target, state in self._states():
             self._put(PROCESS_LANE, self._lanes[PROCESS].tail(target, state[PROCESS], now))
             self._put(BYTE_LANE, self._lanes[BYTES].tail(target, state[BYTES], now))
         for lane, shed in self._shed.items():

@@ -67,7 +67,7 @@ _MACHINES: dict[str, dict[str, int | str]] = {
         "FEXIT_EXECVE": "kretfunc____x64_sys_execve",
         "FEXIT_EXECVEAT": "kretfunc____x64_sys_execveat",
         "SYSCALL_ARG2": "pt_regs.dx",
-        "COMPAT_FLAGS": "thread_info.status",
+        "COMPAT_STATUS": "thread_info.status",
         "COMPAT": 2,  # TS_COMPAT, arch/x86/include/asm/thread_info.h
     },
     "aarch64": {
@@ -110,8 +110,8 @@ _MACHINES: dict[str, dict[str, int | str]] = {
         "FEXIT_EXECVE": "kretfunc____arm64_sys_execve",
         "FEXIT_EXECVEAT": "kretfunc____arm64_sys_execveat",
         "SYSCALL_ARG2": 16,
-        "COMPAT_FLAGS": "thread_info.flags",
-        "COMPAT": 1 << 22,  # TIF_32BIT, arch/arm64/include/asm/thread_info.h
+        "COMPAT_REGISTER": "pt_regs.pstate",
+        "COMPAT": 0x10,  # PSR_MODE32_BIT, arch/arm64/include/uapi/asm/ptrace.h
     },
 }
 

@@ -35,7 +35,7 @@ _LAYOUTS = {layout.name: layout for layout in events.layouts().values()}
 _FILE, _HASH = _LAYOUTS["exec_file"], _LAYOUTS["exec_hash"]
 _RESULT, _FLAG = events.enums()["hash_result"], events.enums()["file_flag"]
 _AT = {name: 1 + i for i, name in enumerate(_FILE.fields)}
-_NOT_OF_IMAGE = sum(_FLAG[f"FILE_{name}"] for name in ("MEMFD", "DELETED", "UPPER", "TMPFS", "OTHER_MOUNT"))
+_NOT_OF_IMAGE = sum(_FLAG[f"FILE_{name}"] for name in ("MEMFD", "DELETED", "UPPER", "TMPFS", "OTHER_MOUNT", "PATH_CUT"))
 _WITHOUT_PATH = sum(_FLAG[f"FILE_{name}"] for name in ("MEMFD", "DELETED", "PATH_CUT"))
 
 _Key = tuple[int, int, int, int, int]

@@ -82,6 +82,8 @@ class Lane:
         self._next: dict[int, int] = {}
         self._declared: dict[int, int] = {}
         self._waiting_since: int | None = None
+        self._ahead: dict[int, tuple[int, int]] = {}
+        """Of targets, what the next number was at some time, and when: until all before it have come."""
 
     @property
     def waiting(self) -> bool:
@@ -148,6 +150,21 @@ class Lane:
                 first, count = told.popleft()
                 yield gap(event[1], event[3], "GAP_RING_FULL", first_seq=first, count=count)
             yield event
+
+    def overdue(self, target: int, next_seq: int, now: int) -> list[Event]:
+        """The gap after the last event, once it has been there for PATIENCE_NS: no later event may ever show it.
+
+        `next_seq` is the target's next number. Only when the ring has just been emptied.
+        """
+        reached, since = self._ahead.get(target, (0, 0))
+        if reached <= self._next.get(target, 0):
+            self._ahead[target] = next_seq, now
+            return []
+        if now - since < PATIENCE_NS or any(e[3] == target and e[2] is not None for e in self._pending):
+            return []
+        told = self.tail(target, reached, now)
+        self._declared[target] = self._declared.get(target, 0) + sum(event[7] for event in told)
+        return told
 
     def tail(self, target: int, next_seq: int, now: int) -> list[Event]:
         """The gap between the last event and the end of the recording, after the last release."""

@@ -116,19 +116,26 @@ def mount_namespace(pid: int) -> int:
         return 0
 
 
-def _folder(pid: int) -> str:
-    """The folder of /proc that tells of a process: a thread's, if its first thread has ended and so knows nothing."""
+def _threads(pid: int) -> list[str]:
+    """Folders of /proc that may tell of a process: its threads', too, where the first has ended and knows nothing."""
     folder = f"/proc/{pid}"
     fields = _stat(folder)
     if not fields or fields[0] != b"Z":
-        return folder
-    return next((f"{folder}/task/{thread}" for thread in os.listdir(f"{folder}/task") if thread != str(pid)), folder)
+        return [folder]
+    try:
+        return [*(f"{folder}/task/{thread}" for thread in os.listdir(f"{folder}/task") if thread != str(pid)), folder]
+    except FileNotFoundError:
+        return []
 
 
 def details(pid: int) -> Details | None:
     """More of that process; None if it has ended."""
+    return next((found for found in map(_details, _threads(pid)) if found), None)
+
+
+def _details(folder: str) -> Details | None:
+    """The same, as this folder has it."""
     try:
-        folder = _folder(pid)
         status = _read(f"{folder}/status").decode(errors="replace")
         argv = _read(f"{folder}/cmdline", MAX_ARGV_BYTES)
     except (FileNotFoundError, ProcessLookupError):

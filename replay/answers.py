@@ -25,7 +25,8 @@ def _spelled(pattern: bytes) -> bytes:
 _CLIPBOARD = _spelled(rb"[0~]*5[~]*2[~]*(;)")
 _TITLE = _spelled(rb"[0_]*2[_]*[01][_]*(?:[;:][0-9;:_]*)?t")
 # From `q` on every byte counts: what is asked for.
-_END = rb"(?:\x1b\\|\xc2\x9c|\x07)"
+_END = rb"(?:\x1b{1,2}\\|\xc2\x9c|\x07)"
+"""ST, or BEL for it; with two ESC as within what tmux passes through."""
 _ASKED = (
     (_spelled(rb"[0-9;:_]*(?:\$[_]*q") + rb'(?!(?:[mrst]|\$[|}\x7e]|\*[x|]| q|"[pq]|\)\{|,\|)' + _END + rb")")
     + (_spelled(rb"|\+[_]*q") + rb"(?![0-9A-Fa-f;]*" + _END + rb"))")
@@ -40,13 +41,14 @@ _ESC_PARTS = (b"\x1bP", b"\x1b]52;", b"\x1b[21", b"\x1b[2t", b"\x1b[2;", b"\x1b[
 _C1_PARTS = (b"\xc2\x90", b"\xc2\x9d52;", b"\xc2\x9b21", b"\xc2\x9b2t", b"\xc2\x9b2;", b"\xc2\x9b2:")
 """One of these has each of the sequences, once what is ignored is taken out."""
 
-_UNFINISHED_STRING = re.compile(rb"(?:\x1bP|\xc2\x90)[^\x1b\x07]{0,200}\x1b?\Z")
-_LOOK_BACK = 256
 _UNFINISHED = re.compile(
     _spelled(
         rb"(?:\x1b[_]*(?:\]([0-9;:~]*)|[\[P]([0-9;:_]*))?"
         rb"|\xc2(?:\x9d([0-9;:~]*)|[\x9b\x90]([0-9;:_]*))?)\Z"
     )
+)
+_UNFINISHED_STRING = re.compile(
+    _spelled(rb"(?:\x1b[_]*P|(\xc2\x90))[0-9;:_]*([$+])[_]*(q[^\x1b\x07]{0,200}\x1b{0,2})?\Z")
 )
 _TELLING = 8
 """Bytes of the numbers, without zeros before, that tell whether a sequence is one of these."""
@@ -62,9 +64,9 @@ class Answers:
         """The kinds of what is found in `data`, each as often as it is there."""
         asked = [ANSWER] * data.count(b"\x05")
         data, self._held = self._held + data, b""
-        unfinished = _UNFINISHED_STRING.search(data, max(len(data) - _LOOK_BACK, 0))
-        if unfinished:
-            self._held = unfinished[0]
+        begun = data.rstrip(b"\x1b")  # what ends a string may have come in part
+        if unfinished := _UNFINISHED_STRING.match(data, max(begun.rfind(b"\x1b"), begun.rfind(b"\xc2\x90"), 0)):
+            self._held = (unfinished[1] or b"\x1bP") + unfinished[2] + (unfinished[3] or b"")
         elif unfinished := _UNFINISHED.match(data, max(data.rfind(b"\x1b"), data.rfind(b"\xc2"), 0)):
             self._held = _shortened(unfinished)
         return asked + _found(data[: unfinished.start()] if unfinished else data)

@@ -10,14 +10,21 @@ from replay.model import Session
 from replay.session_report import Shown, in_brackets
 from replay.words import count, probe_runs, short_command
 
+_NAMED = 5
+"""So many of the programs that runs have run are named."""
+
 
 @dataclass
 class Runs:
-    """The runs of one probe or hook of a pod, in order of their start. `flags`: of the files that they ran."""
+    """The runs of one probe or hook of a pod that ran the same, in order of their start.
+
+    `programs`: what they ran, or tried to, after the first, each once. `flags`: of the files that they ran.
+    """
 
     pod: str
     kind: str
     argv: tuple[bytes, ...]
+    programs: tuple[bytes, ...]
     flags: tuple[str, ...]
     all: list[Shown] = field(default_factory=list)
 
@@ -38,6 +45,10 @@ class Runs:
         if len(self.all) > 1:
             times = f"{times} to {to_second(self.all[-1].session.started)}"
         what = f"{printable(self.kind)} `{short_command(self.argv)}`{in_brackets(self.flags)}"
+        if self.programs:
+            named = [printable(program) for program in self.programs[:_NAMED]]
+            more = [f"{len(self.programs) - _NAMED:,} more"] if len(self.programs) > _NAMED else []
+            what += f" (runs {', '.join(named + more)})"
         return f"{count(len(self.all), 'run')} of {what} in {self.pod}, {times}: {ended}"
 
 
@@ -45,15 +56,17 @@ def groups(shown: Iterable[Shown]) -> tuple[list[Shown], list[Runs]]:
     """(the sessions that are shown one by one, the runs of each probe), both in order.
 
     A run is shown of which something is missing, that warns of something, opens a terminal or leaves something behind.
-    Those that ran what did not come with the image have a line of their own: somebody may have changed the program.
+    Those that ran other programs than the rest, or what did not come with the image, have a line of their own: somebody
+    may have changed the script or the program.
     """
     kept: list[Shown] = []
-    runs: dict[tuple[str, str, tuple[bytes, ...], tuple[str, ...]], Runs] = {}
+    runs: dict[tuple[str, str, tuple[bytes, ...], tuple[bytes, ...], tuple[str, ...]], Runs] = {}
     for one in shown:
         of = one.session
         if of.is_probe and not (of.gaps or of.warnings or of.terminals or of.outlived):
             flags = {flag for ran in of.execs if ran.file for flag in ran.file.flags}
-            key = one.pod[1], of.kind, of.argv, tuple(sorted(flags))
+            programs = {ran.filename for ran in of.execs[1:]} | {failed.name for failed in of.failed}
+            key = one.pod[1], of.kind, of.argv, tuple(sorted(programs)), tuple(sorted(flags))
             runs.setdefault(key, Runs(*key)).all.append(one)
         else:
             kept.append(one)

@@ -17,7 +17,7 @@ BPF = ROOT / "bpf"
 MAP_VALUES = {
     "target_state": (("next_seq[0]", "next_seq[1]", "lost[0]", "lost[1]"), scope._STATE),
     "numbers": (("next_session", "next_tty"), scope._NUMBERS),
-    "process": (("target", "session", "owns_pty", "newcomer", "start_time"), scope._PROCESS),
+    "process": (("target", "session", "newcomer", "reserved", "start_time"), scope._PROCESS),
     "terminal": (
         (
             "out_offset", "in_offset", "devpts", "target", "session", "number", "leader", "owner", "index", "rows",

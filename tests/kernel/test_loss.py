@@ -176,6 +176,20 @@ def test_a_flood_of_programs_that_cannot_be_run_hides_none_that_is(programs: Con
     assert end.lost
 
 
+def test_a_hole_after_which_nothing_comes_is_told_while_the_recording_goes_on(programs: Container) -> None:
+    fails = FAILS.partition("for word")[0]
+    with recording({"container_id": programs.id}, sessions=2, process_ring_bytes=256 << 10) as live:
+        if live.header.raw["probes"]["exec_failed"] == "none":
+            pytest.skip("needs: a way to see failed execs")
+        programs.exec("/usr/bin/python3", "-c", fails)
+        told = live.wait_for("gap")
+        assert told.fields["events"] > 1000
+        programs.exec("/bin/true")
+        live.end()
+    failed = live.of("exec_failed")
+    assert len(failed) + sum(e.fields["events"] for e in gaps(live, BYTE_LANE)) == 10000
+
+
 def test_nothing_is_lost_when_the_recorder_stands_still_for_a_moment(victim: Container) -> None:
     with recording({"container_id": victim.id}, sessions=1) as live:
         with stopped(live):

@@ -247,6 +247,34 @@ def test_what_a_program_splices_from_its_terminal_is_at_least_counted(programs: 
     assert (live.output(), counted) == ((b"", 9) if by_calls else (b"spliced\r\n", 0))
 
 
+PACKETS = """
+import array, fcntl, os, pty, termios
+pid, master = pty.fork()
+if pid == 0:
+    os.write(1, b"ready")
+    os.read(0, 1)
+    os.write(1, b"packets\\n")
+    os._exit(0)
+read = os.read(master, 5)
+fcntl.ioctl(master, termios.TIOCPKT, array.array("i", [1]))
+fcntl.ioctl(master, termios.TCFLSH, termios.TCIFLUSH)  # a packet without bytes
+os.write(master, b"\\n")
+while b"packets\\r\\n" not in read:
+    parts = [bytearray(0), bytearray(1), bytearray(3), bytearray(90)]
+    got = READ
+    read += b"".join(parts)[1:got]
+os.write(1, read)
+"""
+
+
+@pytest.mark.parametrize("read", ["os.readv(master, parts)", "os.preadv(master, parts, -1)"])
+def test_what_is_before_the_bytes_in_packet_mode_is_no_output(read: str, programs: Container) -> None:
+    with recording({"container_id": programs.id}, sessions=1) as live:
+        seen = programs.exec("/usr/bin/python3", "-c", PACKETS.replace("READ", read))
+        live.end()
+    assert live.output().decode().replace("\r\n", "\n") == seen
+
+
 SHORT_LIVED = """
 import os
 master, slave = os.openpty()
@@ -263,7 +291,12 @@ os.write(1, os.read(master, 100))
 
 
 @pytest.mark.parametrize(
-    "how", ["os.close(os.open(os.ttyname(slave), os.O_RDWR))", "import fcntl; fcntl.ioctl(slave, 0x540e, 0)"]
+    "how",
+    [
+        "os.close(os.open(os.ttyname(slave), os.O_RDWR))",
+        "import fcntl; fcntl.ioctl(slave, 0x540e, 0)",  # TIOCSCTTY
+        "import fcntl; os.close(fcntl.ioctl(master, 0x5441, os.O_RDWR))",  # TIOCGPTPEER
+    ],
 )
 def test_a_terminal_whose_leader_has_ended_before_it_is_first_read_is_recorded(how: str, programs: Container) -> None:
     script = SHORT_LIVED.replace("BECOME_ITS_LEADER", how)

@@ -306,6 +306,11 @@ ROWS = [
     Row("exec", "a program on a file system that is mounted nowhere (`fsmount`, `open_tree`)",
         "`[other mount]`, SHA-256", _hashed("other_mount"), "/bin/tricks unmounted /bin/busybox cat; :",
         waits=("cat",)),
+    Row("exec", "the same, 60 folders deep", "`[other mount, path cut]`, the end of its path, SHA-256",
+        lambda s: (_hashed("other_mount", "path_cut")(s),
+                   _of(last(s)["file"], path="…" + "/d" * 47 + "/cat")),
+        "mount -t ramfs none /mnt; d=/mnt$(printf '/d%.0s' {1..60}); mkdir -p $d; cp /bin/busybox $d/cat; cd $d; "
+        "./cat; :", waits=("./cat",)),
     Row("exec", "a program that lies in no folder (`memfd_create`, then `/proc/self/fd/N`)",
         "`[memfd]`, SHA-256, the name that it was given", _hashed("memfd"),
         "/bin/tricks memfd /bin/busybox cat; :", waits=("cat",)),
@@ -444,9 +449,12 @@ UNSEEN = {
     "`/proc/PID/mem`, and 32-bit or x32 calls that would be warnings, where there is neither fentry nor kprobes": (
         "there only some system calls are looked at, where a program looks at all of them anyway"
     ),
-    "What 32-bit or x32 calls and io_uring move through a terminal that the session has opened itself, on the last rung": (
+    "What 32-bit or x32 calls, io_uring and AIO move through a terminal that the session has opened itself, or a call "
+    "during which another thread puts another file in its place, on the last rung": (
         "there what 64-bit calls return is looked at; the terminal that a session came in on is read by the runtime"
     ),
+    "The program itself, where a privileged session exchanges the mount that it was on for one with a file of the same "
+    "numbers and times": "the SHA-256 may be that file's; each mount is a warning",
     "What a program takes from its stdin by `tee`, on the last rung also so, where the runtime sends before it runs": (
         "runc in the foreground does: there input is taken as the container reads it, and `tee` leaves it where it was"
     ),

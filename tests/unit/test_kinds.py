@@ -111,6 +111,19 @@ def test_runs_of_a_probe_that_ran_what_is_not_of_the_image_have_a_line_of_their_
     assert "1 run of liveness probe `cat /tmp/healthy`  [upper] in default/victim" in shown
 
 
+def test_runs_of_a_probe_that_ran_something_else_have_a_line_of_their_own(cli: Cli, tmp_path: Path) -> None:
+    log = LogBuilder(targets=[{**TARGET, "probes": PROBES}])
+    for number in (1, 2, 3):
+        entry(log, number, number * SECOND, *LIVENESS)
+    log.add("exec", 2 * SECOND + MS, 2, pid=102, filename=b"/usr/bin/nc", argv=argv("nc", "attacker"))
+    for i in range(8):
+        log.add("exec_failed", 3 * SECOND + MS, 3, pid=103, filename=b"/bin/%d" % i, error=2)
+    shown = cli("show", log.save(tmp_path / "s.ebpfaudit")).text
+    assert "1 run of liveness probe `cat /tmp/healthy` in default/victim" in shown
+    assert "1 run of liveness probe `cat /tmp/healthy` (runs /usr/bin/nc) in default/victim" in shown
+    assert "(runs /bin/0, /bin/1, /bin/2, /bin/3, /bin/4, 3 more)" in shown
+
+
 def test_a_run_of_a_probe_that_leaves_something_behind_is_shown(cli: Cli, tmp_path: Path) -> None:
     log = LogBuilder(targets=[{**TARGET, "probes": PROBES}])
     start = MONOTONIC + SECOND

@@ -110,6 +110,26 @@ def test_at_the_end_every_hole_is_a_gap() -> None:
     assert lane.tail(1, 9, 5) == []
 
 
+def test_a_hole_after_which_nothing_comes_is_a_gap_when_patience_ends() -> None:
+    lane = lossless()
+    lane.take([fork(5, 0)])
+    lane.release(10)
+    assert lane.overdue(1, 4, 10) == []
+    assert lane.overdue(1, 9, 9 + PATIENCE_NS) == []
+    assert told(lane.overdue(1, 9, 10 + PATIENCE_NS)) == [(1, 3)]  # what is newer may be on its way
+    assert lane.overdue(1, 9, 20 + PATIENCE_NS) == []
+    assert told(lane.overdue(1, 9, 20 + 2 * PATIENCE_NS)) == [(4, 5)]
+
+
+def test_a_hole_before_an_event_that_is_there_is_found_with_that() -> None:
+    lane = lossless()
+    assert lane.overdue(1, 2, 0) == []
+    lane.take([fork(5, 1)])
+    assert lane.overdue(1, 2, PATIENCE_NS) == []
+    assert told(lane.release(10, final=True)) == [(0, 1), 1]
+    assert lane.overdue(1, 2, 9 * PATIENCE_NS) == []
+
+
 def test_a_target_of_which_nothing_came_is_all_gap() -> None:
     lane = lossless()
     assert lane.release(0, final=True) == []

@@ -38,6 +38,9 @@ FOUND = [
     (b"\x1bP\0$\nq;ls\n\x1b\\\xc2\x90+q\n;ls\n\x1b\\", [ANSWER, ANSWER]),
     (b"\x1bP" + b"0" * 5000 + b"$q;ls\n\x1b\\", [ANSWER]),
     (b"\x1bP$q\nm\x1b\\", [ANSWER]),
+    (b"\x1b\0P$qevil\x1b\\", [ANSWER]),
+    (b"\x1bP" + b"0" * 250 + b"$" + b"\n" * 250 + b"qevil\x1b\\", [ANSWER]),
+    (b"\x1bPtmux;\x1b\x1bP$qevil\x1b\x1b\\\x1b\\", [ANSWER]),
 ]
 ORDINARY = [
     b"\x1b[0m\x1b[1;34mbin\x1b[0m caf\xc3\xa9 \xe2\x80\x9d52; \xc2\xb5",  # ls
@@ -45,6 +48,7 @@ ORDINARY = [
     b"\x1b]0;root@victim: ~\x07\x1b]11;?\x07\x1b[22;2t\x1b[23;2t\x1b[8;24;80t",
     b"\x1b]520;x\x07\x1b[200t\x1b[121t\x1b[2;1t\x1b[;21t\x1b[2\x181t\x1b[2\x1b1t",
     b"\x1b]5\x072;c;x \x1b]1;52;x\x07 \xc2\x902 \xc2\xa0",
+    b"\x1bPtmux;\x1b\x1bP$qm\x1b\x1b\\\x1b\\\x1b\0P$qm\x1b\\",
     b"\xc2\x90$qm\x1b\\\xc2\x90+q436f\xc2\x9c",
     b"\x1b[" + b"1;" * 300 + b"21t\x1b[2000000000" + b"0" * 300 + b"t",
 ]
