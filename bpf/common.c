@@ -427,11 +427,14 @@ struct pending {
 	volatile u64 offset;
 	volatile u64 vector; /* the next struct iovec */
 	volatile u64 part; /* bytes at `from` until then */
+	volatile u64 skip; /* bytes before all others that are none of them */
 };
 
-static __always_inline void begin_pending(struct pending *left, u64 from, u64 bytes, u64 offset, enum memory memory)
+/* `bytes` are to be taken, after `skip`, which is 0 or 1. */
+static __always_inline void begin_pending(struct pending *left, u64 from, u64 bytes, u64 offset, enum memory memory, u64 skip)
 {
-	left->from = from;
+	left->from = from + skip;
+	left->skip = skip;
 	left->bytes = left->part = bytes;
 	left->offset = offset;
 	if (memory == MEMORY_VECTOR) {
@@ -444,7 +447,7 @@ static __always_inline void begin_pending(struct pending *left, u64 from, u64 by
 static __always_inline u64 next_size(struct pending *left, enum memory memory)
 {
 	u64 part[2] = {}; /* struct iovec */
-	u64 size;
+	u64 size, skip;
 
 	/* Of what is not scattered there is no part left only when nothing is. To the verifier both are one: it looks once. */
 	if (memory != MEMORY_KERNEL && !left->part) {
@@ -452,8 +455,10 @@ static __always_inline u64 next_size(struct pending *left, enum memory memory)
 		if (read_user(part, sizeof(part), (void *)left->vector))
 			part[1] = left->bytes;
 		left->vector += sizeof(part);
-		left->from = part[0];
-		left->part = part[1];
+		skip = left->skip & (part[1] | -part[1]) >> 63; /* of an empty part nothing; no branch, for the verifier */
+		left->skip -= skip;
+		left->from = part[0] + skip;
+		left->part = part[1] - skip;
 	}
 	size = left->part;
 	if (size > left->bytes)

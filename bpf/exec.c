@@ -194,7 +194,7 @@ static __always_inline bool begin_rest_of_argv(void)
 		return false;
 	if (end - from > MAX_ARGV)
 		end = from + MAX_ARGV;
-	begin_pending(&b->left, from + EXEC_TAIL, end - from - EXEC_TAIL, EXEC_TAIL, MEMORY_USER);
+	begin_pending(&b->left, from + EXEC_TAIL, end - from - EXEC_TAIL, EXEC_TAIL, MEMORY_USER, 0);
 	return true;
 }
 

@@ -81,25 +81,15 @@ static __always_inline void tty_out(struct terminal *t, void *slave, char *from,
 	n -= has_control;
 	if (!n)
 		return;
-	if (has_control && memory != MEMORY_VECTOR) {
-		from++;
-		has_control = false;
-	}
 	if (!take_number(&t->out_offset, n, COUNTER_OF_TTY_OUT(t->number), &size))
 		return; /* a hole in the offsets */
-	begin_pending(&b->left, (u64)from, n, size, memory);
+	begin_pending(&b->left, (u64)from, n, size, memory, has_control);
 	for (int i = 0; i < (memory == MEMORY_KERNEL ? TTY_CHUNKS : TTY_PARTS); i++) {
 		if (!b->left.bytes)
 			return;
 		size = next_size(&b->left, memory);
 		if (!size)
 			continue;
-		if (has_control) {
-			b->left.from++;
-			b->left.part--;
-			has_control = false;
-			continue;
-		}
 		if (read_chunk(b->data, b->left.from, size, memory)) {
 			reason = GAP_UNREADABLE;
 			break;
@@ -139,7 +129,7 @@ static __always_inline void tty_in(struct terminal *t, void *slave, char *from, 
 	t->quiet = quiet ? QUIET_SEEN : 0;
 	if (!take_number(&t->in_offset, n, COUNTER_OF_TTY_IN(t->number), &size))
 		return; /* a hole in the offsets */
-	begin_pending(&b->left, (u64)from, n, size, memory);
+	begin_pending(&b->left, (u64)from, n, size, memory, 0);
 	b->e.tty = t->number;
 	b->e.lflag = lflag;
 	b->e.hidden = 0;
