@@ -92,6 +92,8 @@ def load(
         raise NoProbes(answer["message"], said, refused)
     if "error" in answer:
         raise _ERRORS[answer["error"]](answer["message"], said)
+    if preemption.preempted(sysfs):
+        bpf.stay_on_cpu()
     maps, programs = len(answer["maps"]), len(answer["maps"]) + answer["programs"]
     named = dict(zip(answer["maps"], fds[:maps], strict=True))
     return Probes(named, fds[maps:programs], fds[programs:], answer["taken"], refused)
