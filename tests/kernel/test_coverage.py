@@ -101,7 +101,17 @@ def do(row: Row, victim: Container, live: Recording) -> None:
             terminal.expect(b"ready")
             row.outside(victim)
             terminal.send(b"\r")
+        if row.size != Row.size:  # which runc gives it when the program runs already
+            while not is_sized(live, 1 + ROWS.index(row), row.size):
+                assert live._read()
+            terminal.send(b"\r")
         terminal.wait()
+
+
+def is_sized(live: Recording, session: int, size: tuple[int, int]) -> bool:
+    """Whether the recorder has seen that the session's terminal is of this size, (rows, columns)."""
+    seen = live.of("tty_open", "tty_resize", session=session)
+    return any((e.fields["rows"], e.fields["cols"]) == size for e in seen)
 
 
 def is_hashed(live: Recording, session: int, argv: tuple[str, ...]) -> bool:
