@@ -43,12 +43,10 @@ static __always_inline bool is_deleted(void *dentry)
  */
 static __always_inline bool is_mounted_here(void *task, void *mnt)
 {
-	void *nsproxy = NULL, *here = NULL, *there = NULL;
+	void *mount_ns = NULL;
 
-	READ(nsproxy, task, OFF_task_struct_nsproxy);
-	READ(here, nsproxy, OFF_nsproxy_mnt_ns);
-	READ(there, (char *)mnt - OFF_mount_mnt, OFF_mount_mnt_ns);
-	return here == there;
+	READ(mount_ns, (char *)mnt - OFF_mount_mnt, OFF_mount_mnt_ns);
+	return mount_ns == mount_namespace_of(task);
 }
 
 /* The last step of on_exec. */

@@ -93,8 +93,6 @@ static __always_inline void tty_at_sys_exit(void *regs, SYSCALL_NR_TYPE nr, long
 	u64 arg0 = 0, arg1 = 0, arg2 = 0;
 	u32 device, from, to;
 
-	READ(arg0, regs, SYSCALL_ARG0);
-	READ(arg1, regs, SYSCALL_ARG1);
 	switch (nr) {
 	case SYS_READ:
 	case SYS_READV:
@@ -105,35 +103,14 @@ static __always_inline void tty_at_sys_exit(void *regs, SYSCALL_NR_TYPE nr, long
 	case SYS_WRITE:
 	case SYS_WRITEV:
 	case SYS_PWRITEV2:
-		if (result <= 0)
-			return;
-		break;
 	case SYS_SPLICE:
 	case SYS_SENDFILE:
 		if (result <= 0)
 			return;
-		READ(arg2, regs, SYSCALL_ARG2);
-		from = nr == SYS_SPLICE ? arg0 : arg1;
-		to = nr == SYS_SPLICE ? arg2 : arg0;
-		call = tty_of_fd(from, &device) && device == PTMX_DEVICE ? CALL_READ : CALL_WRITE;
-		arg0 = call == CALL_READ ? from : to;
-		arg1 = NOWHERE;
 		break;
 	case SYS_IOCTL:
-		if ((u32)arg1 == TTY_IOCTL_OPEN && result >= 0) {
-			arg0 = result;
-			call = CALL_OPEN;
-		} else if (result) {
+		if (result < 0)
 			return;
-		} else if ((u32)arg1 == TTY_IOCTL_SET_WINSIZE) {
-			call = CALL_RESIZE;
-		} else if ((u32)arg1 == TTY_IOCTL_LEAD) {
-			call = CALL_LEAD;
-		} else if ((u32)arg1 >= TTY_IOCTL_SET_FIRST && (u32)arg1 <= TTY_IOCTL_SET_LAST) {
-			call = CALL_SET;
-		} else {
-			return;
-		}
 		break;
 	case SYS_OPEN:
 	case SYS_CREAT:
@@ -141,11 +118,36 @@ static __always_inline void tty_at_sys_exit(void *regs, SYSCALL_NR_TYPE nr, long
 	case SYS_OPENAT2:
 		if (result < 0 || !process_of(current_tgid()))
 			return;
-		arg0 = result;
 		call = CALL_OPEN;
 		break;
 	default:
 		return;
 	}
+	READ(arg0, regs, SYSCALL_ARG0);
+	READ(arg1, regs, SYSCALL_ARG1);
+	if (nr == SYS_IOCTL) {
+		if ((u32)arg1 == TTY_IOCTL_OPEN)
+			call = CALL_OPEN;
+		else if (result)
+			return;
+		else if ((u32)arg1 == TTY_IOCTL_SET_WINSIZE)
+			call = CALL_RESIZE;
+		else if ((u32)arg1 == TTY_IOCTL_LEAD)
+			call = CALL_LEAD;
+		else if ((u32)arg1 >= TTY_IOCTL_SET_FIRST && (u32)arg1 <= TTY_IOCTL_SET_LAST)
+			call = CALL_SET;
+		else
+			return;
+	}
+	if (nr == SYS_SPLICE || nr == SYS_SENDFILE) {
+		READ(arg2, regs, SYSCALL_ARG2);
+		from = nr == SYS_SPLICE ? arg0 : arg1;
+		to = nr == SYS_SPLICE ? arg2 : arg0;
+		call = tty_of_fd(from, &device) && device == PTMX_DEVICE ? CALL_READ : CALL_WRITE;
+		arg0 = call == CALL_READ ? from : to;
+		arg1 = NOWHERE;
+	}
+	if (call == CALL_OPEN)
+		arg0 = result;
 	tty_call(arg0, (char *)arg1, result, call, memory);
 }

@@ -19,8 +19,8 @@ _INFO_BYTES = 256
 _TEST_RUN_BYTES = 80
 _RECURSION_MISSES_AT = 208  # of struct bpf_prog_info, since Linux 5.12
 
-_usual: tuple[int, "os.sched_param"] | None = None
-"""How this thread is scheduled otherwise; None before stay_on_cpu(), or if that may not be changed."""
+_scheduling: tuple[tuple[int, "os.sched_param"], tuple[int, "os.sched_param"]] | None = None
+"""How this thread is scheduled while it works on a map, and otherwise; None before stay_on_cpu(), or if refused."""
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -31,13 +31,14 @@ def _bpf(command: int, attributes: bytes) -> int:
 
 def _undisturbed(command: int, attributes: bytes) -> int:
     """The same on a map, after stay_on_cpu() without being preempted."""
-    if not _usual:
+    if not _scheduling:
         return _bpf(command, attributes)
-    os.sched_setscheduler(0, os.SCHED_FIFO, _least())
+    alone, usual = _scheduling
+    os.sched_setscheduler(0, *alone)
     try:
         return _bpf(command, attributes)
     finally:
-        os.sched_setscheduler(0, *_usual)
+        os.sched_setscheduler(0, *usual)
 
 
 def stay_on_cpu() -> None:
@@ -46,18 +47,15 @@ def stay_on_cpu() -> None:
     In the middle of such a call the kernel runs no kprobe's program on the CPU (bpf_disable_instrumentation() in
     include/linux/bpf.h): were it preempted there, what others do in its place would not be seen.
     """
-    global _usual
+    global _scheduling
     usual = os.sched_getscheduler(0), os.sched_getparam(0)
+    alone = os.SCHED_FIFO, os.sched_param(os.sched_get_priority_min(os.SCHED_FIFO))
     try:
-        os.sched_setscheduler(0, os.SCHED_FIFO, _least())
+        os.sched_setscheduler(0, *alone)
     except PermissionError:  # without CAP_SYS_NICE, or where its cgroup has no share of real time
         return
     os.sched_setscheduler(0, *usual)
-    _usual = usual
-
-
-def _least() -> "os.sched_param":
-    return os.sched_param(os.sched_get_priority_min(os.SCHED_FIFO))
+    _scheduling = alone, usual
 
 
 def _call(command: int, attributes: "ctypes.Array[ctypes.c_char]") -> int:

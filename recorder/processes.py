@@ -116,21 +116,19 @@ def mount_namespace(pid: int) -> int:
         return 0
 
 
-def _threads(pid: int) -> list[str]:
-    """Folders of /proc that may tell of a process: its threads', too, where the first has ended and knows nothing."""
-    folder = f"/proc/{pid}"
-    fields = _stat(folder)
-    if not fields or fields[0] != b"Z":
-        return [folder]
-    try:
-        return [*(f"{folder}/task/{thread}" for thread in os.listdir(f"{folder}/task") if thread != str(pid)), folder]
-    except FileNotFoundError:
-        return []
-
-
 def details(pid: int) -> Details | None:
     """More of that process; None if it has ended."""
-    return next((found for found in map(_details, _threads(pid)) if found), None)
+    folder = f"/proc/{pid}"
+    found = _details(folder)
+    if not found or found.filename:
+        return found
+    # Of one whose first thread has ended only the others know.
+    try:
+        threads = os.listdir(f"{folder}/task")
+    except FileNotFoundError:
+        return found
+    others = (_details(f"{folder}/task/{thread}") for thread in threads if thread != str(pid))
+    return next((other for other in others if other), found)
 
 
 def _details(folder: str) -> Details | None:

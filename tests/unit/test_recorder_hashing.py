@@ -21,8 +21,10 @@ def wall(monotonic: int) -> int:
     return monotonic + time.time_ns() - time.clock_gettime_ns(time.CLOCK_MONOTONIC)
 
 
-def device(fd: int) -> int:
-    return os.major(os.fstat(fd).st_dev) << 20 | os.minor(os.fstat(fd).st_dev)
+def device(file: int | Path) -> int:
+    """That of a file, by its descriptor or path, as an event has it."""
+    number = os.stat(file).st_dev
+    return os.major(number) << 20 | os.minor(number)
 
 
 @pytest.fixture
@@ -49,7 +51,7 @@ def exec_file(pid: int, runs: Path, **changes: int | bytes) -> Event:
         "pid": pid,
         "start_time": found.start_time if (found := processes.quick(pid)) else 0,
         "inode": runs.stat().st_ino,
-        "device": os.major(runs.stat().st_dev) << 20 | os.minor(runs.stat().st_dev),
+        "device": device(runs),
         "flags": UPPER,
         "path": os.fsencode(runs),
         "filesystem": b"ext4",
