@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 OR Apache-2.0 */
 /*
  * Maps and helpers that every probe uses. The recorder compiles the .c files of this folder as one
- * text (recorder/probes.py names the order), since bcc rewrites map accesses only in the main text.
+ * text (recorder/ladder.py names the order), since bcc rewrites map accesses only in the main text.
  *
  * OFF_STRUCT_FIELD and SIZE_STRUCT come from the running kernel's BTF (recorder/definitions.py).
  */
@@ -250,7 +250,7 @@ static __always_inline bool put_byte_event(struct target_state *state, void *eve
 	return false;
 }
 
-/* Takes a number for an event that cannot be made, since the map of processes is full: a hole, so it is told. */
+/* Takes a number for an event that cannot be made, as where the map of processes is full: a hole, so it is told. */
 static __always_inline void lose_process_event(struct process *p, u32 pid)
 {
 	struct event_header h;

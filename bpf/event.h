@@ -70,7 +70,7 @@ enum warning_kind {
 	WARNING_SIGNAL = 1, /* a signal to the recorder; value is its number */
 	WARNING_PTRACE = 2, /* took hold of another process: ptrace, process_vm_writev, /proc/PID/mem; value is the request or mode */
 	WARNING_BPF = 3, /* called bpf; value is the command */
-	WARNING_MOUNT = 4, /* mounted, moved or unmounted something; value is the flags */
+	WARNING_MOUNT = 4, /* mounted, moved or unmounted something; value is 0 */
 	WARNING_NAMESPACE = 5, /* moved itself to other namespaces, or made a process in others; value is CLONE_NEW* flags */
 	WARNING_TYPED = 6, /* put input into a terminal as if it were typed (TIOCSTI); value is the character, where it is known */
 	WARNING_FOREIGN_WRITE = 7, /* a process that is not of the session wrote to its terminal; value is how many bytes */
@@ -88,7 +88,7 @@ enum session_end_flag {
 };
 
 enum gap_reason {
-	GAP_RING_FULL = 1, /* events came faster than the recorder could take them */
+	GAP_RING_FULL = 1, /* events came faster than the recorder could take them, or more processes, terminals, pipes or failed execs than it follows */
 	GAP_UNREADABLE = 2, /* the kernel could not read the bytes at that moment */
 	GAP_TOO_LONG = 3, /* one write was larger than what a probe can take */
 	GAP_PROBE_MISSED = 4, /* the kernel skipped a run of a probe */
@@ -111,6 +111,7 @@ enum stream_flag {
 enum target_end_reason {
 	TARGET_EXITED = 1, /* the last process of the container has ended */
 	TARGET_NOT_FOUND = 2, /* no such container ran on the node when the recorder looked for it */
+	TARGET_TOO_MANY = 3, /* not recorded: the recorder has had as many containers as one can watch, 4,095 */
 };
 
 struct event_header {

@@ -49,7 +49,10 @@ static __always_inline u32 attach(struct process *p, u32 first, u32 ns_pid)
 	if (process_of(pid) || attached.insert(&key, &none))
 		return 0;
 	p->session = start_session(p->start_time, ns_pid, p->target, first, SESSION_ATTACHED);
-	attached.update(&key, &p->session);
+	if (p->session)
+		attached.update(&key, &p->session);
+	else
+		attached.delete(&key);
 	return p->session;
 }
 

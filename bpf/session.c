@@ -150,8 +150,10 @@ int on_exec_process(u64 *ctx)
 		p.start_time = start_time(task);
 		if (!inherited_session(task, p.target, &p.session)) {
 			p.session = start_session(p.start_time, own_pid(task), p.target, pid, flags);
-			if (!p.session)
+			if (!p.session) {
+				lose_process_event(&p, pid);
 				return 0;
+			}
 			p.newcomer = 1;
 		}
 		if (set_process(pid, &p)) {

@@ -31,11 +31,11 @@ static __always_inline void stream_moved(struct stream *s, bool reading, void *i
 			READ(segment, segments, 0);
 			before += segment[1];
 		}
-		/* A part of a single one; or else several whole ones. */
+		/* A part of a single one; or else several whole ones, or the rest of one, which may lie in what came before, too. */
 		READ(segment, segments, 0);
 		if (at >= n)
 			from = segment[0] + at - n;
-		else if (before > n && before - at == segment[1])
+		else if (!at && before > n && before == segment[1])
 			from = segment[0] + segment[1] - n;
 		else if (before != n) {
 			pass_stream_bytes(s, n, GAP_TOO_LONG);

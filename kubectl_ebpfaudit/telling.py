@@ -24,10 +24,15 @@ class Telling:
     def __init__(self, header: Header, node: str) -> None:
         self._node = node
         self._enums = Enums(header)
-        self._died = _gap_reason(header, "GAP_RECORDER_DIED")
-        self._before = _gap_reason(header, "GAP_BEFORE_RECORDING")
+        self._died = _reason(header, "gap_reason", "GAP_RECORDER_DIED")
+        self._before = _reason(header, "gap_reason", "GAP_BEFORE_RECORDING")
         self._realtime = header.realtime - header.monotonic
         self._targets = {target.number: printable(target.name) for target in header.targets}
+        self._recorded = {target.number for target in header.targets if target.cgroup_id}
+        self._ended: set[int] = set()
+        self._not_found, self._too_many = (
+            _reason(header, "target_end_reason", name) for name in ("TARGET_NOT_FOUND", "TARGET_TOO_MANY")
+        )
         self._on_terminal: dict[int, bool] = {}
 
     def look_ahead(self, events: Iterable[Event]) -> None:
@@ -45,14 +50,14 @@ class Telling:
         if event.type == "target_start":
             yield from self._target_started(event)
             return
+        if event.type == "target_end":
+            yield self._target_ended(event)
+            return
         about = self._describe(event)
         if about is None:
             return
         if event.session:
             yield f"{self._clock(event.time)}  {self._session(event, several)}  {about}"
-        elif event.type == "target_end":
-            name = f"  {self._targets.get(event.target, '')}" if len(self._targets) > 1 else ""
-            yield f"{self._clock(event.time)}{name}  {about}"
         elif event.type != "exec":
             yield f"{self._clock(event.time)}  {about}"
 
@@ -75,8 +80,25 @@ class Telling:
             return
         before, name = self._targets.get(event.target), printable(target.name)
         self._targets[event.target] = name
-        if target.container and name != before:
-            yield f"{self._clock(event.time)}  {name}  is recorded from here on"
+        if not _number(event.fields, "cgroup"):
+            return  # it is not there: its end follows, and says why
+        is_news = name != before or event.target not in self._recorded
+        self._recorded.add(event.target)
+        if target.container and is_news:
+            # Before its pod says what it is called, one is recorded by its ID.
+            about = "was recorded, and has ended" if event.target in self._ended else "is recorded from here on"
+            yield f"{self._clock(event.time)}  {name}  {about}"
+
+    def _target_ended(self, event: Event) -> str:
+        clock, name = self._clock(event.time), self._targets.get(event.target, "")
+        reason = _number(event.fields, "reason")
+        if reason == self._not_found:  # and may come
+            return f"{clock}  {name}  is not recorded: it did not run when the recorder looked for it"
+        self._ended.add(event.target)
+        if reason == self._too_many:
+            return f"{clock}  {name}  is not recorded: one recorder has had as many containers as it can watch"
+        several = f"  {name}" if len(self._targets) > 1 else ""
+        return f"{clock}{several}  the container has ended"
 
     def _describe(self, event: Event) -> str | None:
         kind, fields = event.type, event.fields
@@ -100,8 +122,6 @@ class Telling:
             return "the recorder died: what happens from here on is not recorded"
         if kind == "gap":
             return f"lost {_number(fields, 'events')} events and {_number(fields, 'bytes')} bytes here"
-        if kind == "target_end":
-            return "the container has ended"
         if kind == "warning":
             return f"warning: {words(told_by(event, self._enums))}"
         return None
@@ -114,10 +134,10 @@ class Telling:
             return "--:--:--Z"
 
 
-def _gap_reason(header: Header, name: str) -> object:
+def _reason(header: Header, enum: str, name: str) -> object:
     """The number that the log has for a reason; None if it knows of none such."""
     enums = header.raw.get("enums")
-    reasons = enums.get("gap_reason") if isinstance(enums, dict) else None
+    reasons = enums.get(enum) if isinstance(enums, dict) else None
     return reasons.get(name) if isinstance(reasons, dict) else None
 
 

@@ -110,7 +110,10 @@ class Agent:
         try:
             entries, under_way = self._targets.first(config.targets, config.may_be_gone, now)
         except Full as error:
-            raise BadConfig("more containers than one recorder can watch") from error
+            raise BadConfig(
+                f"{len(config.targets)} containers are more than the {MAX_TARGETS - 1} that one recorder can watch: "
+                "name fewer of them"
+            ) from error
         self._mounts = Mounts(self._probes, self._scope)
         self._mounts.follow(self._targets.watched)
         self._writer = LogWriter(
@@ -218,10 +221,9 @@ class Agent:
 
     def _take_in(self) -> None:
         """Watches the targets that a client has named, at once: a session may begin in them at any moment."""
-        for text in self._control.targets:
-            if wanted := config.target(text):
-                self._lanes[PROCESS].take(self._targets.add(wanted, monotonic()))
+        named = [wanted for text in self._control.targets if (wanted := config.target(text))]
         self._control.targets.clear()
+        self._lanes[PROCESS].take(self._targets.add_all(named, monotonic()))
         self._lanes[PROCESS].take(self._attached.take_in(monotonic()))
 
     def _tick(self) -> None:
@@ -231,9 +233,8 @@ class Agent:
         self._lanes[BYTES].take(self._terminals.close())
         self._lanes[BYTES].take(self._stream_ends.close())
         now = monotonic()
-        before = self._targets.open
         own = self._targets.look(now, self._config.follow)
-        if self._targets.open < before:
+        if any(event[0] == _TYPES["target_end"] for event in own):
             self._pipes.forget_own(self._targets.watched)
         self._mounts.follow(self._targets.watched)
         if self._targets.open:

@@ -4,6 +4,7 @@ import errno
 import os
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -66,6 +67,18 @@ class Cgroups:
             )
         self.root = root
         self._containers: dict[str, Path | None] = {}
+        self._looks_once = False
+        self._seen: set[str] | None = None
+        """The container IDs that there are, if all were looked through in this `one_look`."""
+
+    @contextmanager
+    def one_look(self) -> Iterator[None]:
+        """Within it all cgroups are looked through at most once for whole container IDs that are not there."""
+        self._looks_once = True
+        try:
+            yield
+        finally:
+            self._looks_once, self._seen = False, None
 
     def find(self, wanted: dict[str, Any]) -> Target:
         """The target that an entry of the configuration names by container_id, cgroup or pid.
@@ -124,7 +137,8 @@ class Cgroups:
         known = self._containers.get(wanted)
         if known and known.exists():
             return known
-        matches = self._search(wanted)
+        is_known_to_be_absent = self._seen is not None and _WHOLE_ID.fullmatch(wanted) and wanted not in self._seen
+        matches = [] if is_known_to_be_absent else self._search(wanted)
         if not matches:
             raise NoSuchTarget(f"no container {wanted} runs on this node: no cgroup below {self.root} has its name")
         if len(matches) > 1:
@@ -140,14 +154,18 @@ class Cgroups:
         exact: dict[int, list[Path]] = {}
         prefixed: dict[int, list[Path]] = {}
         self._containers.clear()
+        seen = set()
         for path in map(Path, _below(self.root)):
             found = container_id(path.name)
             if found == wanted or path.name == wanted:
                 exact.setdefault(self._containers_above(path), []).append(path)
-            elif len(wanted) >= 6 and found.startswith(wanted):
+            elif len(wanted) >= 6 and _WHOLE_ID.fullmatch(found) and found.startswith(wanted):
                 prefixed.setdefault(self._containers_above(path), []).append(path)
-            if _WHOLE_ID.fullmatch(found) and not self._containers_above(path):
-                self._containers[found] = None if found in self._containers else path
+            if _WHOLE_ID.fullmatch(found):
+                seen.add(found)
+                if not self._containers_above(path):
+                    self._containers[found] = None if found in self._containers else path
+        self._seen = seen if self._looks_once else None
         fewest = min((*exact, *prefixed), default=0)
         return exact.get(fewest) or prefixed.get(fewest, [])
 
@@ -184,7 +202,7 @@ def is_container(cgroup: str) -> bool:
 
 
 def container_id(cgroup: str) -> str:
-    """The container ID in a cgroup's name: ID, docker-ID.scope, cri-containerd-ID.scope, …; else ''."""
+    """The container ID in a cgroup's name: ID, docker-ID.scope, cri-containerd-ID.scope, …; else what is in its place."""
     name = cgroup.removesuffix(".scope")
     if name.startswith(("crio-conmon-", "libpod-conmon-")):
         return ""

@@ -80,7 +80,10 @@ class Hasher:
     ) -> None:
         self._a_process, self._wall, self._device = a_process, wall, device
         self._jobs: queue.Queue[_Job | None] = queue.Queue()
+        self._lock = threading.Lock()
         self._done: deque[Event] = deque()
+        self._unread: dict[int, Event] = {}
+        """The events of jobs of which nothing is told yet, by `id`."""
         self._known: dict[_Key, bytes] = {}
         self._budget = Budget()
         self._thread = threading.Thread(target=self._work, name="hasher", daemon=True)
@@ -104,6 +107,7 @@ class Hasher:
         except OSError:
             self._tell(event, "HASH_UNREADABLE")
             return
+        self._unread[id(event)] = event
         self._jobs.put(_Job(event, fd))
 
     def results(self) -> list[Event]:
@@ -118,15 +122,14 @@ class Hasher:
         """The last exec_hash events: of what is not read within moments, that it was not."""
         self._jobs.put(None)
         self._thread.join(_CLOSE_SECONDS)
-        while not self._jobs.empty():
-            if job := self._jobs.get_nowait():
-                self._tell(job.event, "HASH_TOO_MANY")
-        return self.results()
+        with self._lock:  # what the thread tells after this nobody reads
+            self._done += [_told(event, "HASH_TOO_MANY") for event in self._unread.values()]
+            return self.results()
 
     def _tell(self, event: Event, result: str, size: int = 0, digest: bytes = b"") -> None:
-        of = (event[_AT["target"]], event[_AT["session"]], event[_AT["pid"]])
-        size = size or event[_AT["size"]]
-        self._done.append([_HASH.type, 0, None, *of, event[_AT["time"]], size, _RESULT[result], digest])
+        with self._lock:
+            self._unread.pop(id(event), None)
+            self._done.append(_told(event, result, size, digest))
 
     def _work(self) -> None:
         while job := self._jobs.get():
@@ -185,6 +188,11 @@ class Hasher:
         # A file that is changed after the exec may get the time of the tick before it.
         before = found.st_ctime_ns <= self._wall(event[_AT["time"]]) - _TICK_NS - _WALL_ERROR_NS
         return before or processes.is_alive(event[_AT["pid"]], event[_AT["start_time"]])
+
+
+def _told(event: Event, result: str, size: int = 0, digest: bytes = b"") -> Event:
+    of = (event[_AT["target"]], event[_AT["session"]], event[_AT["pid"]])
+    return [_HASH.type, 0, None, *of, event[_AT["time"]], size or event[_AT["size"]], _RESULT[result], digest]
 
 
 def _key(of: os.stat_result) -> _Key:

@@ -62,7 +62,7 @@ _KPROBES = Path("/sys/bus/event_source/devices/kprobe")  # the PMU by which they
 
 @dataclass(frozen=True)
 class Kind:
-    """Something that is watched, by the first of its `ways` that works. `maps` are handed to the recorder.
+    """Something that is watched, by the first of its `ways` that works.
 
     Without any that works nothing is recorded if it is `required`; else it is not watched.
     """
@@ -70,7 +70,6 @@ class Kind:
     name: str
     ways: tuple[Way, ...]
     required: bool = True
-    maps: tuple[str, ...] = ()
 
     def way(self, name: str) -> Way | None:
         """The way of that name, if it has one."""

@@ -160,7 +160,7 @@ class Lane:
         if reached <= self._next.get(target, 0):
             self._ahead[target] = next_seq, now
             return []
-        if now - since < PATIENCE_NS or any(e[3] == target and e[2] is not None for e in self._pending):
+        if now - since < PATIENCE_NS or any(e[3] == target and e[2] not in (None, NO_SEQ) for e in self._pending):
             return []
         told = self.tail(target, reached, now)
         self._declared[target] = self._declared.get(target, 0) + sum(event[7] for event in told)

@@ -18,7 +18,6 @@ from recorder.definitions import definitions
 from recorder.ladder import (
     FENTRY,
     FEXIT,
-    KINDS,
     KRETPROBE,
     RAW_TRACEPOINT,
     RUN_BY_HAND,
@@ -132,9 +131,8 @@ class Programs:
             self._load(function, self._bcc.RAW_TRACEPOINT)
 
     def maps(self) -> dict[str, int]:
-        """The file descriptors of the maps, those of the kinds that are watched included."""
-        names = [*MAPS, *(name for kind in KINDS if self._choice.get(kind.name) for name in kind.maps)]
-        return {name: self.module[name].map_fd for name in names}
+        """The file descriptors of the maps."""
+        return {name: self.module[name].map_fd for name in MAPS}
 
     def _take(self, hook: Hook) -> None:
         try:

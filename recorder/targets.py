@@ -74,6 +74,11 @@ class Targets:
         told += self._scope.open([(number, self._target(number)) for number in sorted(self._open)], now)
         return entries, told
 
+    def add_all(self, named: Iterable[dict[str, Any]], now: int) -> list[Event]:
+        """As `add` with each. A client that comes back names all that there ever were, most of them long gone."""
+        with self._cgroups.one_look():
+            return [event for about in named for event in self.add(about, now)]
+
     def add(self, about: dict[str, Any], now: int) -> list[Event]:
         """Takes in one more, or more of what is known of one; nothing comes back for what is known already."""
         try:
@@ -90,7 +95,7 @@ class Targets:
         if known == target:  # a client that comes back says all that it knows once more
             return []
         self._all[number - 1] = target
-        told = [_started(number, target, now)]
+        told = [_started(number, _entry(target.about, target), now)]
         if target.is_entered and not (known and known.is_entered) and number in self._open:
             told += self._scope.enter(number, target, now)
         return told
@@ -101,9 +106,7 @@ class Targets:
             known = self._all[number - 1]
             return self._describe(number, replace(known, about=_about(about)), now) if known else []
         number = self._take(None, about)
-        entry = json.dumps(_entry(about, None)).encode()
-        start = [_TYPES["target_start"], now, None, number, 0, 0, 0, entry]
-        return [start, _ended(number, now, "TARGET_NOT_FOUND")]
+        return [_started(number, _entry(about, None), now), _ended(number, now, "TARGET_NOT_FOUND")]
 
     def _watch(self, target: Target, now: int) -> list[Event]:
         number = self._take(target, target.about)
@@ -112,8 +115,9 @@ class Targets:
         except Full:
             self._forget(number, target)
             self._numbers[target.cgroup_id] = number  # it is there, and is not to be tried again
-            return [_started(number, target, now), _ended(number, now, "TARGET_NOT_FOUND")]
-        return [_started(number, target, now), *under_way]
+            unwatched = {**_entry(target.about, target), "cgroup_id": 0}
+            return [_started(number, unwatched, now), _ended(number, now, "TARGET_TOO_MANY")]
+        return [_started(number, _entry(target.about, target), now), *under_way]
 
     def _take(self, target: Target | None, about: dict[str, Any]) -> int:
         self._all.append(target)
@@ -218,9 +222,8 @@ def _entry(about: dict[str, Any], target: Target | None) -> dict[str, Any]:
     return {**target.about, "cgroup": target.name, "cgroup_id": target.cgroup_id}
 
 
-def _started(number: int, target: Target, now: int) -> Event:
-    entry = json.dumps(_entry(target.about, target)).encode()
-    return [_TYPES["target_start"], now, None, number, 0, 0, target.cgroup_id, entry]
+def _started(number: int, entry: dict[str, Any], now: int) -> Event:
+    return [_TYPES["target_start"], now, None, number, 0, 0, entry["cgroup_id"], json.dumps(entry).encode()]
 
 
 def _ended(number: int, now: int, reason: str) -> Event:

@@ -53,8 +53,11 @@ def _times(log: Log) -> "tuple[defaultdict[int, array[int]], defaultdict[int, ar
         is_typed = event.type == "tty_in" or (event.type == "stream_data" and not number(event, "fd"))
         times = (typed if is_typed else printed)[event.session]
         moment = clock.wall(event.time) // _STEP * _STEP
-        if abs(moment) < 1 << 62 and (not times or moment > times[-1]):
+        if abs(moment) < 1 << 62 and (not times or moment != times[-1]):
             times.append(moment)
+    for of in (printed, typed):
+        for session, times in of.items():  # the clock may have been set back
+            of[session] = array("q", sorted(times))
     return printed, typed
 
 

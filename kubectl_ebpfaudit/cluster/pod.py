@@ -23,9 +23,6 @@ DEFAULT_MEMORY = 512 << 20
 START_SECONDS = 120
 """How long the pod may take to run, its image included."""
 
-LINGER_SECONDS = 600.0
-"""How long a log that has ended waits for a client that is away."""
-
 _SLACK_SECONDS = 120
 """From the recorder's own deadline to that by which the node ends the pod: nobody should ever see it."""
 

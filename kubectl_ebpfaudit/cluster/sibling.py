@@ -19,6 +19,7 @@ _COPIED = {
     "spool_bytes": "spool_bytes",
     "stream_limit": "stream_limit",
     "probes": "probes",
+    "sessions": "sessions",
 }
 """What of an order further recorders share, and what it is called in a recorder's configuration."""
 

@@ -130,7 +130,7 @@ def started(pod: Object, state: State, container_id: str, since: Object, owner: 
 _PROBES = {"livenessProbe": "liveness probe", "readinessProbe": "readiness probe", "startupProbe": "startup probe"}
 _HOOKS = {"postStart": "postStart hook", "preStop": "preStop hook"}
 _MAX_COMMAND = 16 << 10
-"""Bytes of the command of a probe: what is longer is left out, and its runs are like any session then."""
+"""Characters of the command of a probe: what is longer is left out, and its runs are like any session then."""
 
 
 def _probes(spec: Object) -> list[Object]:

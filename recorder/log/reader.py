@@ -48,10 +48,9 @@ class _Place:
 
 @dataclass(frozen=True)
 class BlockEvents:
-    """The events of one block. `digest` is of the block and, by the chain, of all of the log before it."""
+    """The events of one block."""
 
     number: int
-    digest: bytes
     events: Iterator[Event]
 
 
@@ -174,7 +173,7 @@ class Log:
         """
         for place in self._places[first:]:
             if place.lane == lane and session in place.sessions:
-                yield BlockEvents(place.number, place.digest, self._lane([place]))
+                yield BlockEvents(place.number, self._lane([place]))
 
     def events(self, lane: str | None = None, session: int | None = None) -> Iterator[Event]:
         """The events in order of time, of one lane or of one session if asked for.

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from operator import itemgetter
 from typing import NamedTuple
 
+from recorder.log.argv import split
 from recorder.log.events import Event
 from recorder.log.format import PROCESS_LANE
 from replay.escape import printable, shell_line
@@ -112,7 +113,7 @@ def _sizes(screen: Screen) -> Iterator[Moment]:
 def _markers(screen: Screen) -> Iterator[Moment]:
     for event in _events(screen, PROCESS_LANE):
         if event.type == "exec":
-            argv = data(event, "argv").removesuffix(b"\0")
-            shown = shell_line(tuple(argv.split(b"\0"))) if argv else printable(data(event, "filename"))
+            argv = split(data(event, "argv"))
+            shown = shell_line(argv) if argv else printable(data(event, "filename"))
             cut = shown[: _MAX_LABEL - 1] + "…" if len(shown) > _MAX_LABEL else shown
             yield Moment(event.time, MARKER, cut)

@@ -2,10 +2,12 @@
 
 import bisect
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
+from recorder.log.argv import split
 from recorder.log.errors import BadLog
 from recorder.log.events import Event
 from recorder.log.format import BYTE_LANE, PROCESS_LANE
@@ -59,22 +61,18 @@ class Story:
     def _clocks(self) -> Clocks:
         return Clocks(self.log)
 
-    def _of(self, lane: str, session: int) -> Iterator[Event]:
-        try:
-            for event in self.log.events(lane):
-                if event.session == session:
-                    yield event
-        except BadLog:
-            return  # said when its output is read
+    def _process_events(self) -> Iterator[Event]:
+        with suppress(BadLog):  # said when its output is read
+            yield from self.log.events(PROCESS_LANE, session=self.session.number)
 
     @cached_property
     def commands(self) -> list[Moment]:
         """Every program that was run."""
         found: list[Moment] = []
-        for event in self._of(PROCESS_LANE, self.session.number):
+        for event in self._process_events():
             if event.type == "exec" and len(found) < _MAX_ENTRIES:
-                argv = data(event, "argv")[: _MAX_COMMAND * 4].removesuffix(b"\0").split(b"\0")
-                words = shell_line(tuple(argv)) if argv != [b""] else shell_line((data(event, "filename"),))
+                argv = split(data(event, "argv")[: _MAX_COMMAND * 4])
+                words = shell_line(argv or (data(event, "filename"),))
                 found.append(Moment(max(event.time - self.session.began, 0), words[:_MAX_COMMAND]))
         return sorted(found)
 
@@ -107,7 +105,7 @@ class Story:
     def length(self) -> int:
         """When the last event of the session came."""
         last = 0
-        for event in self._of(PROCESS_LANE, self.session.number):
+        for event in self._process_events():
             last = max(last, event.time)
         blocks = list(self.log.blocks(BYTE_LANE, self.session.number))
         try:

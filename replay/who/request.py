@@ -1,6 +1,6 @@
 """A request that enters a container, as the API server's audit log tells it. Times are ns since 1970-01-01 UTC."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 EXEC, ATTACH, DEBUG = "exec", "attach", "debug"
 """`kubectl exec`, `kubectl attach`, and what `kubectl debug` does to a pod (its ephemeralcontainers)."""
@@ -77,7 +77,6 @@ class Request:
     started: int | None = None
     ended: int | None = None
     code: int = 0
-    stages: set[str] = field(default_factory=set)
 
     @property
     def refused(self) -> bool:
@@ -86,7 +85,6 @@ class Request:
 
     def take(self, seen: Seen) -> None:
         """Adds what another event says of it."""
-        self.stages.add(seen.stage)
         self.received = min(self.received, seen.received)
         self.code = max(self.code, seen.code)
         self.container = self.container or seen.container

@@ -12,7 +12,7 @@ _SKIPPED = events.enums()["gap_reason"]["GAP_PROBE_MISSED"]
 
 def test_kprobes_on_the_functions_of_pipes_tell_of_what_splice_moved(guest_newest: Guest) -> None:
     probes = "stream=kprobe,warnings=none"
-    inside.passes(guest_newest, "-k", "splice", "tests/kernel/test_streams.py", probes=probes, seconds=600)
+    inside.passes(guest_newest, "-k", "splice or parts", "tests/kernel/test_streams.py", probes=probes, seconds=600)
 
 
 def _crowd(guest: Guest, size: int, probes: str) -> dict[str, Any]:

@@ -4,6 +4,7 @@ import hashlib
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 from recorder.log.events import Event
 from tests.support import crowd
@@ -88,6 +89,31 @@ def test_input_that_comes_while_the_program_runs_counts_as_its_owner_writes_it(v
     assert {e.fields["fd"]: e.fields["flags"] for e in live.of("stream_open")} == {STDIN: 0, STDOUT: 0, STDERR: 0}
     first = live.of("stream_data")[1]
     assert (first.fields["fd"], first.pid) == (STDIN, program.pid)
+
+
+def test_input_that_is_written_in_parts_larger_than_the_pipe_is_never_taken_for_other_bytes(victim: Container) -> None:
+    parts = os.urandom(100_003), os.urandom(90_001)
+    sent = b"".join(parts)
+    with recording({"container_id": victim.id}, sessions=1) as live:
+        argv = victim.exec_argv("/bin/sh", "-c", "echo ready; cat", tty=False)
+        with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as program:
+            assert program.stdin
+            assert program.stdout
+            assert program.stdout.readline() == b"ready\n"
+            with ThreadPoolExecutor(1) as threads:
+                seen = threads.submit(program.stdout.read)
+                assert os.writev(program.stdin.fileno(), parts) == len(sent)
+                program.stdin.close()
+                assert seen.result() == sent
+        live.end()
+    kept = [e for e in live.of("stream_data") if e.fields["fd"] == STDIN]
+    opened = {e.fields["stream"]: e.fields["fd"] for e in live.of("stream_open")}
+    missing = [e for e in live.of("gap") if opened.get(e.fields["tty"]) == STDIN]
+    assert {e.fields["offset"]: e.fields["data"] for e in kept} == {
+        e.fields["offset"]: sent[e.fields["offset"] :][: len(e.fields["data"])] for e in kept
+    }
+    assert sum(len(e.fields["data"]) for e in kept) + sum(e.fields["bytes"] for e in missing) == len(sent)
+    assert close(live, STDIN).fields["sha256"] == (b"" if missing else sha256(sent))
 
 
 def test_the_pipes_of_a_session_that_is_under_way_are_recorded_from_then_on(victim: Container) -> None:

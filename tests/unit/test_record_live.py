@@ -10,6 +10,7 @@ import pytest
 
 from kubectl_ebpfaudit.commands.record import _told as told_as_json
 from kubectl_ebpfaudit.live import Live
+from recorder import events
 from recorder.log.format import Block
 from recorder.log.stream import Stream
 from recorder.log.writer import LogWriter
@@ -73,6 +74,41 @@ def test_loss_signals_and_the_end_of_the_container_are_told() -> None:
         "22:13:21Z  lost 2 events and 30 bytes here",
         "22:13:21Z  session 2  ended by signal 9",
         "22:13:21Z  the container has ended",
+    ]
+
+
+def test_containers_that_come_are_told_and_those_that_are_not_recorded_are_not_told_as_recorded() -> None:
+    def come(target: int, container: str, cgroup: int = 7, container_id: str = "c1") -> list[Any]:
+        about = {"container_id": container_id, "pod": "p", "namespace": "n", "container": container}
+        return event("target_start", SECOND, 0, target, 0, cgroup=cgroup, about=json.dumps(about).encode())
+
+    def go(target: int, reason: str) -> list[Any]:
+        return event("target_end", SECOND, 0, target, 0, reason=events.enums()["target_end_reason"][reason])
+
+    told = [
+        come(2, "late"),
+        come(2, "late"),
+        go(2, "TARGET_EXITED"),
+        come(3, "missed", cgroup=0),
+        go(3, "TARGET_NOT_FOUND"),
+        come(4, "made", cgroup=0),
+        go(4, "TARGET_NOT_FOUND"),
+        come(4, "made"),
+        come(5, "beyond", cgroup=0),
+        go(5, "TARGET_TOO_MANY"),
+        come(6, "", container_id="cafe"),
+        go(6, "TARGET_EXITED"),
+        come(6, "short"),
+    ]
+    assert [line.removeprefix("22:13:21Z  ") for line in _lines(told, enums=events.enums())[1:]] == [
+        "n/p/late  is recorded from here on",
+        "n/p/late  the container has ended",
+        "n/p/missed  is not recorded: it did not run when the recorder looked for it",
+        "n/p/made  is not recorded: it did not run when the recorder looked for it",
+        "n/p/made  is recorded from here on",
+        "n/p/beyond  is not recorded: one recorder has had as many containers as it can watch",
+        "n/p  the container has ended",
+        "n/p/short  was recorded, and has ended",
     ]
 
 

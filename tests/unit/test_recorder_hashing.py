@@ -3,6 +3,7 @@
 import hashlib
 import os
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -165,6 +166,31 @@ def test_a_program_of_the_image_is_not_read(program: Path) -> None:
 def test_more_than_can_wait_is_said_to_be_left_out(program: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hashing, "MAX_WAITING", 0)
     assert result_of(exec_file(2**22 + 1, program)) == ("HASH_TOO_MANY", b"")
+
+
+def test_what_is_still_being_read_at_the_end_is_said_to_be_left_out(
+    program: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hashing, "_CLOSE_SECONDS", 0.1)
+    answers, is_asked = threading.Event(), threading.Event()
+
+    def hangs(file: int) -> int:
+        is_asked.set()
+        answers.wait()
+        return device(file)
+
+    hasher = hashing.Hasher(lambda _: os.getpid(), wall, hangs)
+    read, waits = exec_file(2**22 + 1, program), exec_file(2**22 + 2, program)
+    hasher.see([read, waits])
+    is_asked.wait()
+    try:
+        told = hasher.close()
+    finally:
+        answers.set()
+    assert [(event[5], RESULTS[event[8]]) for event in told] == [
+        (2**22 + 1, "HASH_TOO_MANY"),
+        (2**22 + 2, "HASH_TOO_MANY"),
+    ]
 
 
 def test_the_same_file_is_read_once(program: Path, monkeypatch: pytest.MonkeyPatch) -> None:

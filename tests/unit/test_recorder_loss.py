@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from recorder import events
 from recorder.events import Event
-from recorder.loss import IN, OUT, PATIENCE_NS, Lane, Streams, gap
+from recorder.loss import IN, NO_SEQ, OUT, PATIENCE_NS, Lane, Streams, gap
 
 TYPES = {layout.name: number for number, layout in events.layouts().items()}
 RING_FULL = events.enums()["gap_reason"]["GAP_RING_FULL"]
@@ -119,6 +119,13 @@ def test_a_hole_after_which_nothing_comes_is_a_gap_when_patience_ends() -> None:
     assert told(lane.overdue(1, 9, 10 + PATIENCE_NS)) == [(1, 3)]  # what is newer may be on its way
     assert lane.overdue(1, 9, 20 + PATIENCE_NS) == []
     assert told(lane.overdue(1, 9, 20 + 2 * PATIENCE_NS)) == [(4, 5)]
+
+
+def test_what_the_kernel_did_not_number_holds_up_no_hole() -> None:
+    lane = lossless()
+    assert lane.overdue(1, 3, 0) == []
+    lane.take([fork(PATIENCE_NS, NO_SEQ)])
+    assert told(lane.overdue(1, 3, PATIENCE_NS)) == [(0, 3)]
 
 
 def test_a_hole_before_an_event_that_is_there_is_found_with_that() -> None:

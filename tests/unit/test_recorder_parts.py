@@ -152,6 +152,7 @@ def sysfs(tmp_path: Path) -> Path:
         f"pods.slice/other:cri-containerd:{'5' * 64}",
         f"pods.slice/x/{'6' * 63}a",
         f"pods.slice/y/{'6' * 63}b",
+        "system.slice/postgresql.service",
     ):
         (root / name).mkdir(parents=True)
         for folder in (root / name, (root / name).parent):
@@ -184,6 +185,7 @@ def test_a_container_is_found_by_the_name_that_its_runtime_gave_the_cgroup(sysfs
         ({"container_id": "9" * 64}, "no container"),
         ({"container_id": "6" * 10}, "not unique"),
         ({"container_id": ID[:4]}, "no container"),
+        ({"container_id": "postgres"}, "no container"),
         ({"container_id": "a/../b"}, "no container ID"),
         ({"cgroup": "/kubepods/none"}, "no cgroup"),
         ({"cgroup": "/"}, "whole machine"),

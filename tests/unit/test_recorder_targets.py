@@ -128,6 +128,29 @@ def test_what_a_client_says_again_is_no_news(node: Node) -> None:
     assert len(node.targets) == 3
 
 
+def test_all_cgroups_are_looked_through_once_for_many_that_are_gone(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    node.make(A)
+    node.first({"container_id": A, **POD})
+    node.make(B)
+    search, looks = Cgroups._search, list[str]()
+
+    def counted(self: Cgroups, wanted: str) -> list[Path]:
+        looks.append(wanted)
+        return search(self, wanted)
+
+    monkeypatch.setattr(Cgroups, "_search", counted)
+    gone = [f"{number:064x}" for number in range(50)]
+    told = node.targets.add_all(({"container_id": one} for one in [*gone, A, B]), 1)
+    assert len(looks) == 1
+    assert [event[3] for event in told if event[0] == TYPES["target_end"]] == list(range(2, 52))
+    assert node.targets.watched.keys() == {1, 52}
+    node.make(C)
+    node.targets.add_all([{"container_id": C}], 1)
+    assert node.targets.open == 3
+
+
 def test_more_that_is_known_of_one_is_told_once_also_after_its_end(node: Node) -> None:
     node.make(A)
     node.first({"container_id": A, **POD})
@@ -237,7 +260,7 @@ def test_more_targets_than_the_probes_can_look_for_are_said_and_the_others_go_on
         node.targets._take(None, {"container_id": str(number)})
     assert len(node.targets) == MAX_TARGETS - 1
     node.make(B)
-    assert node.look() == [(MAX_TARGETS, B, "web", None), (MAX_TARGETS, "TARGET_NOT_FOUND")]
+    assert node.look() == [(MAX_TARGETS, B, "web", None), (MAX_TARGETS, "TARGET_TOO_MANY")]
     assert (node.look(), node.add(container_id=B, pod="web", namespace="shop", pod_uid="u1")) == ([], [])
     node.make(A, runs=False)
     assert node.look() == [(1, "TARGET_EXITED")]

@@ -8,7 +8,7 @@ import pytest
 
 from kubectl_ebpfaudit import colours
 from tests.support.cli import Cli
-from tests.support.logs import MONOTONIC, MS, SECOND, LogBuilder, run, start_shell
+from tests.support.logs import MONOTONIC, MS, REALTIME, SECOND, LogBuilder, run, start_shell
 
 
 def ended(log: LogBuilder, at: int, pid: int, began: int, code: int = 0) -> None:
@@ -114,6 +114,16 @@ def test_hidden_commands_are_those_without_a_trace(cli: Cli, log: Path) -> None:
     assert "nothing was printed in their session" in ran.text
     (session,) = json.loads(cli("show", log, "--hidden", "-o", "json").out)["sessions"]
     assert [of["argv"][0] for of in session["execs"]] == ["wget"]
+
+
+def test_what_was_printed_after_the_clock_was_set_back_is_a_trace(cli: Cli, tmp_path: Path) -> None:
+    log = start_shell(LogBuilder()).add("tty_out", 2 * SECOND, data=b"$ ")
+    log.add("clock", 3 * SECOND, session=0, realtime=REALTIME - 3600 * SECOND, seq=None)
+    run(log, 10 * SECOND, 101, "ls", tty=1)
+    log.add("tty_out", 10 * SECOND + 100 * MS, data=b"seen\r\n")
+    ended(log, 11 * SECOND, 101, 10 * SECOND)
+    shown = cli("show", log.save(tmp_path / "s.ebpfaudit"), "--hidden", "-o", "json").out
+    assert json.loads(shown)["sessions"] == []
 
 
 def test_a_session_that_hid_nothing_is_not_shown(cli: Cli, tmp_path: Path) -> None:

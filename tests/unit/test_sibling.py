@@ -26,6 +26,7 @@ ODD = Order(
     spool_bytes=5 << 20,
     stream_limit=3,
     probes={"tty": ["kprobe"]},
+    sessions=3,
 )
 
 
