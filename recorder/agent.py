@@ -17,6 +17,7 @@ from recorder.control import Control
 from recorder.events import Event
 from recorder.hashing import Hasher
 from recorder.header import header
+from recorder.lanes import Lanes, Open
 from recorder.log import __version__
 from recorder.log.errors import NotRoot
 from recorder.log.format import BYTE_LANE, PROCESS_LANE
@@ -80,11 +81,7 @@ class Agent:
         for ring in self._rings:
             self._control.watch(ring.fd)
         self._decoders = {number: layout.decoder() for number, layout in _LAYOUTS.items()}
-        self._lanes = (
-            loss.Lane(lambda target: self._scope.lost(target, PROCESS)),
-            loss.Lane(lambda target: self._scope.lost(target, BYTES)),
-        )
-        self._offsets = loss.Streams()
+        self._lanes = Lanes(self._scope, self._targets)
         self._streams = Streams(config.stream_limit)
         self._realtime_offset = time.time_ns() - monotonic()
         self._sessions = Sessions()
@@ -162,7 +159,7 @@ class Agent:
         ticked = flushed = process_flushed = time.monotonic()
         reason = None
         while reason is None:
-            self._control.wait(GATHER_SECONDS if self._busy() else TICK_SECONDS)
+            self._control.wait(GATHER_SECONDS if self._lanes.waiting else TICK_SECONDS)
             time.sleep(GATHER_SECONDS)
             more = self._take()
             self._take_in()
@@ -171,7 +168,7 @@ class Agent:
                 ticked = now
                 self._tick()
                 if not more:
-                    self._tell_overdue()
+                    self._lanes.tell_overdue(monotonic())
             if now - process_flushed >= PROCESS_FLUSH_SECONDS:
                 process_flushed = now
                 self._writer.flush_lane(PROCESS_LANE)
@@ -184,22 +181,19 @@ class Agent:
         self._end(reason)
         self._linger()
 
-    def _busy(self) -> bool:
-        return self._lanes[PROCESS].waiting or self._lanes[BYTES].waiting
-
     def _take(self) -> bool:
         """Empties the rings; what happened before the last call goes into the log. Whether more is in them."""
         # Not until they are empty: one who fills them as fast as they are emptied must not stop the rest.
         for _ in range(MAX_PASSES):
             until, self._taken_until = self._taken_until, monotonic()
             more = False
-            for ring, lane in zip(self._rings, self._lanes, strict=True):
+            for ring, lane in zip(self._rings, (self._lanes.process, self._lanes.bytes), strict=True):
                 arrived: list[Event] = []
                 if ring.drain(self._decoders, arrived):
                     # What is left came after these, and may be older than what the recorder itself is about to say.
                     self._taken_until = min(self._taken_until, arrived[-1][1] if arrived else until)
                     more |= bool(arrived)
-                if lane is self._lanes[PROCESS]:
+                if lane is self._lanes.process:
                     paths.turn(arrived)
                     self._hasher.see(arrived)
                     self._attached.see(arrived)
@@ -210,28 +204,27 @@ class Agent:
         return True
 
     def _release(self, until: int, final: bool = False) -> None:
-        ready = self._lanes[PROCESS].release(until, final)
-        self._put(PROCESS_LANE, ready)
-        whole = self._offsets.check(self._lanes[BYTES].release(until, final))
-        self._put(BYTE_LANE, self._streams.keep(whole))
+        of_processes, of_bytes = self._lanes.release(until, final)
+        self._put(PROCESS_LANE, of_processes)
+        self._put(BYTE_LANE, self._streams.keep(of_bytes))
         # By way of the lane, which may hold earlier events back.
-        self._lanes[PROCESS].take(self._sessions.finish(until))
+        self._lanes.process.take(self._sessions.finish(until))
         if final:
-            self._put(PROCESS_LANE, self._lanes[PROCESS].release(until, final))
+            self._put(PROCESS_LANE, self._lanes.process.release(until, final))
 
     def _take_in(self) -> None:
         """Watches the targets that a client has named, at once: a session may begin in them at any moment."""
         named = [wanted for text in self._control.targets if (wanted := config.target(text))]
         self._control.targets.clear()
-        self._lanes[PROCESS].take(self._targets.add_all(named, monotonic()))
-        self._lanes[PROCESS].take(self._attached.take_in(monotonic()))
+        self._lanes.process.take(self._targets.add_all(named, monotonic()))
+        self._lanes.process.take(self._attached.take_in(monotonic()))
 
     def _tick(self) -> None:
         self._spool.check()
         self._spool.acknowledge(self._control.acknowledged)
         self._roots.look()
-        self._lanes[BYTES].take(self._terminals.close())
-        self._lanes[BYTES].take(self._stream_ends.close())
+        self._lanes.bytes.take(self._terminals.close())
+        self._lanes.bytes.take(self._stream_ends.close())
         now = monotonic()
         own = self._targets.look(now, self._config.follow)
         if any(event[0] == _TYPES["target_end"] for event in own):
@@ -245,18 +238,7 @@ class Agent:
         if abs(offset - self._realtime_offset) > CLOCK_STEP_NS:
             self._realtime_offset = offset
             own.append([_TYPES["clock"], now, None, 0, 0, 0, now + offset])
-        self._lanes[PROCESS].take(own + self._skipped(now) + self._hasher.results())
-
-    def _states(self) -> Iterator[tuple[int, tuple[int, int, int, int]]]:
-        """Each target that there was, by number, and its state."""
-        for target in range(1, min(len(self._targets) + 1, MAX_TARGETS)):
-            yield target, self._scope.state(target)
-
-    def _tell_overdue(self) -> None:
-        now = monotonic()
-        for target, state in self._states():
-            for lane, next_seq in zip(self._lanes, state, strict=False):
-                lane.take(lane.overdue(target, next_seq, now))
+        self._lanes.process.take(own + self._skipped(now) + self._hasher.results())
 
     def _skipped(self, now: int) -> list[Event]:
         """A gap for the runs of probes that the kernel has skipped since the last look, if there were any."""
@@ -298,14 +280,13 @@ class Agent:
             os.close(link)
         while self._take():
             pass
-        self._lanes[PROCESS].take(self._skipped(monotonic()) + self._hasher.close())
+        self._lanes.process.take(self._skipped(monotonic()) + self._hasher.close())
         self._release(monotonic(), final=True)
         now = monotonic()
-        self._put(BYTE_LANE, self._streams.keep(self._not_taken(now)))
+        self._put(BYTE_LANE, self._streams.keep(self._lanes.cut_short(now, self._still_open())))
         self._put(BYTE_LANE, self._streams.over())
-        for target, state in self._states():
-            self._put(PROCESS_LANE, self._lanes[PROCESS].tail(target, state[PROCESS], now))
-            self._put(BYTE_LANE, self._lanes[BYTES].tail(target, state[BYTES], now))
+        for lane, tail in zip((PROCESS_LANE, BYTE_LANE), self._lanes.tails(now), strict=True):
+            self._put(lane, tail)
         for lane, shed in self._shed.items():
             self._write(lane, shed.over(now))
         self._writer.end(reason, {**self._totals.counts, "probe_runs": self._probe_runs.begun})
@@ -313,16 +294,13 @@ class Agent:
         self._spool.close(self._hear)
         self._control.announce_end(self._spool.size)
 
-    def _not_taken(self, now: int) -> list[Event]:
-        """The gaps at the end of terminals and pipes that are open: no later event shows these."""
-        told: list[Event] = []
+    def _still_open(self) -> Iterator[Open]:
         for terminal in self._scope.terminals():
             whose = terminal.target, terminal.session
-            told += self._offsets.tail(now, whose, (terminal.number, loss.OUT), terminal.out_bytes)
-            told += self._offsets.tail(now, whose, (terminal.number, loss.IN), terminal.in_bytes)
+            yield whose, (terminal.number, loss.OUT), terminal.out_bytes
+            yield whose, (terminal.number, loss.IN), terminal.in_bytes
         for pipe in self._pipes.open():
-            told += self._offsets.tail(now, (pipe.target, pipe.session), (pipe.number, loss.way(pipe.fd)), pipe.bytes)
-        return told
+            yield (pipe.target, pipe.session), (pipe.number, loss.way(pipe.fd)), pipe.bytes
 
     def _append(self, data: bytes) -> None:
         self._spool.write(data, self._wait_for_disk)

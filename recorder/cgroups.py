@@ -202,7 +202,7 @@ def is_container(cgroup: str) -> bool:
 
 
 def container_id(cgroup: str) -> str:
-    """The container ID in a cgroup's name: ID, docker-ID.scope, cri-containerd-ID.scope, …; else what is in its place."""
+    """The container ID in a cgroup's name: ID, docker-ID.scope, cri-containerd-ID.scope, …; else what is there."""
     name = cgroup.removesuffix(".scope")
     if name.startswith(("crio-conmon-", "libpod-conmon-")):
         return ""
