@@ -60,7 +60,7 @@ def check(pids: Iterable[int]) -> None:
         return
     for pid in pids:
         try:
-            os.listdir(f"/proc/{pid}/fd")  # what the owner may
+            os.close(os.open(f"/proc/{pid}/fd", os.O_RDONLY | os.O_DIRECTORY))  # what the owner may
             os.stat(f"/proc/{pid}/ns/mnt")  # what a debugger may
         except PermissionError as error:
             raise KernelRefused(

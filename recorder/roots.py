@@ -33,7 +33,7 @@ class Roots:
                 self._sessions.lost(session)
 
     def _is_gone(self, session: Session) -> bool:
-        if not self._scope.knows(session.root):
+        if not self._scope.knows(session.root, session.started):
             return True
         if not self._shown:
             return False

@@ -161,8 +161,7 @@ class Scope:
             return None
         of_session = found & ~(_WAS_KNOWN | _IS_AT_HOME)
         # Nothing is told of the workload.
-        entry = self._processes.lookup(_U32.pack(self._on_host(pid))) if of_session else None
-        started = _PROCESS.unpack(entry)[4] if entry else 0
+        started = (self._started(self._on_host(pid)) if of_session else None) or 0
         return Adopted(of_session, started, bool(found & _WAS_KNOWN), bool(found & _IS_AT_HOME))
 
     def _take_pipes(self, pid: int, target: int, session: int) -> None:
@@ -223,9 +222,14 @@ class Scope:
                 found.append(Terminal(key, out, typed, target, session, number, leader, owner, bool(closed)))
         return found
 
-    def knows(self, pid: int) -> bool:
-        """Whether the probes know a process with this ID on the host: they forget it when it ends."""
-        return self._processes.lookup(_U32.pack(pid)) is not None
+    def knows(self, pid: int, started: int) -> bool:
+        """Whether the probes know that process, by its ID on the host, still: they forget it when it ends."""
+        return self._started(pid) == started
+
+    def _started(self, pid: int) -> int | None:
+        """When the process that the probes know by this ID was created (ns of CLOCK_MONOTONIC), or None."""
+        entry = self._processes.lookup(_U32.pack(pid))
+        return int(_PROCESS.unpack(entry)[4]) if entry else None
 
     def is_held(self, terminal: Terminal) -> bool:
         """Whether anybody has the other end of a terminal open still."""

@@ -21,7 +21,7 @@ class Session:
     target: int
     root: int
     started: int
-    """When the first process was created, ns of CLOCK_MONOTONIC."""
+    """When the first process was created, ns of CLOCK_MONOTONIC; 0 if it had ended before anybody could ask."""
     terminals: set[int] = field(default_factory=set)
     streams: set[int] = field(default_factory=set)
     exit: tuple[int, int, int] | None = None
@@ -45,7 +45,8 @@ class Sessions:
             kind = event[0]
             if kind == _EXIT:
                 session = self.open.get(event[4])
-                if session and session.root == event[5]:
+                # Another one may have its ID by now, while a terminal is still open.
+                if session and session.root == event[5] and session.started in (event[6], 0) and not session.exit:
                     session.exit = (event[7], event[8], 0)
             elif kind == _START:
                 self.open[event[4]] = Session(event[4], event[3], event[5], event[6])

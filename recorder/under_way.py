@@ -48,12 +48,17 @@ OnHost = Callable[[int], int]
 """Of a process ID in /proc, that on the host; 0 if it has ended."""
 
 
+_SHORT_ARGV, _ARGV_BYTES = 4 << 10, 16 << 20
+"""Bytes of arguments that are told of any process, and of all that a look finds, of thousands of 1 MiB each perhaps."""
+
+
 class UnderWay:
     """Looks at targets, some of them again and again."""
 
     def __init__(self, adopt: Adopt, terminal_of: TerminalOf, take_pipes: TakePipes, on_host: OnHost) -> None:
         self._adopt, self._terminal_of, self._take_pipes, self._on_host = adopt, terminal_of, take_pipes, on_host
         self._seen: dict[int, Process] = {}
+        self._argv_left = _ARGV_BYTES
         self.known: dict[int, int] = {}
         """Sessions of processes."""
         self.first: dict[int, Process] = {}
@@ -171,8 +176,14 @@ class UnderWay:
             tty = self._terminal_of(session, leader) if leader else 0
             pids = pid, self._on_host(process.ppid)
             ns_ppid = ns_pids.get(process.ppid, 0)
-            told.append(_exec(pids, known, adopted, target, now, cgroups[process.pid], ns_ppid, tty))
+            argv = self._affordable(known.argv)
+            told.append(_exec(pids, known, argv, adopted, target, now, cgroups[process.pid], ns_ppid, tty))
         return told
+
+    def _affordable(self, argv: bytes) -> bytes:
+        kept = argv[: max(self._argv_left, _SHORT_ARGV)]
+        self._argv_left -= len(kept)
+        return kept
 
 
 def _is_orphan(root: Process) -> bool:
@@ -199,6 +210,7 @@ def _session_start(root: int, known: Details, adopted: Adopted, target: int, now
 def _exec(
     pids: tuple[int, int],
     known: Details,
+    argv: bytes,
     adopted: Adopted,
     target: int,
     now: int,
@@ -206,14 +218,14 @@ def _exec(
     ns_ppid: int,
     tty: int,
 ) -> Event:
-    """Of a process by its ID and its parent's on the host."""
+    """Of a process by its ID and its parent's on the host, with as much of its arguments."""
     flags = _FLAGS["exec_flag"]["EXEC_UNDER_WAY"]
     pid, ppid = pids
-    if known.argv_total > len(known.argv):
+    if known.argv_total > len(argv):
         flags |= _FLAGS["exec_flag"]["EXEC_ARGV_CUT"]
     return [
         _TYPES["exec"], now, None, target, adopted.session, pid, adopted.start_time, cgroup, known.argv_total,
         known.capabilities, ppid, known.ns_pids[-1], ns_ppid, known.uid, known.gid, known.euid, known.egid,
         known.no_new_privs, tty, flags,
-        known.filename, b"", known.cwd, known.argv,
+        known.filename, b"", known.cwd, argv,
     ]  # fmt: skip

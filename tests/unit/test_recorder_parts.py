@@ -422,6 +422,7 @@ def starts(told: list[Event]) -> list[tuple[int, int]]:
     return [(e[4], e[5]) for e in told if e[0] == TYPES["session_start"]]
 
 
+CUT = events.enums()["exec_flag"]["EXEC_ARGV_CUT"]
 INIT, SHELL, CHILD = a_process(10, SHIM, 1), a_process(20, SHIM, 5), a_process(21, 20, 6)
 
 
@@ -444,6 +445,15 @@ def test_a_session_under_way_is_told_by_the_process_ids_of_the_host(scoped: Any)
     told, _, _ = scoped([INIT, SHELL, CHILD], on_host=lambda pid: pid + 7000)
     assert starts(told) == [(1, 7020)]
     assert [(e[5], e[10]) for e in told if e[0] == TYPES["exec"]] == [(7020, 7000 + SHIM), (7021, 7020)]
+
+
+def test_long_arguments_of_very_many_are_cut_and_marked(scoped: Any) -> None:
+    words = b"x" * (1 << 20)
+    tree = [SHELL, *(a_process(pid, 20, 6) for pid in range(21, 51))]
+    told, _, _ = scoped([INIT, *tree], argv=dict.fromkeys(range(20, 51), words))
+    execs = [e for e in told if e[0] == TYPES["exec"]]
+    assert [len(e[-1]) for e in execs] == [1 << 20] * 16 + [4 << 10] * 15
+    assert [(e[8], e[19] & CUT) for e in execs] == [(1 << 20, 0)] * 16 + [(1 << 20, CUT)] * 15
 
 
 def test_a_child_that_only_the_second_look_finds_is_of_its_parents_session(scoped: Any) -> None:
@@ -574,13 +584,15 @@ def test_a_text_that_is_no_configuration_is_refused(text: str) -> None:
 
 # Sessions.
 
+CREATED = 12
+
 
 def start(session: int, pid: int) -> Event:
-    return [TYPES["session_start"], 1, 0, 1, session, pid, 0, 5, 0]
+    return [TYPES["session_start"], 1, 0, 1, session, pid, CREATED, 5, 0]
 
 
-def ended(session: int, pid: int, code: int = 0, by: int = 0) -> Event:
-    return [TYPES["exit"], 2, 0, 1, session, pid, 0, code, by]
+def ended(session: int, pid: int, code: int = 0, by: int = 0, created: int = CREATED) -> Event:
+    return [TYPES["exit"], 2, 0, 1, session, pid, created, code, by]
 
 
 def opened(session: int, tty: int) -> Event:
@@ -599,6 +611,14 @@ def test_a_session_ends_with_its_first_process() -> None:
     assert sessions.finish(9) == [[TYPES["session_end"], 9, None, 1, 1, 7, 3, 0, 0]]
     assert sessions.finish(10) == []
     assert sessions.ended == 1
+
+
+def test_another_process_that_gets_the_id_of_the_first_one_does_not_change_how_a_session_ended() -> None:
+    sessions = Sessions()
+    sessions.see([start(1, 7), opened(1, 1), ended(1, 7, 3), ended(1, 7, 0), closed(1, 1)])
+    assert sessions.finish(5) == [[TYPES["session_end"], 5, None, 1, 1, 7, 3, 0, 0]]
+    sessions.see([start(2, 7), ended(2, 7, 3, created=99)])
+    assert sessions.finish(6) == []
 
 
 def test_a_session_waits_for_all_its_terminals() -> None:

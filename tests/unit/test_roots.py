@@ -20,7 +20,7 @@ class Kernel:
     def __init__(self, known: bool, process: Process | None) -> None:
         self._known, self.process = known, process
 
-    def knows(self, pid: int) -> bool:
+    def knows(self, pid: int, started: int) -> bool:
         return self._known
 
 
@@ -63,7 +63,7 @@ def test_a_session_whose_first_process_lives_goes_on(monkeypatch: pytest.MonkeyP
 def test_an_exit_that_comes_late_is_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
     sessions = begun()
     assert ends(monkeypatch, Kernel(False, None), sessions, 100.0) == [[]]
-    sessions.see([[TYPES["exit"], 2, 0, 1, 1, 7, 0, 4, 0]])
+    sessions.see([[TYPES["exit"], 2, 0, 1, 1, 7, START, 4, 0]])
     assert ends(monkeypatch, Kernel(False, None), sessions, 200.0) == [
         [[TYPES["session_end"], 9, None, 1, 1, 7, 4, 0, 0]]
     ]
