@@ -64,6 +64,7 @@ enum hash_result {
 	HASH_TOO_LARGE = 5, /* not taken: the file is larger than what is read */
 	HASH_TOO_MANY = 6, /* not taken: more, or more bytes, were to be read than the recorder has time for */
 	HASH_UNREADABLE = 7, /* not taken: the recorder could not read the file */
+	HASH_TAKEN_UNSURE = 8, /* of the same file, but it lies in memory, where nothing tells whether it was changed since it ran */
 };
 
 enum warning_kind {

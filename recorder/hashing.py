@@ -31,6 +31,10 @@ _WALL_ERROR_NS = 1_000_000  # of `wall`: the recorder lets the clocks part so fa
 _LOCAL = frozenset(b"overlay tmpfs ramfs ext2 ext3 ext4 xfs btrfs zfs f2fs bcachefs".split())
 """File systems whose answer is not somebody else's to hold back, as that of a network or of FUSE is."""
 
+_IN_MEMORY = frozenset((b"tmpfs", b"ramfs"))
+"""Those on which who has mapped a file changes it without a new mtime or ctime, as its pages are never written back.
+And a memfd can be run while it is open for writing."""
+
 _LAYOUTS = {layout.name: layout for layout in events.layouts().values()}
 _FILE, _HASH = _LAYOUTS["exec_file"], _LAYOUTS["exec_hash"]
 _RESULT, _FLAG = events.enums()["hash_result"], events.enums()["file_flag"]
@@ -177,14 +181,19 @@ class Hasher:
             digest = digest or _sha256(fd, found.st_size)
             if _key(os.fstat(fd)) != _key(found) or not self._unchanged(event, found):
                 self._tell(event, "HASH_CHANGED", found.st_size)
-                return
-            if len(self._known) >= _MAX_KNOWN:
-                self._known.clear()
-            self._known[_key(found)] = digest
-            self._tell(event, result, found.st_size, digest)
+            elif event[_AT["filesystem"]] in _IN_MEMORY:
+                self._tell(event, "HASH_TAKEN_UNSURE", found.st_size, digest)
+            else:
+                if len(self._known) >= _MAX_KNOWN:
+                    self._known.clear()
+                self._known[_key(found)] = digest
+                self._tell(event, result, found.st_size, digest)
 
     def _unchanged(self, event: Event, found: os.stat_result) -> bool:
-        """Whether the bytes are those that ran: nobody can write a file that runs (ETXTBSY), nor set a ctime back."""
+        """Whether the bytes are those that ran: nobody can write a file that runs (ETXTBSY), nor set a ctime back.
+
+        But for one in memory, which is of a file system whose pages are written in place: see _IN_MEMORY.
+        """
         # A file that is changed after the exec may get the time of the tick before it.
         before = found.st_ctime_ns <= self._wall(event[_AT["time"]]) - _TICK_NS - _WALL_ERROR_NS
         return before or processes.is_alive(event[_AT["pid"]], event[_AT["start_time"]])

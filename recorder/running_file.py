@@ -1,6 +1,7 @@
 """The file that a process runs, opened so that it is surely that file."""
 
 import ctypes
+import errno
 import os
 import struct
 from pathlib import Path
@@ -8,7 +9,9 @@ from pathlib import Path
 from recorder.processes import is_alive
 
 _SYS_OPENAT2 = 437  # on every machine, since Linux 5.6
-_NO_MAGICLINKS, _NO_SYMLINKS, _IN_ROOT = 0x02, 0x04, 0x10  # include/uapi/linux/openat2.h
+# include/uapi/linux/openat2.h; that of what is cached since Linux 5.12
+_NO_MAGICLINKS, _NO_SYMLINKS, _IN_ROOT, _CACHED = 0x02, 0x04, 0x10, 0x20
+_TRIES = 10
 _HOW = struct.Struct("=QQQ")
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -32,7 +35,8 @@ def of_process(pid: int, started: int) -> int | None:
 def by_path(pid: int, path: bytes) -> int | None:
     """A descriptor (O_PATH) of the file at `path` as the process with that ID sees it; None if there is none.
 
-    No symbolic link is followed, nor any way out of the container's root.
+    No symbolic link is followed, nor any way out of the container's root. What the kernel does not know of by heart, as
+    it does of what has just run, is not looked for: a folder may be one of a file system that never answers (FUSE).
     """
     try:
         root = os.open(f"/proc/{pid}/root", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -40,13 +44,21 @@ def by_path(pid: int, path: bytes) -> int | None:
         return None
     try:
         text = ctypes.create_string_buffer(path)
-        how = ctypes.create_string_buffer(
-            _HOW.pack(os.O_PATH | os.O_CLOEXEC, 0, _IN_ROOT | _NO_SYMLINKS | _NO_MAGICLINKS), _HOW.size
-        )
-        fd: int = _libc.syscall(_SYS_OPENAT2, root, text, how, _HOW.size)
+        for _ in range(_TRIES):  # whoever mounts something anywhere meanwhile makes it start anew
+            fd = _open(root, text, _CACHED)
+            if fd >= 0 or ctypes.get_errno() != errno.EAGAIN:
+                break
+        if fd < 0 and ctypes.get_errno() == errno.EINVAL:
+            fd = _open(root, text)
         return fd if fd >= 0 else None
     finally:
         os.close(root)
+
+
+def _open(root: int, path: "ctypes.Array[ctypes.c_char]", resolve: int = 0) -> int:
+    resolve |= _IN_ROOT | _NO_SYMLINKS | _NO_MAGICLINKS
+    how = ctypes.create_string_buffer(_HOW.pack(os.O_PATH | os.O_CLOEXEC, 0, resolve), _HOW.size)
+    return int(_libc.syscall(_SYS_OPENAT2, root, path, how, _HOW.size))
 
 
 def readable(fd: int) -> int:

@@ -1,6 +1,7 @@
 """SHA-256 of what runs: which files, by which way, and why not."""
 
 import hashlib
+import mmap
 import os
 import subprocess
 import threading
@@ -88,6 +89,26 @@ def test_a_running_program_is_read_also_when_it_has_no_name_any_more(
 
 def test_a_program_that_has_ended_is_read_by_its_path(program: Path) -> None:
     assert result_of(exec_file(2**22 + 1, program)) == ("HASH_TAKEN_BY_PATH", sha256(program))
+
+
+def test_a_program_in_memory_is_read_each_time_and_said_to_be_unsure() -> None:
+    benign = Path("/bin/cat").read_bytes()
+    changed = benign + b"x"
+    fd = os.memfd_create("x")
+    os.truncate(fd, len(changed))
+    path = Path(f"/proc/{os.getpid()}/fd/{fd}")
+    hasher, told = hashing.Hasher(lambda _: os.getpid(), wall, device), list[Event]()
+    with mmap.mmap(fd, len(changed)) as memory:
+        for content in (benign, changed):  # nothing but its bytes changes
+            memory[: len(content)] = content
+            with subprocess.Popen([path], stdin=subprocess.PIPE) as running:
+                hasher.see([exec_file(running.pid, path, flags=MEMFD, filesystem=b"tmpfs")])
+                while not (found := hasher.results()):
+                    time.sleep(0.01)
+                told += found
+    os.close(fd)
+    wanted = [hashlib.sha256(content.ljust(len(changed), b"\0")).digest() for content in (benign, changed)]
+    assert [(RESULTS[event[8]], event[9]) for event in told] == [("HASH_TAKEN_UNSURE", digest) for digest in wanted]
 
 
 def test_another_process_with_the_same_id_is_not_taken_for_it(
