@@ -70,10 +70,11 @@ class Scope:
         self._targets = bpf.Map(maps["targets"], _U32.size)
         self.sieve = Sieve(probes)
         # Some machines let nobody look at init; a pod's own namespace is nobody else's, so it does no harm.
-        self._home = processes.mount_namespace(1) or processes.mount_namespace(os.getpid())
-        self.sieve.host_mounts = self._home
-        self.first: dict[int, Process] = {}
-        """The first process of each target, by its number, as it came under watch."""
+        self.home = processes.mount_namespace(1) or processes.mount_namespace(os.getpid())
+        """Inode number of the node's mount namespace."""
+        self.sieve.host_mounts = self.home
+        self._first: dict[int, Process] = {}
+        """The first process of each target, by its number; it may have ended since."""
         self._passed_by: list[tuple[float, int, Target, UnderWay]] = []
         self._numbers = bpf.Map(maps["numbers"], _NUMBERS.size)
         self._processes = bpf.Map(maps["processes"], _PROCESS.size)
@@ -134,6 +135,22 @@ class Scope:
             self._tell_found(under_way)
         return told
 
+    def first(self, number: int, target: Target) -> Process | None:
+        """The first process of a target: the container's own, wherever that is now; None if nobody is there.
+
+        Found anew if it has ended: while a container is made, it is a helper of the runtime.
+        """
+        if not self._has_first(number):
+            running = processes.trees(of for of in map(processes.quick, target.pids()) if of)
+            if not running:
+                return None
+            self._first[number] = running[0][0]
+        return self._first[number]
+
+    def _has_first(self, number: int) -> bool:
+        known = self._first.get(number)
+        return known is not None and processes.is_alive(known.pid, known.start_time)
+
     def remove(self, target: Target) -> None:
         """Lets the probes see newcomers in the target no more. What they know of its sessions stays."""
         self._targets.delete(_U64.pack(target.cgroup_id))
@@ -154,7 +171,7 @@ class Scope:
             return None
         try:
             wanted = _NEW_SESSION if session is None else session
-            found = self._probes.run("raw_adopt", folder, target, wanted, workload_too, self._home)
+            found = self._probes.run("raw_adopt", folder, target, wanted, workload_too, self.home)
         finally:
             os.close(folder)
         if found == _GONE:
@@ -195,7 +212,8 @@ class Scope:
 
     def _tell_found(self, under_way: UnderWay) -> None:
         """Tells the probes what they may not pass by, by what was found to run."""
-        self.first.update(under_way.first)
+        # One that was found before may have left the cgroup since, and is no less the first.
+        self._first |= {number: of for number, of in under_way.first.items() if not self._has_first(number)}
         if under_way.at_home:
             self.sieve.host_mounts = 0
         if under_way.own_terminal:

@@ -1,7 +1,9 @@
 """Ways into a container other than the runtime's exec."""
 
 import subprocess
+import time
 
+from recorder.processes import mount_namespace
 from tests.kernel.test_targets import BUSY, tell, until
 from tests.support.container import Container, container
 from tests.support.recorder import recording
@@ -25,6 +27,25 @@ def test_nsenter_on_the_node_is_a_session(victim: Container) -> None:
     assert b"".join(e.fields["data"] for e in live.of("stream_data") if e.fields["stream"] == out.fields["stream"]) == (
         b"victim\n"
     )
+
+
+def test_nsenter_is_a_session_though_the_containers_program_has_gone_to_another_mount_namespace(node: None) -> None:
+    moves = "until [ -e /tmp/go ]; do /bin/sleep 0.01; done; exec /bin/unshare -m /bin/sleep 1000000"
+    with container(("/bin/bash", "-c", moves), privileged=True) as moved:
+        with recording({"container_id": moved.id}, sessions=1) as live:
+            before = mount_namespace(moved.init)
+            (moved.root / "tmp/go").touch()
+            enter = ["nsenter", "--target", str(moved.init), "--mount", "--pid", "/bin/echo"]
+            deadline = time.monotonic() + 60
+            # The recorder looks ten times a second.
+            while live.agent.poll() is None:
+                assert time.monotonic() < deadline
+                if mount_namespace(moved.init) != before:
+                    subprocess.run(enter, check=True, timeout=60)
+            live.end()
+    start = live.of("session_start")[0]
+    assert start.fields["flags"] == FROM_NODE
+    assert live.commands()[0] == ["/bin/echo"]
 
 
 def test_nsenter_into_another_container_is_none(victim: Container) -> None:
