@@ -56,7 +56,9 @@ class Mounts:
             return
         if found != known:
             self._forget(number)
-        if found not in self._told and found not in self._not and not self._tell(found, number, first):
+        if found == self._scope.home:
+            self._scope.share_home()
+        elif found not in self._told and found not in self._not and not self._tell(found, number, first):
             return
         self._known[number] = first.pid, found
 

@@ -151,6 +151,11 @@ class Scope:
         known = self._first.get(number)
         return known is not None and processes.is_alive(known.pid, known.start_time)
 
+    def share_home(self) -> None:
+        """Lets the probes know that a container is in the node's mount namespace, so that who enters it is, too."""
+        self.sieve.host_mounts = 0
+        self.sieve.tell()
+
     def remove(self, target: Target) -> None:
         """Lets the probes see newcomers in the target no more. What they know of its sessions stays."""
         self._targets.delete(_U64.pack(target.cgroup_id))

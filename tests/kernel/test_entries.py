@@ -1,10 +1,11 @@
 """Ways into a container other than the runtime's exec."""
 
+import os
 import subprocess
 import time
 
 from recorder.processes import mount_namespace
-from tests.kernel.test_targets import BUSY, tell, until
+from tests.kernel.test_targets import BUSY, POD, started, tell, until
 from tests.support.container import Container, container
 from tests.support.recorder import recording
 
@@ -46,6 +47,20 @@ def test_nsenter_is_a_session_though_the_containers_program_has_gone_to_another_
     start = live.of("session_start")[0]
     assert start.fields["flags"] == FROM_NODE
     assert live.commands()[0] == ["/bin/echo"]
+
+
+def test_an_exec_into_a_container_that_came_up_in_the_nodes_mount_namespace_is_a_session(victim: Container) -> None:
+    goes_home = ("/bin/nsenter", "-t", str(os.getpid()), "-m", "/bin/sleep", "1000000")
+    with recording({"container_id": victim.id, **POD}, follow=True, sessions=1) as live:
+        with container(goes_home, beside=victim, own_pids=False, privileged=True) as home:
+            until(live, lambda: started(live, home) is not None)
+            deadline = time.monotonic() + 60
+            while live.agent.poll() is None:
+                assert time.monotonic() < deadline
+                home.exec("/bin/echo", "at home")
+            live.end()
+    assert live.of("session_start")[0].target == 2
+    assert live.commands()[0] == ["/bin/echo", "at home"]
 
 
 def test_nsenter_into_another_container_is_none(victim: Container) -> None:

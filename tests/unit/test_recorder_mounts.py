@@ -28,6 +28,7 @@ class Node:
         self.ages: dict[int, float] = {}
         self.runtime: set[int] = set()
         self.looked_at: list[int] = []
+        self.shares_home = False
         self.sieve, self.maps = self, {"mount_namespaces": 0}
         monkeypatch.setattr(bpf, "Map", lambda fd, size: self)
         monkeypatch.setattr(mounts, "mount_namespace", self._mount_namespace)
@@ -50,6 +51,9 @@ class Node:
     def first(self, number: int, target: Target) -> Process | None:
         age = int(self.ages.get(number, 0) * 1e9)
         return Process(number, 0, 0, False, time.monotonic_ns() - age) if self.where[number] else None
+
+    def share_home(self) -> None:
+        self.shares_home = True
 
     def add_mounts(self, number: int, pid: int) -> None:
         assert self.where[pid] == number
@@ -109,7 +113,7 @@ def test_the_runtime_is_believed_to_be_on_its_way_for_a_moment_only(node: Node) 
     node.follow()
     node.where[10] = 100
     node.follow()
-    assert node.told == {}
+    assert (node.told, node.shares_home) == ({}, False)
     node.ages[10] = ON_ITS_WAY_SECONDS
     node.follow()
     assert node.told == {100: 10}
@@ -125,3 +129,13 @@ def test_of_more_than_are_looked_at_at_once_each_has_its_turn(node: Node) -> Non
     for _ in range(4):
         node.follow()
     assert set(node.looked_at) == node.where.keys()
+
+
+@pytest.mark.parametrize("later", [False, True])
+def test_the_probes_are_told_of_a_container_in_the_nodes_own_namespace(node: Node, later: bool) -> None:
+    node.where = {10: 100 if later else HOME}
+    node.follow()
+    assert node.shares_home != later
+    node.where[10] = HOME
+    node.follow()
+    assert (node.told, node.shares_home) == ({}, True)
