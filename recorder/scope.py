@@ -151,6 +151,12 @@ class Scope:
         known = self._first.get(number)
         return known is not None and processes.is_alive(known.pid, known.start_time)
 
+    def lives_on(self, number: int) -> bool:
+        """Whether a target's first process lives, in whatever cgroup: then the container does, and can be entered."""
+        known = self._first.get(number)
+        # One that is about to end, and may wait long for others of its PID namespace, has no mount namespace any more.
+        return known is not None and processes.mount_namespace(known.pid) != 0 and self._has_first(number)
+
     def share_home(self) -> None:
         """Lets the probes know that a container is in the node's mount namespace, so that who enters it is, too."""
         self.sieve.host_mounts = 0

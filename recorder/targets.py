@@ -165,7 +165,8 @@ class Targets:
         told = self._scope.look_again(now)
         for number in sorted(self._open):
             target = self._target(number)
-            if not target.populated():
+            # Who may write to cgroups can empty the container's, which lives on elsewhere.
+            if not target.populated() and not self._scope.lives_on(number):
                 self._forget(number, target)
                 self._scope.remove(target)
                 told.append(_ended(number, now, "TARGET_EXITED"))

@@ -2,6 +2,7 @@
 
 import json
 import os
+import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -98,6 +99,27 @@ def test_a_container_that_is_killed_and_made_anew_goes_on_as_another_target(vict
             live.stop()
             live.end()
     assert sessions(live) == [(1, ["/bin/echo", "old"]), (2, ["/bin/echo", "new"])]
+
+
+def test_a_container_whose_cgroup_was_emptied_is_recorded_on_and_ends_with_its_program(node: None) -> None:
+    root = Cgroups(Path("/sys")).root
+    elsewhere = root / f"ebpfaudit-elsewhere-{os.getpid()}"
+    elsewhere.mkdir()
+    try:
+        with container() as moved, recording({"container_id": moved.id, **POD}, follow=True, gone_seconds=0) as live:
+            for pid in (root / moved.cgroup.lstrip("/") / "cgroup.procs").read_text().split():
+                (elsewhere / "cgroup.procs").write_text(pid)
+            with container(beside=moved) as other:  # once that is seen, so is what was before
+                until(live, lambda: started(live, other) is not None)
+            enter = ["nsenter", "--target", str(moved.init), "--mount", "--pid", "/bin/echo", "from the node"]
+            subprocess.run(enter, check=True, timeout=60)
+            moved.exec("/bin/echo", "on")
+            moved.kill()
+            live.end()
+    finally:
+        elsewhere.rmdir()
+    assert sessions(live) == [(1, ["/bin/echo", "from the node"]), (1, ["/bin/echo", "on"])]
+    assert [(e.target, e.fields["reason"]) for e in live.of("target_end")] == [(2, EXITED), (1, EXITED)]
 
 
 def starting(parent: Path, known: set[str]) -> Iterator[str]:

@@ -27,6 +27,7 @@ class FakeScope:
 
     def __init__(self) -> None:
         self.watched: dict[int, int] = {}
+        self.living_on: set[int] = set()
 
     def open(self, targets: Sequence[tuple[int, Target]], now: int) -> list[Event]:
         return [event for number, target in targets for event in self.add(number, target, now)]
@@ -39,6 +40,9 @@ class FakeScope:
             raise Full
         self.watched[target.cgroup_id] = number
         return []
+
+    def lives_on(self, number: int) -> bool:
+        return number in self.living_on
 
     def remove(self, target: Target) -> None:
         del self.watched[target.cgroup_id]
@@ -220,6 +224,17 @@ def test_a_container_that_restarts_is_a_target_of_its_own(node: Node) -> None:
     assert node.add(container_id=A) == [(2, A, None, None)]
     node.make(A, runs=False)
     assert node.look() == [(2, "TARGET_EXITED")]
+
+
+def test_a_container_whose_cgroup_is_emptied_goes_on_as_long_as_its_first_process(node: Node) -> None:
+    node.make(A)
+    node.first({"container_id": A, **POD})
+    node.scope.living_on = {1}
+    node.make(A, runs=False)
+    assert (node.look(), node.look(), node.targets.open) == ([], [], 1)
+    assert node.add(container_id=A, image="i", **POD) == [(1, A, "web", "i")]
+    node.scope.living_on = set()
+    assert (node.look(), node.targets.open) == ([(1, "TARGET_EXITED")], 0)
 
 
 def test_a_pod_that_goes_away_is_forgotten(node: Node) -> None:
