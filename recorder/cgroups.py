@@ -93,16 +93,25 @@ class Cgroups:
 
     def _find(self, wanted: dict[str, Any]) -> Target:
         if wanted.get("container_id"):
-            path = self._by_container(str(wanted["container_id"]))
+            path = self._by_container(str(wanted["container_id"]), str(wanted.get("pod_uid") or ""))
         elif wanted.get("cgroup"):
             path = self._by_path(str(wanted["cgroup"]))
         else:
             path = self._by_pid(int(wanted["pid"]))
         if path.samefile(self.root):
             raise NoSuchTarget("the root cgroup is the whole machine: name a container's cgroup")
-        about = {k: v for k, v in wanted.items() if k not in ("cgroup", "pid")}
-        name = "/" + str(path.relative_to(self.root))
-        return Target(path, name, path.stat().st_ino, len(path.relative_to(self.root).parts), about)
+        return self._target(path, {k: v for k, v in wanted.items() if k not in ("cgroup", "pid")})
+
+    def at(self, path: Path, about: dict[str, Any]) -> Target:
+        """The target that has this folder. Raises NoSuchTarget if it is gone."""
+        try:
+            return self._target(path, about)
+        except FileNotFoundError as error:
+            raise NoSuchTarget(f"there is no cgroup {path} any more") from error
+
+    def _target(self, path: Path, about: dict[str, Any]) -> Target:
+        below = path.relative_to(self.root)
+        return Target(path, f"/{below}", path.stat().st_ino, len(below.parts), about)
 
     def present(self, wanted: Iterable[dict[str, Any]], may_be_gone: bool) -> list[Target]:
         """Those that are there. Raises NoSuchTarget for another one unless it `may_be_gone`."""
@@ -131,7 +140,7 @@ class Cgroups:
                 return self.root / path.relative_to(root)
         raise NoSuchTarget(f"there is no cgroup {text} in {self.root}")
 
-    def _by_container(self, wanted: str) -> Path:
+    def _by_container(self, wanted: str, pod_uid: str) -> Path:
         if not _ID.match(wanted):
             raise NoSuchTarget(f"{wanted!r} is no container ID")
         known = self._containers.get(wanted)
@@ -141,6 +150,8 @@ class Cgroups:
         matches = [] if is_known_to_be_absent else self._search(wanted)
         if not matches:
             raise NoSuchTarget(f"no container {wanted} runs on this node: no cgroup below {self.root} has its name")
+        if len(matches) > 1:
+            matches = _likeliest(matches, pod_uid)
         if len(matches) > 1:
             raise NoSuchTarget(f"container {wanted} is not unique: {', '.join(m.name for m in matches)}")
         return matches[0]
@@ -171,6 +182,21 @@ class Cgroups:
 
     def _containers_above(self, cgroup: Path) -> int:
         return sum(map(is_container, cgroup.relative_to(self.root).parts[:-1]))
+
+
+def _likeliest(matches: list[Path], pod_uid: str) -> list[Path]:
+    """Of cgroups with the same ID those with a process, and of these those of the pod; all if there is none.
+
+    Who may make cgroups outside of containers can give one the name of a container.
+    """
+    matches = [path for path in matches if populated(path)] or matches
+    return [path for path in matches if _is_of_pod(path, pod_uid)] or matches
+
+
+def _is_of_pod(cgroup: Path, uid: str) -> bool:
+    """Whether a cgroup is in one that the kubelet makes for that pod: podUID, or …-podUID.slice with _ for each -."""
+    ends = (f"pod{uid}", f"-pod{uid.replace('-', '_')}.slice")
+    return bool(uid) and any(folder == ends[0] or folder.endswith(ends[1]) for folder in cgroup.parent.parts)
 
 
 def _below(top: Path) -> Iterator[str]:

@@ -79,10 +79,13 @@ class Targets:
         with self._cgroups.one_look():
             return [event for about in named for event in self.add(about, now)]
 
-    def add(self, about: dict[str, Any], now: int) -> list[Event]:
-        """Takes in one more, or more of what is known of one; nothing comes back for what is known already."""
+    def add(self, about: dict[str, Any], now: int, folder: Path | None = None) -> list[Event]:
+        """Takes in one more, or more of what is known of one; nothing comes back for what is known already.
+
+        That with this `folder`, if it is known: another one may have been given the name of a container.
+        """
         try:
-            target = self._cgroups.find(about)
+            target = self._cgroups.at(folder, about) if folder else self._cgroups.find(about)
         except NoSuchTarget:
             return self._gone_already(about, now)
         if number := self._numbers.get(target.cgroup_id):
@@ -172,7 +175,7 @@ class Targets:
                 told.append(_ended(number, now, "TARGET_EXITED"))
         for path, pod in list(self._pods.items()) if follow else ():
             for name in pod.new(path):
-                told += self.add({**pod.about, "container_id": container_id(name)}, now)
+                told += self.add({**pod.about, "container_id": container_id(name)}, now, path / name)
             if pod.gone:
                 del self._pods[path]
         return told

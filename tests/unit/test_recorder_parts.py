@@ -253,6 +253,40 @@ def test_two_cgroups_of_one_id_of_which_neither_is_in_a_container_are_refused_ea
         there.find({"container_id": ID})
 
 
+UID = "0a1b-2c3d"
+
+
+@pytest.mark.parametrize(
+    ("name", "is_entered", "of_pod", "found"),
+    [
+        (f"x/cri-containerd-{OTHER}.scope", False, False, True),
+        (f"x/cri-containerd-{OTHER}.scope", False, True, True),
+        (f"x/cri-containerd-{OTHER}.scope", True, False, False),
+        (f"x/cri-containerd-{OTHER}.scope", True, True, True),
+        (f"podx{UID}/{OTHER}", True, True, True),
+        (f"pod{UID}/{OTHER}", True, True, False),
+    ],
+)
+@pytest.mark.parametrize(
+    "pod", [f"kubepods/burstable/pod{UID}", "kubepods.slice/kubepods-burstable-pod0a1b_2c3d.slice"]
+)
+def test_of_two_cgroups_of_one_id_it_is_that_with_a_process_or_else_that_of_its_pod(
+    tmp_path: Path, pod: str, name: str, is_entered: bool, of_pod: bool, found: bool
+) -> None:
+    root = tmp_path / "fs/cgroup"
+    for path, populated in ((root / pod / OTHER, True), (root / name, is_entered)):
+        path.mkdir(parents=True)
+        (path / "cgroup.events").write_text(f"populated {int(populated)}\n")
+    (root / "cgroup.controllers").write_text("")
+    wanted = {"container_id": OTHER, **({"pod_uid": UID} if of_pod else {})}
+    there = cgroups.Cgroups(tmp_path)
+    if found:
+        assert there.find(wanted).name == f"/{pod}/{OTHER}"
+    else:
+        with pytest.raises(NoSuchTarget, match="not unique"):
+            there.find(wanted)
+
+
 def test_cgroups_nested_deeper_than_functions_call_each_other_hide_nothing(sysfs: Path) -> None:
     inner = sysfs / f"fs/cgroup/kubepods/pod1/{ID}"
     deep = [str(inner)]

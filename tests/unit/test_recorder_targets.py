@@ -237,6 +237,18 @@ def test_a_container_whose_cgroup_is_emptied_goes_on_as_long_as_its_first_proces
     assert (node.look(), node.targets.open) == ([(1, "TARGET_EXITED")], 0)
 
 
+@pytest.mark.parametrize("runs", [False, True])
+def test_a_cgroup_that_has_the_name_of_a_container_hides_none_that_comes_up(node: Node, runs: bool) -> None:
+    node.make(A)
+    node.first({"container_id": A, **POD})
+    node.make(f"cri-containerd-{B}.scope", "elsewhere", runs=runs)
+    there = node.make(B)
+    assert node.look() == [(2, B, "web", None)]
+    assert node.targets.watched[2].path == there
+    assert node.add(container_id=B, image="i", **POD) == [(2, B, "web", "i")]
+    assert (node.look(), node.targets.open) == ([], 2)
+
+
 def test_a_pod_that_goes_away_is_forgotten(node: Node) -> None:
     node.make(A)
     node.first({"container_id": A, **POD})
@@ -260,7 +272,7 @@ def test_a_container_that_goes_away_while_it_is_looked_at_is_not_found(
     path = node.make(B)
     node.first({"container_id": A})
 
-    def gone(self: Cgroups, wanted: str) -> Path:
+    def gone(self: Cgroups, wanted: str, pod_uid: str) -> Path:
         shutil.rmtree(path)
         return path
 
