@@ -76,6 +76,7 @@ enum warning_kind {
 	WARNING_TYPED = 6, /* put input into a terminal as if it were typed (TIOCSTI); value is the character, where it is known */
 	WARNING_FOREIGN_WRITE = 7, /* a process that is not of the session wrote to its terminal; value is how many bytes */
 	WARNING_CGROUP = 8, /* moved a process to another cgroup; value is that cgroup's ID */
+	WARNING_FTRACE = 9, /* wrote to the sysctl kernel.ftrace_enabled, which turns fexit, fentry and kprobes off and on; value is 0 */
 };
 
 enum session_flag {
@@ -96,6 +97,8 @@ enum gap_reason {
 	GAP_BEFORE_RECORDING = 5, /* the session had begun before the recording; no loss, so its counts are 0 */
 	GAP_SPOOL_FULL = 6, /* the recorder's spool was full: nobody fetched the log in time */
 	GAP_RECORDER_DIED = 7, /* the recorder was killed, or its node went away: nothing is known from here on */
+	GAP_PROBES_OFF = 8, /* somebody has turned ftrace or kprobes off on the node: from here on what they tell is missing, nobody knows how much */
+	GAP_PROBES_ON = 9, /* they are on again; no loss of its own, so its counts are 0 */
 };
 
 enum tty_direction {

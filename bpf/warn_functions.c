@@ -83,6 +83,30 @@ AT_BEGINNING_OF(create_user_ns)
 	return 0;
 }
 
+#define FTRACE_SYSCTL "ftrace_enabled" /* kernel/trace/ftrace.c */
+
+/*
+ * proc_sys_write(iocb, from), fs/proc/proc_sysctl.c: it runs before the write that stops all programs at functions, so
+ * that is told also if it is undone before the recorder looks (recorder/switches.py).
+ */
+AT_BEGINNING_OF(proc_sys_write)
+{
+	void *iocb = (void *)ARGS(0), *file = NULL, *dentry = NULL, *at = NULL;
+	u64 name[2] = {}, wanted[2] = {};
+	struct process *p = session_process();
+
+	if (!p)
+		return 0;
+	READ(file, iocb, OFF_kiocb_ki_filp);
+	READ(dentry, file, OFF_file_f_path + OFF_path_dentry);
+	READ(at, dentry, OFF_dentry_d_name + OFF_qstr_name);
+	read_kernel(name, sizeof(FTRACE_SYSCTL), at);
+	__builtin_memcpy(wanted, FTRACE_SYSCTL, sizeof(FTRACE_SYSCTL));
+	if (name[0] == wanted[0] && name[1] == wanted[1])
+		warn(p->target, p->session, WARNING_FTRACE, 0, 0, 0, 0);
+	return 0;
+}
+
 /* tty_ioctl(file, command, argument) */
 AT_BEGINNING_OF(tty_ioctl)
 {

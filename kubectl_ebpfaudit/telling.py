@@ -13,6 +13,7 @@ from replay.fields import Enums
 from replay.model import SESSION_ATTACHED, SESSION_END_UNSEEN
 from replay.warning_report import words
 from replay.warnings import told_by
+from replay.words import PROBES
 
 _MAX_COMMAND = 1000
 """Characters of one command line; `show` has them all."""
@@ -26,6 +27,7 @@ class Telling:
         self._enums = Enums(header)
         self._died = _reason(header, "gap_reason", "GAP_RECORDER_DIED")
         self._before = _reason(header, "gap_reason", "GAP_BEFORE_RECORDING")
+        self._probes = [(_reason(header, "gap_reason", name), says) for name, says in PROBES.items()]
         self._realtime = header.realtime - header.monotonic
         self._targets = {target.number: printable(target.name) for target in header.targets}
         self._recorded = {target.number for target in header.targets if target.cgroup_id}
@@ -121,7 +123,8 @@ class Telling:
         if kind == "gap" and _number(fields, "reason") == self._died:
             return "the recorder died: what happens from here on is not recorded"
         if kind == "gap":
-            return f"lost {_number(fields, 'events')} events and {_number(fields, 'bytes')} bytes here"
+            lost = f"lost {_number(fields, 'events')} events and {_number(fields, 'bytes')} bytes here"
+            return next((says for reason, says in self._probes if reason == _number(fields, "reason")), lost)
         if kind == "warning":
             return f"warning: {words(told_by(event, self._enums))}"
         return None

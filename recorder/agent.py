@@ -33,6 +33,7 @@ from recorder.shed import Shed
 from recorder.spool import Spool
 from recorder.stream_ends import StreamEnds
 from recorder.streams import Streams
+from recorder.switches import Switches
 from recorder.targets import Targets
 from recorder.terminals import OWNERLESS_SECONDS, Terminals
 from recorder.totals import Totals
@@ -87,6 +88,7 @@ class Agent:
         self._sessions = Sessions()
         self._totals = Totals()
         self._missed = 0
+        self._switches = Switches(self._probes.hooks, config.sysfs)
         self._all_gone_since: float | None = None
         self._taken_until = 0
         self._hasher = Hasher(
@@ -241,9 +243,11 @@ class Agent:
         self._lanes.process.take(own + self._skipped(now) + self._hasher.results())
 
     def _skipped(self, now: int) -> list[Event]:
-        """A gap for the runs of probes that the kernel has skipped since the last look, if there were any."""
+        """Gaps for the runs of probes that the kernel has skipped since the last look, and for being told of none."""
         before, self._missed = self._missed, sum(map(bpf.missed_runs, self._probes.programs))
-        return [loss.gap(now, 0, "GAP_PROBE_MISSED", count=self._missed - before)] if self._missed > before else []
+        skipped = self._missed - before
+        told = [loss.gap(now, 0, "GAP_PROBE_MISSED", count=skipped)] if skipped else []
+        return told + self._switches.look(now)
 
     def _over(self, elapsed: float) -> str | None:
         """Why the recording is over, or None."""

@@ -49,12 +49,14 @@ def climb(
     attempt: Callable[[Choice], _T],
     kinds: Iterable[Kind] | None = None,
     preempted: Collection[str] = (),
+    off: Mapping[str, str] | None = None,
 ) -> tuple[Choice, _T, list[Refusal]]:
     """The best choice that `attempt` takes, with what it gave, and what was refused on the way there.
 
-    `preempted` are the kinds of hooks whose programs may be preempted, recorder/preemption.py. `wanted` names the ways
-    that a kind may take, NONE among them; all, if it does not name the kind. `attempt` raises Refused. Raises NoWay,
-    also of a kind that could be spared if `wanted` names it.
+    `preempted` are the kinds of hooks whose programs may be preempted, recorder/preemption.py; `off` says why those of
+    some kinds are not run, recorder/switches.py. `wanted` names the ways that a kind may take, NONE among them; all, if
+    it does not name the kind. `attempt` raises Refused. Raises NoWay, also of a kind that could be spared if `wanted`
+    names it.
     """
     kinds = tuple(kinds or ladder.KINDS)
     left = {kind.name: _allowed(kind, wanted.get(kind.name), preempted) for kind in kinds}
@@ -69,7 +71,7 @@ def climb(
         choice: dict[str, Way | None] = {}
         for kind in kinds:
             rungs = left[kind.name]
-            while rungs and (way := rungs[0]) and (missing := way.missing(btf)):
+            while rungs and (way := rungs[0]) and (missing := way.missing(btf, off or {})):
                 drop(kind, missing)
             if not rungs and (kind.required or kind.name in wanted):
                 raise NoWay(kind.name, refused)

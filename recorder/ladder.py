@@ -43,8 +43,11 @@ class Way:
         """Whether it attaches a program where a function of the kernel begins."""
         return any(hook.how == KPROBE for hook in self.hooks)
 
-    def missing(self, btf: Btf) -> str:
-        """What of it this kernel obviously lacks, "" if nothing: a quick look that spares a compilation."""
+    def missing(self, btf: Btf, off: Mapping[str, str]) -> str:
+        """What of it this kernel obviously lacks, "" if nothing: a quick look that spares a compilation.
+
+        `off` says why programs at some kinds of hooks are not run, recorder/switches.py.
+        """
         traced = [hook.where for hook in self.hooks if hook.how in (FENTRY, FEXIT)]
         if absent := [function for function in traced if not btf.has_function(function)]:
             return f"the kernel's type information has no function {absent[0]}"
@@ -54,7 +57,7 @@ class Way:
             return "the kernel attaches no programs of type tracing to its functions"
         if self.by_kprobe and not _KPROBES.exists():
             return "the kernel has no kprobes"
-        return ""
+        return next((off[hook.how] for hook in self.hooks if hook.how in off), "")
 
 
 _KPROBES = Path("/sys/bus/event_source/devices/kprobe")  # the PMU by which they are made
@@ -206,6 +209,7 @@ _WARNING_FUNCTIONS = (
     "switch_task_namespaces",
     "create_user_ns",
     "tty_ioctl",
+    "proc_sys_write",
 )
 
 WARNINGS = Kind(
@@ -313,6 +317,11 @@ def sources(choice: Choice) -> list[str]:
     """The files that a choice needs, in order."""
     wanted = _ALWAYS.union(*(way.sources for way in choice.values() if way))
     return [name for name in SOURCES if name in wanted]
+
+
+def hooks(choice: Choice) -> frozenset[str]:
+    """The kinds of hooks that a choice has."""
+    return frozenset(hook.how for way in choice.values() if way for hook in way.hooks)
 
 
 def says(choice: Choice) -> dict[str, str]:

@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
 
-from recorder import bpf, kallsyms, ladder, pids, preemption, privileges
+from recorder import bpf, kallsyms, ladder, pids, preemption, privileges, switches
 from recorder.btf import Btf
 from recorder.climb import NoWay, Refusal, climb
 from recorder.ladder import RUN_BY_HAND
@@ -35,13 +35,15 @@ class Probes:
     """Live probes: file descriptors of the maps by name, of the programs, and of what holds them attached.
 
     The last programs are those that the recorder runs itself (`run`). `taken` names the way taken for each kind of
-    probe, and `refused` those before it that were not possible. As long as the maps are empty, nothing is recorded.
+    probe, `hooks` the kinds of hooks of all these, and `refused` the ways before them that were not possible. As long
+    as the maps are empty, nothing is recorded.
     """
 
     maps: dict[str, int]
     programs: list[int]
     links: list[int]
     taken: dict[str, str]
+    hooks: frozenset[str]
     refused: list[Refusal] = field(default_factory=list)
 
     def run(self, name: str, *arguments: int) -> int:
@@ -96,7 +98,7 @@ def load(
         bpf.stay_on_cpu()
     maps, programs = len(answer["maps"]), len(answer["maps"]) + answer["programs"]
     named = dict(zip(answer["maps"], fds[:maps], strict=True))
-    return Probes(named, fds[maps:programs], fds[programs:], answer["taken"], refused)
+    return Probes(named, fds[maps:programs], fds[programs:], answer["taken"], frozenset(answer["hooks"]), refused)
 
 
 _ERRORS = {kind.__name__: kind for kind in (NoBcc, NoBtf, KernelRefused)}
@@ -139,12 +141,14 @@ def _child(
             ways,
             lambda choice: Programs(btf, choice, keep_input, rings, recorder),
             preempted=preemption.preempted(sysfs),
+            off=switches.off(sysfs),
         )
     except NoWay as error:
         raise _no_probes(error) from error
     maps = programs.maps()
     answer = _answer(
         taken=ladder.says(choice),
+        hooks=sorted(ladder.hooks(choice)),
         refused=[asdict(refusal) for refusal in refused],
         maps=list(maps),
         programs=len(programs.programs),

@@ -28,7 +28,7 @@ def every_way(sysfs: Path = Path("/sys"), kinds: Sequence[Kind] = ladder.KINDS) 
     found: _Found = {}
     while any(_left(kind, found) for kind in kinds):
         before = len(found)
-        _try(found, kinds)
+        _try(found, kinds, sysfs)
         if len(found) == before:  # nothing can be loaded at all, whatever else is tried
             break
     return [
@@ -39,13 +39,13 @@ def every_way(sysfs: Path = Path("/sys"), kinds: Sequence[Kind] = ladder.KINDS) 
     ]
 
 
-def _try(found: _Found, kinds: Sequence[Kind]) -> None:
+def _try(found: _Found, kinds: Sequence[Kind], sysfs: Path) -> None:
     """Tries the best way that is left of each kind, with what is known to work of the others."""
     wanted = {kind.name: _left(kind, found) or _fallback(kind, found) for kind in kinds}
     for other in ladder.KINDS:
         wanted.setdefault(other.name, [other.ways[0].name] if other.required else [NONE])
     try:
-        loaded = loader.load(ways=wanted)
+        loaded = loader.load(ways=wanted, sysfs=sysfs)
     except NoProbes as error:
         refused = error.refused
     except AuditError as error:

@@ -56,6 +56,7 @@ _WORDS: dict[str, Callable[[Warned], str]] = {
     "typed": lambda of: "put input into a terminal as if it were typed (TIOCSTI)",
     "foreign_write": _foreign,
     "cgroup": lambda of: "moved a process to another cgroup",
+    "ftrace": lambda of: "wrote to kernel.ftrace_enabled, which turns off and on what sessions are seen by",
     "clipboard": lambda of: "its output sets or reads the clipboard of whoever looks at it (OSC 52)",
     "answer_back": lambda of: "its output makes a terminal type an answer of its choice",
 }

@@ -5,7 +5,7 @@ import os
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -119,6 +119,11 @@ class Recording:
                 if event.type in types:
                     return event
             assert self._read(), f"the log ended without {types}"
+
+    def wait_until(self, seen: Callable[[], bool]) -> None:
+        """Reads on until `seen` says that what is waited for is there."""
+        while not seen():
+            assert self._read(), "the log ended before that"
 
     def of(self, *types: str, session: int | None = None) -> list[Event]:
         """The events of these types, in the order of time."""

@@ -91,6 +91,16 @@ def test_a_kernel_that_attaches_no_fexit_to_its_functions_costs_no_compilation()
     }
 
 
+def test_a_way_whose_programs_are_not_run_is_not_taken_and_says_why() -> None:
+    kernel = Kernel("f g")
+    choice, _, refused = climb(kernel, {}, kernel.attempt, (ONE, TWO), off={FEXIT: "ftrace is off"})
+    assert names(choice) == {"one": "syscall", "two": "syscall"}
+    assert len(kernel.tried) == 1
+    assert refused[0] == Refusal("one", "fexit", "fexit f", "ftrace is off")
+    with pytest.raises(NoWay):
+        climb(kernel, {"one": ["fexit"]}, kernel.attempt, (ONE, TWO), off={FEXIT: "ftrace is off"})
+
+
 def test_a_program_that_is_refused_costs_a_rung_of_its_kind_only() -> None:
     kernel = Kernel("f g", refuses="one_fexit")
     choice, refused = climbed(kernel)
@@ -141,6 +151,11 @@ def test_names_of_programs_are_no_others() -> None:
     for choice in every_choice():
         hooks = {hook for way in choice.values() if way for hook in way.hooks}
         assert len({hook.program for hook in hooks}) == len(hooks)
+
+
+def test_the_kinds_of_hooks_of_a_choice() -> None:
+    assert ladder.hooks({"one": ONE.ways[0], "two": None}) == {FEXIT}
+    assert ladder.hooks({"one": ONE.ways[1], "two": TWO.ways[0]}) == {RAW_TRACEPOINT, FEXIT}
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ import pytest
 import yaml
 
 from kubectl_ebpfaudit import app
+from recorder import events
 from recorder.log import format
 from recorder.log.errors import BadLog
 from recorder.log.reader import open_log
@@ -150,6 +151,19 @@ def test_verify_says_complete_lossy_unfinished_or_damaged(cli: Cli, log: Path, l
         ran = cli("verify", path)
         assert (ran.code, ran.text.split("\n")[0]) == (code, f"{path}: {state}")
         assert json.loads(cli("verify", path, "-o", "json").out)["state"] == state
+
+
+def test_a_time_without_probes_is_loss_and_says_when_it_was(cli: Cli, tmp_path: Path) -> None:
+    log = start_shell(LogBuilder())
+    reasons = events.enums()["gap_reason"]
+    for at, name, lost in ((SECOND, "GAP_PROBES_OFF", 1), (2 * SECOND, "GAP_PROBES_ON", 0)):
+        log.add("gap", at, 0, 0, target=0, seq=None, first_seq=None, reason=reasons[name], events=lost)
+    path = log.save(tmp_path / "s.ebpfaudit")
+    verified, shown = cli("verify", path), cli("show", path)
+    off = "ftrace or kprobes were turned off on the node: what they tell is not recorded from here on"
+    assert verified.code == 3
+    assert verified.text.startswith(f"{path}: lossy\n  lossy: {off}\n  5 events")
+    assert 0 < shown.text.index(off) < shown.text.index("ftrace and kprobes are on again on the node")
 
 
 def test_a_log_that_holds_more_than_memory_should_is_no_damaged_one(

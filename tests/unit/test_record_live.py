@@ -77,6 +77,14 @@ def test_loss_signals_and_the_end_of_the_container_are_told() -> None:
     ]
 
 
+def test_that_probes_are_off_and_on_again_is_told() -> None:
+    reasons = events.enums()["gap_reason"]
+    told = [event("gap", SECOND, session=0, reason=reasons[f"GAP_PROBES_{name}"]) for name in ("OFF", "ON")]
+    off, on = _lines(told, enums=events.enums())[1:]
+    assert off.startswith("22:13:21Z  ftrace or kprobes were turned off on the node")
+    assert on.startswith("22:13:21Z  ftrace and kprobes are on again on the node")
+
+
 def test_containers_that_come_are_told_and_those_that_are_not_recorded_are_not_told_as_recorded() -> None:
     def come(target: int, container: str, cgroup: int = 7, container_id: str = "c1") -> list[Any]:
         about = {"container_id": container_id, "pod": "p", "namespace": "n", "container": container}
