@@ -34,7 +34,7 @@ struct stream {
 	u32 closed; /* 1: and the recorder is not told yet, since its ring was full */
 	u32 ns_pid; /* of the container's own, the ID of its program in its own PID namespace */
 };
-BPF_HASH(streams, u64, struct stream, MAX_STREAMS); /* inode number -> whose it is */
+BPF_HASH(streams, u64, struct stream, MAX_STREAMS); /* inode number -> whose it is; of a closed one CLOSED_STREAM | number */
 /*
  * How many streams there are, as the probes count, and how many of those the recorder has taken out: written by one
  * side each. Then, in bytes, what is kept of a stream, and 1 if there is a way to see them.
@@ -109,7 +109,12 @@ static __always_inline bool put_stream_close(struct stream *s)
 	return put_byte_event(state, &e, sizeof(e));
 }
 
-/* As close_terminal(): where the ring has no room, it stays in the map for the recorder to find. */
+#define CLOSED_STREAM (1ULL << 32) /* no inode number: of pipes these have 32 bits (get_next_ino() in fs/inode.c) */
+
+/*
+ * As close_terminal(): where the ring has no room, it stays in the map for the recorder to find. By its number, so that the
+ * recorder, which may have looked before that, does not take out and count again what is no longer counted.
+ */
 static __always_inline void close_stream(u64 key, struct stream *s)
 {
 	struct stream copy = *s;
@@ -120,6 +125,7 @@ static __always_inline void close_stream(u64 key, struct stream *s)
 	count_streams(-1);
 	if (!copy.session)
 		return;
+	key = CLOSED_STREAM | copy.number;
 	if (!put_stream_close(&copy))
 		streams.update(&key, &copy);
 }
@@ -310,7 +316,7 @@ static __always_inline struct stream *stream_at(void *file, bool reading, u64 *k
 	if (!*key)
 		return NULL;
 	s = streams.lookup(key);
-	if (!s || s->closed)
+	if (!s)
 		return NULL;
 	inside = process_of(pid) != NULL;
 	if (s->flags & STREAM_READ_SIDE)

@@ -159,7 +159,7 @@ int kprobe_do_splice(u64 *ctx)
 	if (missed) {
 		/* The return of its last call was not seen: how much that moved is not known. */
 		s = streams.lookup(&missed->stream);
-		if (s && !s->closed && s->session)
+		if (s && s->session)
 			put_stream_gap(s, s->offset, 0, GAP_PROBE_MISSED);
 		splice_calls.delete(&id);
 	}

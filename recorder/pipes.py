@@ -17,9 +17,12 @@ _FORGOTTEN, _LIMIT, _WATCHED = 1, 2, 3
 
 @dataclass(frozen=True)
 class Pipe:
-    """An open pipe of a session, `fd` to its first process; `bytes` went through so far."""
+    """An open pipe of a session, `fd` to its first process; `bytes` went through so far.
 
-    inode: int
+    `key` names it in the kernel's map: the number of its inode, until it is closed.
+    """
+
+    key: int
     bytes: int
     target: int
     session: int
@@ -53,7 +56,7 @@ class Pipes:
 
     def has_reader(self, pipe: Pipe) -> bool:
         """Whether anybody has it open for reading still."""
-        return bool(self._probes.run("raw_has_reader", pipe.inode))
+        return bool(self._probes.run("raw_has_reader", pipe.key))
 
     def forget_own(self, targets: Container[int]) -> None:
         """Takes out the pipes of containers' own programs but those of `targets`, that nobody has attached to."""
@@ -64,7 +67,7 @@ class Pipes:
 
     def forget(self, pipe: Pipe) -> bool:
         """Takes a pipe out of the map; False if the kernel has done so already."""
-        return self._forget(_U64.pack(pipe.inode), counted=not pipe.closed)
+        return self._forget(_U64.pack(pipe.key), counted=not pipe.closed)
 
     def _forget(self, key: bytes, counted: bool) -> bool:
         if not self._streams.delete(key):
