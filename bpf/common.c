@@ -121,7 +121,7 @@ BPF_HASH(processes, u32, struct process, MAX_PROCESSES); /* host process ID -> w
 BPF_PROG_ARRAY(exec_steps, STEPS);
 BPF_PROG_ARRAY(fork_steps, STEPS);
 BPF_PROG_ARRAY(exit_steps, STEPS);
-BPF_HASH(terminals, u64, struct terminal, MAX_TERMINALS); /* slave tty_struct -> whose it is */
+BPF_HASH(terminals, u64, struct terminal, MAX_TERMINALS); /* slave tty_struct -> whose it is; of a closed one its number */
 
 #ifdef NO_ATOMIC_FETCH
 BPF_HASH(counter_locks, u64, u64, 1024); /* counters that are being read and written; see take_number() */

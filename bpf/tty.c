@@ -73,8 +73,8 @@ int raw_forget_terminal(u64 *ctx)
 }
 
 /*
- * Takes a terminal out of the map and tells of it. What it wrote in all is known here alone, so where
- * the ring has no room it stays in the map for the recorder to find.
+ * Takes a terminal out of the map and tells of it. What it wrote in all is known here alone, so where the ring has no room it
+ * stays in the map for the recorder to find: by its number, which is no address, since its slave's memory may be the next one's.
  */
 static __always_inline void close_terminal(u64 key, struct terminal *t)
 {
@@ -84,7 +84,7 @@ static __always_inline void close_terminal(u64 key, struct terminal *t)
 		return;
 	copy.closed = 1;
 	if (!put_tty_close(&copy))
-		insert_terminal(key, &copy);
+		insert_terminal(copy.number, &copy);
 }
 
 /* The superblock of the devpts that a slave is in. ptmx_open() leaves its dentry in driver_data. */

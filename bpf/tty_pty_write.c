@@ -53,7 +53,7 @@ static __always_inline void pty_write_missed(void *tty)
 	u64 key = typed ? (u64)link : (u64)tty;
 
 	t = terminals.lookup(&key);
-	if (t && !t->closed)
+	if (t)
 		put_tty_gap(t, typed ? t->in_offset : t->out_offset, 0, typed ? TTY_DIRECTION_IN : TTY_DIRECTION_OUT,
 			    GAP_PROBE_MISSED);
 }
@@ -84,6 +84,6 @@ static __always_inline void pty_closed(void *tty)
 		return;
 	key = (u64)link;
 	t = terminals.lookup(&key);
-	if (t && !t->closed)
+	if (t)
 		close_terminal(key, t);
 }

@@ -10,3 +10,10 @@ def test_a_pipe_that_ends_untold_as_the_recorder_forgets_it_leaves_the_others_wa
         "forgotten again": True,
         "other": len(b"through"),
     }
+
+
+def test_a_terminal_that_ended_untold_gets_nothing_of_the_one_that_has_its_memory(node: None) -> None:
+    assert untold.told("terminal") == {
+        "first": {"closed": True, "in_bytes": 0},
+        "next": {"closed": False, "in_bytes": 1},
+    }
