@@ -461,6 +461,10 @@ UNSEEN = {
     "The name of a program with a damaged file, whose process is killed as it begins to run it": (
         "the memory that holds the name is gone by then; that it failed is there"
     ),
+    "The name of a program that cannot be run, where another thread writes over it during the call": (
+        "it is read when the call has failed; the kernel takes it at a moment of its own, later than any probe at the "
+        "beginning would: that could be deceived as well. That something failed, and how, is there"
+    ),
     "What is typed while a session has turned echo off (`stty -echo`)": (
         "it may be a password, and is only counted; what runs by it is there"
     ),
