@@ -169,6 +169,12 @@ static __always_inline u32 current_tgid(void)
 	return bpf_get_current_pid_tgid() >> 32;
 }
 
+/* By what a task is known as long as it lives: a thread that runs a program may come back from that with another ID. */
+static __always_inline u64 this_task(void)
+{
+	return bpf_get_current_task();
+}
+
 static __always_inline struct sieve *the_sieve(void)
 {
 	int zero = 0;

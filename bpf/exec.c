@@ -208,12 +208,17 @@ static __always_inline bool begin_rest_of_argv(void)
 #define EXEC_BPRM(ctx) (ctx)[ARG0]
 #endif
 
+static __always_inline void exec_succeeded(void); /* exec_failed_kprobe.c */
+
 /*
  * A step of on_exec: the new program has not run an instruction, so nothing
  * can change its argv between this look and its use (no TOCTOU), and its pages were just written.
  */
 int on_exec_program(u64 *ctx)
 {
+#ifdef EXEC_FAILED_BY_KPROBE
+	exec_succeeded();
+#endif
 	put_exec((void *)EXEC_BPRM(ctx));
 	if (begin_rest_of_argv())
 		exec_steps.call(ctx, STEP_on_exec_argv);

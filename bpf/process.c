@@ -111,6 +111,27 @@ int on_fork_process(u64 *ctx)
 	return 0;
 }
 
+/*
+ * Where a kretprobe tells of what a task has called, each in its own file: what the current one, which ends, has left behind
+ * there did return, and nobody has seen how.
+ */
+static __always_inline void tell_missed_exec(struct process *p, u32 pid);
+static __always_inline void tell_missed_write(void);
+static __always_inline void tell_missed_splice(void);
+
+static __always_inline void tell_missed_returns(struct process *p, u32 pid)
+{
+#ifdef EXEC_FAILED_BY_KPROBE
+	tell_missed_exec(p, pid);
+#endif
+#ifdef TTY_BY_KPROBE
+	tell_missed_write();
+#endif
+#ifdef STREAM_BY_KPROBE
+	tell_missed_splice();
+#endif
+}
+
 #define SIGNAL_GROUP_EXIT 4 /* include/linux/sched/signal.h */
 
 /*
@@ -138,6 +159,7 @@ int on_exit_process(u64 *ctx)
 	if (ctx[ARG0] != (u64)task)
 		return 0; /* a fork that fails lets go of what the child would have had */
 #endif
+	tell_missed_returns(known, pid);
 
 	struct process p = *known;
 	struct exit_event e = {};

@@ -144,40 +144,47 @@ struct splice_call {
 	u64 out;
 	u64 stream; /* the key of what it moves bytes of */
 };
-BPF_TABLE("lru_hash", u64, struct splice_call, splice_calls, 1024);
+BPF_TABLE("lru_hash", u64, struct splice_call, splice_calls, 1024); /* by this_task() */
+
+/* The return of the current task's last call was not seen, if it is still kept: how much that moved is not known. */
+static __always_inline void tell_missed_splice(void)
+{
+	u64 task = this_task();
+	struct splice_call *missed = splice_calls.lookup(&task);
+	struct stream *s;
+
+	if (!missed)
+		return;
+	s = streams.lookup(&missed->stream);
+	if (s && s->session)
+		put_stream_gap(s, s->offset, 0, GAP_PROBE_MISSED);
+	splice_calls.delete(&task);
+}
 
 int kprobe_do_splice(u64 *ctx)
 {
-	struct splice_call call = { ctx[ARG0], ctx[ARG2] }, *missed;
-	u64 id = bpf_get_current_pid_tgid();
-	struct stream *s;
+	struct splice_call call = { ctx[ARG0], ctx[ARG2] };
+	u64 task = this_task();
 
 	if (!any_stream())
 		return 0;
-	pipe_calls.delete(&id);
-	missed = splice_calls.lookup(&id);
-	if (missed) {
-		/* The return of its last call was not seen: how much that moved is not known. */
-		s = streams.lookup(&missed->stream);
-		if (s && s->session)
-			put_stream_gap(s, s->offset, 0, GAP_PROBE_MISSED);
-		splice_calls.delete(&id);
-	}
+	forget_pipe_call();
+	tell_missed_splice();
 	if (stream_at((void *)call.in, true, &call.stream) || stream_at((void *)call.out, false, &call.stream))
-		splice_calls.update(&id, &call);
+		splice_calls.update(&task, &call);
 	return 0;
 }
 
 /* Few programs splice, so that its instances are enough. */
 int kretprobe_do_splice(u64 *ctx)
 {
-	u64 id = bpf_get_current_pid_tgid();
-	struct splice_call *kept = splice_calls.lookup(&id), call;
+	u64 task = this_task();
+	struct splice_call *kept = splice_calls.lookup(&task), call;
 
 	if (!kept)
 		return 0;
 	call = *kept;
-	splice_calls.delete(&id);
+	splice_calls.delete(&task);
 	pipe_spliced((void *)call.in, (void *)call.out, (long)ctx[RESULT]);
 	return 0;
 }
