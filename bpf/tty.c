@@ -66,10 +66,16 @@ static __always_inline long delete_terminal(u64 key)
 	return 0;
 }
 
-/* Run by the recorder itself (BPF_PROG_TEST_RUN): (key of a terminal). Whether this has taken it out of the map. */
+/*
+ * Run by the recorder itself (BPF_PROG_TEST_RUN): (key of a terminal, its number, as another one may have its memory by
+ * now). Whether this has taken it out of the map.
+ */
 int raw_forget_terminal(u64 *ctx)
 {
-	return !delete_terminal(ctx[0]);
+	u64 key = ctx[0];
+	struct terminal *t = terminals.lookup(&key);
+
+	return t && t->number == ctx[1] && !delete_terminal(key);
 }
 
 /*

@@ -266,7 +266,7 @@ class Scope:
 
     def forget(self, terminal: Terminal) -> bool:
         """Takes a terminal out of the map; False if the kernel has done so already."""
-        return bool(self._probes.run("raw_forget_terminal", *_U64.unpack(terminal.key)))
+        return bool(self._probes.run("raw_forget_terminal", *_U64.unpack(terminal.key), terminal.number))
 
 
 def _check_room(number: int) -> None:
