@@ -11,9 +11,10 @@ from recorder.log.objects import parse_about
 from replay.escape import printable, shell_line
 from replay.fields import Enums
 from replay.model import SESSION_ATTACHED, SESSION_END_UNSEEN
+from replay.targets import NOT_FOUND, TOO_MANY
 from replay.warning_report import words
 from replay.warnings import told_by
-from replay.words import PROBES
+from replay.words import BEFORE_RECORDING, PROBES, RECORDER_DIED
 
 _MAX_COMMAND = 1000
 """Characters of one command line; `show` has them all."""
@@ -25,16 +26,10 @@ class Telling:
     def __init__(self, header: Header, node: str) -> None:
         self._node = node
         self._enums = Enums(header)
-        self._died = _reason(header, "gap_reason", "GAP_RECORDER_DIED")
-        self._before = _reason(header, "gap_reason", "GAP_BEFORE_RECORDING")
-        self._probes = [(_reason(header, "gap_reason", name), says) for name, says in PROBES.items()]
         self._realtime = header.realtime - header.monotonic
         self._targets = {target.number: printable(target.name) for target in header.targets}
         self._recorded = {target.number for target in header.targets if target.cgroup_id}
         self._ended: set[int] = set()
-        self._not_found, self._too_many = (
-            _reason(header, "target_end_reason", name) for name in ("TARGET_NOT_FOUND", "TARGET_TOO_MANY")
-        )
         self._on_terminal: dict[int, bool] = {}
 
     def look_ahead(self, events: Iterable[Event]) -> None:
@@ -93,11 +88,11 @@ class Telling:
 
     def _target_ended(self, event: Event) -> str:
         clock, name = self._clock(event.time), self._targets.get(event.target, "")
-        reason = _number(event.fields, "reason")
-        if reason == self._not_found:  # and may come
+        reason = self._enums.name("target_end_reason", _number(event.fields, "reason"))
+        if reason == NOT_FOUND:  # and may come
             return f"{clock}  {name}  is not recorded: it did not run when the recorder looked for it"
         self._ended.add(event.target)
-        if reason == self._too_many:
+        if reason == TOO_MANY:
             return f"{clock}  {name}  is not recorded: one recorder has had as many containers as it can watch"
         several = f"  {name}" if len(self._targets) > 1 else ""
         return f"{clock}{several}  the container has ended"
@@ -118,16 +113,20 @@ class Telling:
             return f"ended by signal {signal}" if signal else f"ended, exit code {_number(fields, 'exit_code')}"
         if kind == "exec":
             return _command(fields)
-        if kind == "gap" and _number(fields, "reason") == self._before:
-            return None  # that the session is under way was said
-        if kind == "gap" and _number(fields, "reason") == self._died:
-            return "the recorder died: what happens from here on is not recorded"
         if kind == "gap":
-            lost = f"lost {_number(fields, 'events')} events and {_number(fields, 'bytes')} bytes here"
-            return next((says for reason, says in self._probes if reason == _number(fields, "reason")), lost)
+            return self._gap(fields)
         if kind == "warning":
             return f"warning: {words(told_by(event, self._enums))}"
         return None
+
+    def _gap(self, fields: dict[str, Any]) -> str | None:
+        reason = self._enums.name("gap_reason", _number(fields, "reason"))
+        if reason == BEFORE_RECORDING:
+            return None  # that the session is under way was said
+        if reason == RECORDER_DIED:
+            return "the recorder died: what happens from here on is not recorded"
+        lost = f"lost {_number(fields, 'events')} events and {_number(fields, 'bytes')} bytes here"
+        return PROBES.get(reason, lost)
 
     def _clock(self, monotonic: int) -> str:
         seconds = (monotonic + self._realtime) // 10**9
@@ -135,13 +134,6 @@ class Telling:
             return time.strftime("%H:%M:%SZ", time.gmtime(seconds))
         except (ValueError, OverflowError, OSError):  # a clock that no log of ours can have
             return "--:--:--Z"
-
-
-def _reason(header: Header, enum: str, name: str) -> object:
-    """The number that the log has for a reason; None if it knows of none such."""
-    enums = header.raw.get("enums")
-    reasons = enums.get(enum) if isinstance(enums, dict) else None
-    return reasons.get(name) if isinstance(reasons, dict) else None
 
 
 def _command(fields: dict[str, Any]) -> str:

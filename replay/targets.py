@@ -9,6 +9,9 @@ from replay.model import Watched
 NOT_FOUND = "not_found"
 """The reason of a target that was not there when the recorder looked for it."""
 
+TOO_MANY = "too_many"
+"""The reason of one that the recorder could not watch beside all that it had had."""
+
 
 class Targets:
     """`known` are the targets by number. `started` is when the recording began, ns since 1970-01-01 UTC."""

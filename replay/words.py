@@ -10,12 +10,11 @@ BEFORE_RECORDING = "before_recording"
 """Reason of a gap at the beginning of a session: no loss."""
 
 PROBES = {
-    "GAP_PROBES_OFF": "ftrace or kprobes were turned off on the node: what they tell is not recorded from here on",
-    "GAP_PROBES_ON": "ftrace and kprobes are on again on the node: what they tell is recorded from here on",
+    "probes_off": "ftrace or kprobes were turned off on the node: what they tell is not recorded from here on",
+    "probes_on": "ftrace and kprobes are on again on the node: what they tell is recorded from here on",
 }
 """What the reasons of gaps say that are the beginning and the end of a time of which nobody knows what is missing."""
 
-_PROBES = {reason.removeprefix("GAP_").lower(): says for reason, says in PROBES.items()}
 _MAX_COMMAND = 120
 
 
@@ -54,7 +53,7 @@ def gap_note(gap: Gap) -> str:
         return "!! the recorder died: what happened from here on is not recorded"
     if gap.reason == BEFORE_RECORDING and what == "nothing" and not gap.direction:
         return "(began before the recording: what was before is not recorded)"
-    if gap.reason in _PROBES:
-        return f"!! {_PROBES[gap.reason]}"
+    if gap.reason in PROBES:
+        return f"!! {PROBES[gap.reason]}"
     missing = "an unknown amount" if what == "nothing" else what
     return f"!! missing: {missing}{stream} ({printable(gap.reason).replace('_', ' ')})"
