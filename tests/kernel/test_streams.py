@@ -4,7 +4,10 @@ import hashlib
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import IO
 
 from recorder.log.events import Event
 from tests.support import crowd
@@ -21,6 +24,17 @@ def run(victim: Container, *argv: str, stdin: bytes | None = None) -> subprocess
     if stdin is None:
         return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=60, check=False)
     return subprocess.run(command, input=stdin, capture_output=True, timeout=60, check=False)
+
+
+@contextmanager
+def reader(victim: Container) -> Iterator[tuple["subprocess.Popen[bytes]", IO[bytes], IO[bytes]]]:
+    """A session, its stdin and stdout, that prints what it reads, and has begun to."""
+    argv = victim.exec_argv("/bin/sh", "-c", "echo ready; cat", tty=False)
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as program:
+        assert program.stdin
+        assert program.stdout
+        assert program.stdout.readline() == b"ready\n"
+        yield program, program.stdin, program.stdout
 
 
 def stream(live: Recording, fd: int) -> bytes:
@@ -73,17 +87,13 @@ def test_input_that_a_program_reads_by_preadv2_is_recorded(programs: Container) 
 
 def test_input_that_comes_while_the_program_runs_counts_as_its_owner_writes_it(victim: Container) -> None:
     with recording({"container_id": victim.id}, sessions=1) as live:
-        argv = victim.exec_argv("/bin/sh", "-c", "echo ready; cat", tty=False)
-        with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as program:
-            assert program.stdin
-            assert program.stdout
-            assert program.stdout.readline() == b"ready\n"
-            program.stdin.write(b"one\n")
-            program.stdin.flush()
-            assert program.stdout.readline() == b"one\n"
-            program.stdin.write(b"two\n")
-            program.stdin.close()
-            assert program.stdout.read() == b"two\n"
+        with reader(victim) as (program, stdin, stdout):
+            stdin.write(b"one\n")
+            stdin.flush()
+            assert stdout.readline() == b"one\n"
+            stdin.write(b"two\n")
+            stdin.close()
+            assert stdout.read() == b"two\n"
         live.end()
     assert stream(live, STDIN) == b"one\ntwo\n"
     assert {e.fields["fd"]: e.fields["flags"] for e in live.of("stream_open")} == {STDIN: 0, STDOUT: 0, STDERR: 0}
@@ -95,15 +105,11 @@ def test_input_that_is_written_in_parts_larger_than_the_pipe_is_never_taken_for_
     parts = os.urandom(100_003), os.urandom(90_001)
     sent = b"".join(parts)
     with recording({"container_id": victim.id}, sessions=1) as live:
-        argv = victim.exec_argv("/bin/sh", "-c", "echo ready; cat", tty=False)
-        with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as program:
-            assert program.stdin
-            assert program.stdout
-            assert program.stdout.readline() == b"ready\n"
+        with reader(victim) as (_, stdin, stdout):
             with ThreadPoolExecutor(1) as threads:
-                seen = threads.submit(program.stdout.read)
-                assert os.writev(program.stdin.fileno(), parts) == len(sent)
-                program.stdin.close()
+                seen = threads.submit(stdout.read)
+                assert os.writev(stdin.fileno(), parts) == len(sent)
+                stdin.close()
                 assert seen.result() == sent
         live.end()
     kept = [e for e in live.of("stream_data") if e.fields["fd"] == STDIN]

@@ -97,18 +97,25 @@ def test_a_program_in_memory_is_read_each_time_and_said_to_be_unsure() -> None:
     fd = os.memfd_create("x")
     os.truncate(fd, len(changed))
     path = Path(f"/proc/{os.getpid()}/fd/{fd}")
-    hasher, told = hashing.Hasher(lambda _: os.getpid(), wall, device), list[Event]()
+    is_read = threading.Event()
+
+    def read(monotonic: int) -> int:  # asked once the bytes are
+        is_read.set()
+        return wall(monotonic)
+
+    hasher = hashing.Hasher(lambda _: os.getpid(), read, device)
     with mmap.mmap(fd, len(changed)) as memory:
         for content in (benign, changed):  # nothing but its bytes changes
             memory[: len(content)] = content
             with subprocess.Popen([path], stdin=subprocess.PIPE) as running:
                 hasher.see([exec_file(running.pid, path, flags=MEMFD, filesystem=b"tmpfs")])
-                while not (found := hasher.results()):
-                    time.sleep(0.01)
-                told += found
+                assert is_read.wait(60)
+                is_read.clear()
     os.close(fd)
     wanted = [hashlib.sha256(content.ljust(len(changed), b"\0")).digest() for content in (benign, changed)]
-    assert [(RESULTS[event[8]], event[9]) for event in told] == [("HASH_TAKEN_UNSURE", digest) for digest in wanted]
+    assert [(RESULTS[event[8]], event[9]) for event in hasher.close()] == [
+        ("HASH_TAKEN_UNSURE", digest) for digest in wanted
+    ]
 
 
 def test_another_process_with_the_same_id_is_not_taken_for_it(
