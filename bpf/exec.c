@@ -216,7 +216,7 @@ static __always_inline void exec_succeeded(void); /* exec_failed_kprobe.c */
  */
 int on_exec_program(u64 *ctx)
 {
-#ifdef EXEC_FAILED_BY_KPROBE
+#ifdef EXEC_FAILED_AT_KPROBE
 	exec_succeeded();
 #endif
 	put_exec((void *)EXEC_BPRM(ctx));

@@ -121,13 +121,13 @@ static __always_inline void tell_missed_splice(void);
 
 static __always_inline void tell_missed_returns(struct process *p, u32 pid)
 {
-#ifdef EXEC_FAILED_BY_KPROBE
+#ifdef EXEC_FAILED_AT_KPROBE
 	tell_missed_exec(p, pid);
 #endif
-#ifdef TTY_BY_KPROBE
+#ifdef TTY_AT_KPROBE
 	tell_missed_write();
 #endif
-#ifdef STREAM_BY_KPROBE
+#ifdef STREAM_AT_KPROBE
 	tell_missed_splice();
 #endif
 }

@@ -12,8 +12,9 @@
 #define MAX_STREAMS 4096
 #define STREAM_CHUNK 16384 /* bytes of a stream that one event holds at most */
 /*
- * Pieces of one call that are looked at: 1 MiB, the largest pipe, and 32 segments (MAX_SEGMENTS where an iterator tells them). Runtimes read and write a pipe in one
- * segment, C libraries in two; what is beyond is a gap. The verifier walks the loop round by round, which is most of what it does.
+ * Pieces of one call that are looked at: 1 MiB, the largest pipe, and 32 segments (MAX_SEGMENTS where an iterator tells
+ * them). Runtimes read and write a pipe in one segment, C libraries in two; what is beyond is a gap. The verifier walks the loop
+ * round by round, which is most of what it does.
  */
 #define STREAM_STEPS (64 + 32)
 #define STREAM_FDS 3

@@ -129,6 +129,7 @@ EXEC_FAILED = Kind(
             tuple(
                 Hook(how, _SYSCALL_FUNCTION + name, f"{how}_{name}") for name in _EXECS for how in (KRETPROBE, KPROBE)
             ),
+            "EXEC_FAILED_AT_KPROBE",
         ),
         Way("syscall", SYS_EXIT, ("exec_failed.c", "sys_exit.c"), _SYS_EXIT_HOOKS, "EXEC_FAILED_AT_SYS_EXIT"),
     ),
@@ -155,6 +156,7 @@ TTY = Kind(
                 Hook(KRETPROBE, "pty_write", "kretprobe_pty_write"),
                 *(Hook(KPROBE, name, f"kprobe_{name}") for name in _PTY_FUNCTIONS),
             ),
+            "TTY_AT_KPROBE",
         ),
         Way("syscall", SYS_EXIT, ("tty_bytes.c", "tty_syscall.c", "sys_exit.c"), _SYS_EXIT_HOOKS, "TTY_AT_SYS_EXIT"),
     ),
@@ -181,7 +183,8 @@ def _pipe_by_kprobe(name: str, prefix: str) -> Way:
         Hook(KPROBE, "do_splice", "kprobe_do_splice"),
         Hook(KPROBE, "kill_fasync", "kprobe_kill_fasync"),
     )
-    return Way("kprobe" + name, f"kprobe {prefix}pipe_read", ("stream_pipe.c", "stream_kprobe.c"), hooks)
+    sources = ("stream_pipe.c", "stream_kprobe.c")
+    return Way("kprobe" + name, f"kprobe {prefix}pipe_read", sources, hooks, "STREAM_AT_KPROBE")
 
 
 STREAM = Kind(

@@ -64,7 +64,6 @@ def flags(btf: Btf, choice: Choice, text: str, keep_input: bool, rings: tuple[in
     return [
         *definitions(btf, text),
         *(f"-D{way.define}" for way in choice.values() if way and way.define),
-        *(f"-D{kind.upper()}_BY_KPROBE" for kind, way in choice.items() if way and way.by_kprobe),
         *(f"-DSTEP_{step}={number}" for number, step in enumerate(STEPS)),
         f"-DSTEPS={len(STEPS)}",
         *_differs(),
